@@ -1,0 +1,231 @@
+//! The read API under `/v1/bundles`, in the shapes that existing clients parse.
+//!
+//! Reading is lenient (other registries send more, less, or wrongly typed members); writing is exact.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `GET /v1/bundles/search`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SearchResponse {
+    /// The page.
+    pub bundles: Vec<Summary>,
+    /// All that match.
+    pub total: u64,
+    /// The page asked for.
+    pub pagination: Pagination,
+}
+
+/// The page asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pagination {
+    /// Most entries, 1 to 100.
+    pub limit: u64,
+    /// Entries left out before.
+    pub offset: u64,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// One search result.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// `@scope/name`.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// For people.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Who made it.
+    #[serde(default)]
+    pub author: Option<Author>,
+    /// Highest stable version.
+    pub latest_version: String,
+    /// Path or URL, as in the manifest.
+    #[serde(default)]
+    pub icon: Option<String>,
+    /// `node`, `python`, `binary`, `uv`.
+    #[serde(default)]
+    pub server_type: String,
+    /// `[{name, description?}]`; other registries may send anything here.
+    #[serde(default)]
+    pub tools: Value,
+    /// Resolved downloads of all versions.
+    #[serde(default)]
+    pub downloads: u64,
+    /// RFC 3339 with milliseconds.
+    #[serde(default)]
+    pub published_at: String,
+    /// Publisher verified.
+    #[serde(default)]
+    pub verified: bool,
+    /// Only for keyless publishing.
+    #[serde(default)]
+    pub provenance: Option<Value>,
+    /// 0 to 4; `null` until all L1 controls run.
+    #[serde(default)]
+    pub certification_level: Option<u8>,
+}
+
+/// Who made it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Author {
+    /// Name.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// `GET /v1/bundles/@scope/name`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Detail {
+    /// The fields of a search result.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// URL.
+    #[serde(default)]
+    pub homepage: Option<String>,
+    /// SPDX or free text.
+    #[serde(default)]
+    pub license: Option<String>,
+    /// Present whenever `certification_level` is.
+    #[serde(default)]
+    pub certification: Option<Value>,
+    /// Newest published first.
+    #[serde(default)]
+    pub versions: Vec<DetailVersion>,
+}
+
+/// One of `Detail::versions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DetailVersion {
+    /// Semver.
+    pub version: String,
+    /// RFC 3339.
+    #[serde(default)]
+    pub published_at: String,
+    /// Resolved downloads.
+    #[serde(default)]
+    pub downloads: u64,
+}
+
+/// `{os, arch}` on the wire: free text when reading, since other registries hold anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WirePlatform {
+    /// `darwin`, `linux`, `win32`, `any`.
+    pub os: String,
+    /// `x64`, `arm64`, `any`.
+    pub arch: String,
+}
+
+impl From<mpak_bundle::platform::Platform> for WirePlatform {
+    fn from(p: mpak_bundle::platform::Platform) -> Self {
+        Self { os: p.os.as_str().to_owned(), arch: p.arch.as_str().to_owned() }
+    }
+}
+
+/// `GET …/versions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VersionsResponse {
+    /// Package.
+    pub name: String,
+    /// Highest stable version.
+    pub latest: String,
+    /// Newest published first.
+    pub versions: Vec<VersionSummary>,
+}
+
+/// One of `VersionsResponse::versions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VersionSummary {
+    /// Semver.
+    pub version: String,
+    /// Number of artifacts.
+    #[serde(default)]
+    pub artifacts_count: u64,
+    /// Their platforms.
+    #[serde(default)]
+    pub platforms: Vec<WirePlatform>,
+    /// RFC 3339.
+    #[serde(default)]
+    pub published_at: String,
+    /// Resolved downloads.
+    #[serde(default)]
+    pub downloads: u64,
+    /// `oidc`, `upload`, `cli`, `ingest`.
+    #[serde(default)]
+    pub publish_method: Option<String>,
+    /// Only for keyless publishing.
+    #[serde(default)]
+    pub provenance: Option<Value>,
+}
+
+/// `GET …/versions/{version}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VersionDetail {
+    /// Package.
+    pub name: String,
+    /// Semver.
+    pub version: String,
+    /// RFC 3339.
+    pub published_at: String,
+    /// Resolved downloads.
+    pub downloads: u64,
+    /// By platform.
+    pub artifacts: Vec<WireArtifact>,
+    /// As in the bundle.
+    pub manifest: Value,
+    /// Only for releases.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub release: Option<Value>,
+    /// `oidc`, `upload`, `cli`, `ingest`.
+    #[serde(default)]
+    pub publish_method: Option<String>,
+    /// Only for keyless publishing.
+    #[serde(default)]
+    pub provenance: Option<Value>,
+}
+
+/// One artifact of a version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WireArtifact {
+    /// What it fits.
+    pub platform: WirePlatform,
+    /// `sha256:…`.
+    pub digest: String,
+    /// Bytes.
+    pub size: u64,
+    /// Absolute URL.
+    pub download_url: String,
+    /// Where it came from, if from a release.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source_url: Option<String>,
+}
+
+/// `GET …/download` with `Accept: application/json`. Exactly these members: an existing SDK forbids more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Download {
+    /// Absolute URL that gives the bytes for any `Accept`.
+    pub url: String,
+    /// What it gives.
+    pub bundle: DownloadBundle,
+    /// RFC 3339.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+}
+
+/// See [`Download`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DownloadBundle {
+    /// Package.
+    pub name: String,
+    /// Semver.
+    pub version: String,
+    /// What it fits.
+    pub platform: WirePlatform,
+    /// 64 lower-case hex digits.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+}

@@ -1,0 +1,6 @@
+//! The words of the wire: request and response types, URLs, error codes.
+
+pub mod bundle;
+pub mod error;
+pub mod path;
+pub mod publish;

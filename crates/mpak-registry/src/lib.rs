@@ -1,0 +1,1 @@
+//! Receives, stores, scans, indexes and serves bundles, by API and by web pages.

@@ -1,0 +1,1 @@
+//! Runs an extracted bundle: runtimes, launch, environment, signals.

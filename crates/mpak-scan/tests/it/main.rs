@@ -1,0 +1,1 @@
+//! Public interface of the crate, hostile input built by `mpak-testkit`.

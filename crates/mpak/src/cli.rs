@@ -1,0 +1,103 @@
+//! The command line: names and shapes of commands; each command's flags stand in its own file.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    admin, cache, completion, config, example_server, explain, info, init, pack, publish, pull, run, scan, search,
+    serve, show, unpack, validate,
+};
+
+/// The secure package manager and registry for MCP servers.
+#[derive(Debug, Parser)]
+#[command(name = "mpak", version, disable_help_subcommand = false, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Search the registry
+    Search(search::Args),
+    /// Show a package: what it is, what it can do, how far it is trusted
+    Show(show::Args),
+    /// Download a bundle without running it
+    Pull(pull::Args),
+    /// Run a server from the registry or a local bundle
+    Run(run::Args),
+    /// Settings and secrets of packages
+    Config(config::Args),
+    /// What is kept on this machine
+    Cache(cache::Args),
+    /// Write a manifest.json
+    Init(init::Args),
+    /// Check a manifest
+    Validate(validate::Args),
+    /// Pack a folder into a bundle
+    Pack(pack::Args),
+    /// Unpack a bundle
+    Unpack(unpack::Args),
+    /// Tell what is in a bundle
+    Info(info::Args),
+    /// Judge a bundle by the mpak Trust Framework
+    Scan(scan::Args),
+    /// Explain a control
+    Explain(explain::Args),
+    /// Publish bundles
+    Publish(publish::Args),
+    /// Run a registry
+    Serve(serve::Args),
+    /// Administer a registry's data
+    Admin(admin::Args),
+    /// The existing names of search, show, pull and run
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// Shell completion
+    Completion(completion::Args),
+    /// An example MCP server over stdio
+    #[command(hide = true)]
+    ExampleServer(example_server::Args),
+}
+
+/// Commands under their existing names.
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Search the registry for bundles
+    Search(search::BundleArgs),
+    /// Show a bundle
+    Show(show::Args),
+    /// Download a bundle
+    Pull(pull::Args),
+    /// Run a bundle
+    Run(run::Args),
+}
+
+impl Command {
+    /// Whether `--json` was given, so that errors are JSON too.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Search(a) => a.json,
+            Self::Show(a) | Self::Bundle(BundleCommand::Show(a)) => a.json,
+            Self::Pull(a) | Self::Bundle(BundleCommand::Pull(a)) => a.json,
+            Self::Config(a) => a.wants_json(),
+            Self::Cache(a) => a.wants_json(),
+            Self::Init(a) => a.json,
+            Self::Validate(a) => a.json,
+            Self::Pack(a) => a.json,
+            Self::Unpack(a) => a.json,
+            Self::Info(a) => a.json,
+            Self::Scan(a) => a.json,
+            Self::Explain(a) => a.json,
+            Self::Publish(a) => a.json,
+            Self::Admin(a) => a.wants_json(),
+            Self::Bundle(BundleCommand::Search(a)) => a.json,
+            Self::Run(_)
+            | Self::Bundle(BundleCommand::Run(_))
+            | Self::Serve(_)
+            | Self::Completion(_)
+            | Self::ExampleServer(_) => false,
+        }
+    }
+}

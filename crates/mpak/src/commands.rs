@@ -1,0 +1,49 @@
+//! One file per command.
+
+use crate::cli::{BundleCommand, Command};
+use crate::error::CommandResult;
+use crate::settings::Settings;
+
+pub mod admin;
+pub mod cache;
+pub mod completion;
+pub mod config;
+pub mod example_server;
+pub mod explain;
+pub mod info;
+pub mod init;
+pub mod pack;
+pub mod publish;
+pub mod pull;
+pub mod run;
+pub mod scan;
+pub mod search;
+pub mod serve;
+pub mod show;
+pub mod unpack;
+pub mod validate;
+
+/// Runs a command.
+pub fn run(command: Command, settings: &Settings) -> CommandResult {
+    match command {
+        Command::Search(args) => search::run(&args, settings),
+        Command::Show(args) | Command::Bundle(BundleCommand::Show(args)) => show::run(&args, settings),
+        Command::Pull(args) | Command::Bundle(BundleCommand::Pull(args)) => pull::run(&args, settings),
+        Command::Run(args) | Command::Bundle(BundleCommand::Run(args)) => run::run(&args, settings),
+        Command::Bundle(BundleCommand::Search(args)) => search::run_bundle(&args, settings),
+        Command::Config(args) => config::run(&args, settings),
+        Command::Cache(args) => cache::run(&args, settings),
+        Command::Init(args) => init::run(&args, settings),
+        Command::Validate(args) => validate::run(&args, settings),
+        Command::Pack(args) => pack::run(&args, settings),
+        Command::Unpack(args) => unpack::run(&args, settings),
+        Command::Info(args) => info::run(&args, settings),
+        Command::Scan(args) => scan::run(&args, settings),
+        Command::Explain(args) => explain::run(&args, settings),
+        Command::Publish(args) => publish::run(&args, settings),
+        Command::Serve(args) => serve::run(&args, settings),
+        Command::Admin(args) => admin::run(&args, settings),
+        Command::Completion(args) => completion::run(&args, settings),
+        Command::ExampleServer(args) => example_server::run(&args, settings),
+    }
+}

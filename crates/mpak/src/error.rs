@@ -1,0 +1,99 @@
+//! Errors at the edge of the command line: a kind that gives the exit code, what happened, what to do.
+
+use std::error::Error as StdError;
+
+/// The table of exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 1: the answer is no.
+    No,
+    /// 2: called wrongly.
+    Usage,
+    /// 3: refused by a rule of the registry or a policy.
+    Refused,
+    /// 4: verification failed.
+    Verification,
+    /// 5: not found.
+    NotFound,
+    /// 6: network.
+    Network,
+    /// 7: a person must decide.
+    NeedsPerson,
+    /// 65: not a readable bundle.
+    NotABundle,
+    /// 70: our fault.
+    Ours,
+}
+
+impl Kind {
+    /// The exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Verification => 4,
+            Self::NotFound => 5,
+            Self::Network => 6,
+            Self::NeedsPerson => 7,
+            Self::NotABundle => 65,
+            Self::Ours => 70,
+        }
+    }
+
+    /// The word in `--json` output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Usage => "usage",
+            Self::Refused => "refused",
+            Self::Verification => "verification",
+            Self::NotFound => "not_found",
+            Self::Network => "network",
+            Self::NeedsPerson => "needs_person",
+            Self::NotABundle => "not_a_bundle",
+            Self::Ours => "internal",
+        }
+    }
+}
+
+/// An error on its way to the user.
+#[derive(Debug)]
+pub struct CommandError {
+    /// Gives the exit code.
+    pub kind: Kind,
+    /// What happened, one sentence.
+    pub message: String,
+    /// Causes, outermost first.
+    pub causes: Vec<String>,
+    /// The next command to type, or what to change.
+    pub hints: Vec<String>,
+}
+
+impl CommandError {
+    /// An error with a message only.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// From a typed error: its text, and its sources as causes.
+    pub fn from_error(kind: Kind, error: &dyn StdError) -> Self {
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        Self { kind, message: error.to_string(), causes, hints: Vec::new() }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// What a command gives: the exit code of success, or an error.
+pub type CommandResult = Result<std::process::ExitCode, CommandError>;

@@ -1,0 +1,36 @@
+//! The one reader of the environment.
+#![expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the environment says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `MPAK_HOME`, else `~/.mpak`.
+    pub home: PathBuf,
+    /// `MPAK_REGISTRY_URL`: overrides the stored registry, is not stored.
+    pub registry_url: Option<String>,
+    /// `MPAK_TOKEN`.
+    pub token: Option<String>,
+    /// `SOURCE_DATE_EPOCH`, seconds.
+    pub source_date_epoch: Option<i64>,
+    /// The whole environment, for `run` (allow-listed there) and for looking up programs.
+    pub environment: BTreeMap<OsString, OsString>,
+}
+
+impl Settings {
+    /// Reads the process environment once.
+    pub fn from_environment() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        let user_home = text("HOME").or_else(|| text("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
+        Self {
+            home: text("MPAK_HOME").map_or_else(|| user_home.join(".mpak"), PathBuf::from),
+            registry_url: text("MPAK_REGISTRY_URL"),
+            token: text("MPAK_TOKEN"),
+            source_date_epoch: text("SOURCE_DATE_EPOCH").and_then(|v| v.parse().ok()),
+            environment: std::env::vars_os().collect(),
+        }
+    }
+}

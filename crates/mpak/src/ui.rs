@@ -1,0 +1,68 @@
+//! The one door to the terminal: data on stdout, everything for people on stderr, hostile text escaped.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the door")]
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use crate::error::CommandError;
+
+/// Makes text of others safe to show: control, bidi and other invisible characters become `\u{…}`.
+pub fn safe(text: &str) -> String {
+    text.chars().map(|c| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A line of data on stdout. A closed pipe ends the output silently.
+pub fn data(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A value as JSON on stdout, indented by two.
+pub fn json(value: &impl serde::Serialize) {
+    data(&serde_json::to_string_pretty(value).expect("our own values serialise"));
+}
+
+/// A line for people on stderr.
+pub fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Whether a person sits at stderr.
+pub fn interactive() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Shows an error: for people on stderr, and as JSON on stdout when JSON was asked for.
+pub fn report(error: &CommandError, as_json: bool) -> ExitCode {
+    note(&format!("error: {}", safe(&error.message)));
+    for cause in &error.causes {
+        note(&format!("  cause: {}", safe(cause)));
+    }
+    for hint in &error.hints {
+        note(&format!("  help: {}", safe(hint)));
+    }
+    if as_json {
+        json(&serde_json::json!({"error": {
+            "code": error.kind.as_str(), "message": error.message, "causes": error.causes, "help": error.hints,
+        }}));
+    }
+    ExitCode::from(error.kind.exit_code())
+}
+
+/// Columns two spaces apart, padded to the widest cell, header in the same form.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let width = |i: usize| rows.iter().map(|r| r[i].chars().count()).chain([header[i].len()]).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |cells: Vec<&str>| {
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(c, w)| format!("{c}{}", " ".repeat(w - c.chars().count()))).collect();
+        padded.join("  ")
+    };
+    std::iter::once(line(header.to_vec()))
+        .chain(rows.iter().map(|r| line(r.iter().map(String::as_str).collect())))
+        .collect()
+}

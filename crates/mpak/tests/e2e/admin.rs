@@ -1,0 +1,1 @@
+//! `mpak admin` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak cache` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak completion` as a user meets it.

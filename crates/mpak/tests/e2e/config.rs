@@ -1,0 +1,1 @@
+//! `mpak config` as a user meets it.

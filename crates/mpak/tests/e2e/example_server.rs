@@ -1,0 +1,1 @@
+//! `mpak example-server` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak explain` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak info` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak init` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak pack` as a user meets it.

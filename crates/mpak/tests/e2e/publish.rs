@@ -1,0 +1,1 @@
+//! `mpak publish` as a user meets it.

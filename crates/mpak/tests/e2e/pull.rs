@@ -1,0 +1,1 @@
+//! `mpak pull` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak run` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak scan` as a user meets it.

@@ -1,0 +1,1 @@
+//! `mpak search` as a user meets it.

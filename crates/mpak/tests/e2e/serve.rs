@@ -1,0 +1,1 @@
+//! `mpak serve` as a user meets it.

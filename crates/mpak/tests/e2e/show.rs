@@ -1,0 +1,1 @@
+//! `mpak show` as a user meets it.

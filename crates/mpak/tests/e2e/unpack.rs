@@ -1,0 +1,1 @@
+//! `mpak unpack` as a user meets it.

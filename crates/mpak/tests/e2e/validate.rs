@@ -1,0 +1,1 @@
+//! `mpak validate` as a user meets it.
