@@ -87,6 +87,13 @@ impl CommandError {
         Self { kind, message: error.to_string(), causes, hints: Vec::new() }
     }
 
+    /// Puts a sentence in front; what was the message becomes the first cause.
+    #[must_use]
+    pub fn context(mut self, message: &str) -> Self {
+        self.causes.insert(0, std::mem::replace(&mut self.message, message.to_owned()));
+        self
+    }
+
     /// Adds what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -53,6 +53,16 @@ pub fn report(error: &CommandError, as_json: bool) -> ExitCode {
     ExitCode::from(error.kind.exit_code())
 }
 
+/// A size for people: `12 B`, `3.4 KB`, `5.6 MB` (1024-based, as existing clients print).
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+pub fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+    }
+}
+
 /// Columns two spaces apart, padded to the widest cell, header in the same form.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |i: usize| rows.iter().map(|r| r[i].chars().count()).chain([header[i].len()]).max().unwrap_or(0);
