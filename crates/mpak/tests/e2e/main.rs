@@ -1,5 +1,6 @@
 //! The real binary, one file per command; `path.rs` walks the whole road.
 
+mod registry;
 mod world;
 
 mod admin;
