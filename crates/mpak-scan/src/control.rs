@@ -44,6 +44,18 @@ impl Status {
     pub fn satisfied(self) -> bool {
         matches!(self, Self::Pass | Self::Warn | Self::NotApplicable)
     }
+
+    /// The word of the report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::NotApplicable => "not_applicable",
+            Self::NotRun => "not_run",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// What a control says.
@@ -57,4 +69,34 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// A stricter row of the table fails it from this level on; caps the level below it.
     pub fails_from: Option<u8>,
+}
+
+impl Verdict {
+    /// A verdict without findings.
+    pub fn new(status: Status, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), findings: Vec::new(), fails_from: None }
+    }
+
+    /// Pass without findings, warn with some.
+    pub fn pass_or_warn(reason: impl Into<String>, findings: Vec<Finding>) -> Self {
+        let status = if findings.is_empty() { Status::Pass } else { Status::Warn };
+        Self { status, reason: reason.into(), findings, fails_from: None }
+    }
+
+    /// Fail with the findings that say why.
+    pub fn fail(reason: impl Into<String>, findings: Vec<Finding>) -> Self {
+        Self { status: Status::Fail, reason: reason.into(), findings, fails_from: None }
+    }
+
+    /// The fact that judging needs is missing.
+    pub fn not_run(reason: impl Into<String>) -> Self {
+        Self::new(Status::NotRun, reason)
+    }
+
+    /// States from which level on a stricter row fails the control.
+    #[must_use]
+    pub fn failing_from(mut self, level: Option<u8>) -> Self {
+        self.fails_from = level;
+        self
+    }
 }

@@ -2,5 +2,243 @@
 
 use crate::control::Control;
 
+mod ai01_manifest_validation;
+mod cd01_tool_declaration;
+mod pr01_source_repository;
+
 /// All controls that judge a bundle. Source: MTF 0.1 Appendix A.1.
-pub static CONTROLS: &[Control] = &[];
+pub static CONTROLS: &[Control] = &[
+    Control {
+        id: "AI-01",
+        name: "Manifest Validation",
+        level: 1,
+        domain: "artifact_integrity",
+        page: include_str!("../../../docs/controls/ai-01.md"),
+        judge: Some(ai01_manifest_validation::judge),
+    },
+    Control {
+        id: "AI-03",
+        name: "Bundle Signing",
+        level: 3,
+        domain: "artifact_integrity",
+        page: include_str!("../../../docs/controls/ai-03.md"),
+        judge: None,
+    },
+    Control {
+        id: "AI-04",
+        name: "Reproducible Builds",
+        level: 4,
+        domain: "artifact_integrity",
+        page: include_str!("../../../docs/controls/ai-04.md"),
+        judge: None,
+    },
+    Control {
+        id: "AI-05",
+        name: "Bundle Completeness",
+        level: 2,
+        domain: "artifact_integrity",
+        page: include_str!("../../../docs/controls/ai-05.md"),
+        judge: None,
+    },
+    Control {
+        id: "SC-01",
+        name: "SBOM Generation",
+        level: 1,
+        domain: "supply_chain",
+        page: include_str!("../../../docs/controls/sc-01.md"),
+        judge: None,
+    },
+    Control {
+        id: "SC-02",
+        name: "Vulnerability Scanning",
+        level: 2,
+        domain: "supply_chain",
+        page: include_str!("../../../docs/controls/sc-02.md"),
+        judge: None,
+    },
+    Control {
+        id: "SC-03",
+        name: "Dependency Pinning",
+        level: 2,
+        domain: "supply_chain",
+        page: include_str!("../../../docs/controls/sc-03.md"),
+        judge: None,
+    },
+    Control {
+        id: "SC-04",
+        name: "Lockfile Integrity",
+        level: 2,
+        domain: "supply_chain",
+        page: include_str!("../../../docs/controls/sc-04.md"),
+        judge: None,
+    },
+    Control {
+        id: "SC-05",
+        name: "Trusted Sources",
+        level: 3,
+        domain: "supply_chain",
+        page: include_str!("../../../docs/controls/sc-05.md"),
+        judge: None,
+    },
+    Control {
+        id: "CQ-01",
+        name: "Secret Detection",
+        level: 1,
+        domain: "code_quality",
+        page: include_str!("../../../docs/controls/cq-01.md"),
+        judge: None,
+    },
+    Control {
+        id: "CQ-02",
+        name: "Malware Patterns",
+        level: 1,
+        domain: "code_quality",
+        page: include_str!("../../../docs/controls/cq-02.md"),
+        judge: None,
+    },
+    Control {
+        id: "CQ-03",
+        name: "Static Analysis",
+        level: 2,
+        domain: "code_quality",
+        page: include_str!("../../../docs/controls/cq-03.md"),
+        judge: None,
+    },
+    Control {
+        id: "CQ-04",
+        name: "Input Validation",
+        level: 3,
+        domain: "code_quality",
+        page: include_str!("../../../docs/controls/cq-04.md"),
+        judge: None,
+    },
+    Control {
+        id: "CQ-05",
+        name: "Safe Execution Patterns",
+        level: 3,
+        domain: "code_quality",
+        page: include_str!("../../../docs/controls/cq-05.md"),
+        judge: None,
+    },
+    Control {
+        id: "CQ-06",
+        name: "Behavioral Analysis",
+        level: 4,
+        domain: "code_quality",
+        page: include_str!("../../../docs/controls/cq-06.md"),
+        judge: None,
+    },
+    Control {
+        id: "CD-01",
+        name: "Tool Declaration",
+        level: 1,
+        domain: "capability_declaration",
+        page: include_str!("../../../docs/controls/cd-01.md"),
+        judge: Some(cd01_tool_declaration::judge),
+    },
+    Control {
+        id: "CD-02",
+        name: "Permission Correlation",
+        level: 2,
+        domain: "capability_declaration",
+        page: include_str!("../../../docs/controls/cd-02.md"),
+        judge: None,
+    },
+    Control {
+        id: "CD-03",
+        name: "Description Safety",
+        level: 2,
+        domain: "capability_declaration",
+        page: include_str!("../../../docs/controls/cd-03.md"),
+        judge: None,
+    },
+    Control {
+        id: "CD-04",
+        name: "Credential Scope Declaration",
+        level: 3,
+        domain: "capability_declaration",
+        page: include_str!("../../../docs/controls/cd-04.md"),
+        judge: None,
+    },
+    Control {
+        id: "CD-05",
+        name: "Token Lifetime Limits",
+        level: 3,
+        domain: "capability_declaration",
+        page: include_str!("../../../docs/controls/cd-05.md"),
+        judge: None,
+    },
+    Control {
+        id: "PR-01",
+        name: "Source Repository",
+        level: 2,
+        domain: "provenance",
+        page: include_str!("../../../docs/controls/pr-01.md"),
+        judge: Some(pr01_source_repository::judge),
+    },
+    Control {
+        id: "PR-02",
+        name: "Author Identity",
+        level: 2,
+        domain: "provenance",
+        page: include_str!("../../../docs/controls/pr-02.md"),
+        judge: None,
+    },
+    Control {
+        id: "PR-03",
+        name: "Build Attestation",
+        level: 3,
+        domain: "provenance",
+        page: include_str!("../../../docs/controls/pr-03.md"),
+        judge: None,
+    },
+    Control {
+        id: "PR-04",
+        name: "Commit Linkage",
+        level: 4,
+        domain: "provenance",
+        page: include_str!("../../../docs/controls/pr-04.md"),
+        judge: None,
+    },
+    Control {
+        id: "PR-05",
+        name: "Repository Health",
+        level: 3,
+        domain: "provenance",
+        page: include_str!("../../../docs/controls/pr-05.md"),
+        judge: None,
+    },
+];
+
+/// The control of an id, in any case.
+pub fn find(id: &str) -> Option<&'static Control> {
+    CONTROLS.iter().find(|control| control.id.eq_ignore_ascii_case(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_names_its_control_and_tells_the_truth_about_its_code() {
+        for control in CONTROLS {
+            let title = format!("# {} {}\n", control.id, control.name);
+            assert!(control.page.starts_with(&title), "{}: expected `{}`", control.id, title.trim());
+            assert!(control.page.contains(&format!("Required from level {}.", control.level)), "{}", control.id);
+            for part in ["## What it checks", "## Why", "## What it cannot see", "## How to fix"] {
+                assert!(control.page.contains(part), "{} lacks `{part}`", control.id);
+            }
+            let planned = control.page.contains("Not implemented yet.");
+            assert_eq!(planned, control.judge.is_none(), "{}: the page and the code disagree", control.id);
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_and_found_in_any_case() {
+        for control in CONTROLS {
+            let found = find(&control.id.to_lowercase()).unwrap();
+            assert!(std::ptr::eq(found, control), "{} stands twice", control.id);
+        }
+        assert!(find("AI-02").is_none());
+    }
+}

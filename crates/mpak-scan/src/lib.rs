@@ -6,3 +6,4 @@ pub mod controls;
 pub mod evidence;
 pub mod level;
 pub mod report;
+pub mod rules;

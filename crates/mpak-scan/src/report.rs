@@ -1,8 +1,19 @@
 //! The native report: same input, same ruleset, same bytes.
 
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mpak_bundle::digest::Sha256;
 use serde::{Deserialize, Serialize};
 
-use crate::control::Status;
+use crate::control::{Control, Status, Verdict};
+use crate::evidence::Evidence;
+use crate::{level, rules};
+
+/// Most findings listed per control; the rest is counted.
+const FINDINGS_COUNT_MAX: usize = 200;
+/// Longest text taken over from a bundle into one field of a finding, in characters.
+const TEXT_CHARS_MAX: usize = 300;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +29,19 @@ pub enum Severity {
     High,
     /// Worst.
     Critical,
+}
+
+impl Severity {
+    /// The word of the report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// One piece of evidence.
@@ -37,6 +61,43 @@ pub struct Finding {
     pub evidence: Option<String>,
     /// What to do.
     pub remediation: Option<String>,
+}
+
+impl Finding {
+    /// A finding about the bundle as a whole.
+    pub fn new(rule: impl Into<String>, severity: Severity, title: impl Into<String>) -> Self {
+        let title = clip(&title.into());
+        Self { rule: rule.into(), severity, title, file: None, line: None, evidence: None, remediation: None }
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn at(mut self, file: impl Into<String>, line: Option<u32>) -> Self {
+        self.file = Some(file.into());
+        self.line = line;
+        self
+    }
+
+    /// What was seen; cut to a readable length.
+    #[must_use]
+    pub fn seen(mut self, evidence: impl AsRef<str>) -> Self {
+        self.evidence = Some(clip(evidence.as_ref()));
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn fix(mut self, remediation: impl Into<String>) -> Self {
+        self.remediation = Some(remediation.into());
+        self
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
 }
 
 /// One control's result.
@@ -59,6 +120,18 @@ pub struct ControlResult {
     pub findings: Vec<Finding>,
 }
 
+impl ControlResult {
+    /// Whether a level may be reached with this result.
+    pub fn satisfied_at(&self, level: u8) -> bool {
+        self.status.satisfied() && self.fails_from.is_none_or(|from| level < from)
+    }
+
+    /// Whether a finding blocks at a level; `not_run` and `error` do not satisfy and do not fail.
+    pub fn fails_at(&self, level: u8) -> bool {
+        self.level <= level && (self.status == Status::Fail || self.fails_from.is_some_and(|from| from <= level))
+    }
+}
+
 /// A whole report. `mpak scan --json` prints exactly this.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
@@ -74,4 +147,143 @@ pub struct Report {
     pub controls_run: usize,
     /// In the order of checking.
     pub controls: Vec<ControlResult>,
+}
+
+impl Report {
+    /// The level, once every control that level 1 requires has code; `None` means "not assessed".
+    pub fn assessed_level(&self) -> Option<u8> {
+        let judged = |c: &ControlResult| !matches!(c.status, Status::NotRun | Status::Error);
+        self.controls.iter().filter(|c| c.level == 1).all(judged).then_some(self.level)
+    }
+
+    /// The controls a level requires and that fail at it.
+    pub fn failing_at(&self, level: u8) -> Vec<&ControlResult> {
+        self.controls.iter().filter(|c| c.fails_at(level)).collect()
+    }
+
+    /// How many controls have a status.
+    pub fn count(&self, status: Status) -> usize {
+        self.controls.iter().filter(|c| c.status == status).count()
+    }
+
+    /// All findings with their control, in the order of checking.
+    pub fn findings(&self) -> impl Iterator<Item = (&ControlResult, &Finding)> {
+        self.controls.iter().flat_map(|c| c.findings.iter().map(move |f| (c, f)))
+    }
+}
+
+/// Judges every control in order and sums up.
+pub(crate) fn assemble(controls: &[Control], evidence: &Evidence) -> Report {
+    let results: Vec<ControlResult> = controls.iter().map(|control| result(control, evidence)).collect();
+    let level = level::reached(&results);
+    Report {
+        level,
+        score: level::score(&results, level),
+        ruleset: ruleset(controls),
+        advisories: None,
+        controls_run: controls.iter().filter(|c| c.judge.is_some()).count(),
+        controls: results,
+    }
+}
+
+fn result(control: &Control, evidence: &Evidence) -> ControlResult {
+    let verdict = match control.judge {
+        None => Verdict::not_run("not implemented yet"),
+        // The evidence is only read, so a control that dies half-way leaves nothing broken behind.
+        Some(judge) => catch_unwind(AssertUnwindSafe(|| judge(evidence)))
+            .unwrap_or_else(|_panic| Verdict::new(Status::Error, "the control stopped with an internal error")),
+    };
+    ControlResult {
+        id: control.id.to_owned(),
+        name: control.name.to_owned(),
+        level: control.level,
+        status: verdict.status,
+        reason: verdict.reason,
+        fails_from: verdict.fails_from.filter(|_| verdict.status.satisfied()),
+        findings: ordered(control.id, verdict.findings),
+    }
+}
+
+/// Worst first, then by place; at most [`FINDINGS_COUNT_MAX`] and a line that counts the rest.
+fn ordered(control: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|a, b| {
+        let place = |f: &Finding| (f.file.clone(), f.line, f.rule.clone(), f.title.clone());
+        b.severity.cmp(&a.severity).then_with(|| place(a).cmp(&place(b)))
+    });
+    findings.dedup();
+    if findings.len() > FINDINGS_COUNT_MAX {
+        let rest = findings.len() - FINDINGS_COUNT_MAX;
+        findings.truncate(FINDINGS_COUNT_MAX);
+        findings.push(Finding::new(
+            format!("{control}/more"),
+            Severity::Info,
+            format!("{rest} more findings of this control are not listed"),
+        ));
+    }
+    findings
+}
+
+/// Version of this crate and a digest over everything that can change a verdict and is not evidence.
+fn ruleset(controls: &[Control]) -> String {
+    let mut text = String::new();
+    for control in controls {
+        let _ = writeln!(text, "{} {} {}", control.id, control.level, control.judge.is_some());
+    }
+    text.push_str(rules::SECRETS_TOML);
+    let digest = Sha256::of(text.as_bytes()).to_string();
+    format!("{}+sha256.{}", env!("CARGO_PKG_VERSION"), &digest[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panics(_: &Evidence) -> Verdict {
+        panic!("a bug")
+    }
+
+    fn floods(_: &Evidence) -> Verdict {
+        let many = (0..500).map(|i| Finding::new("X/y", Severity::Low, format!("finding {i:03}"))).collect();
+        Verdict::pass_or_warn("many", many)
+    }
+
+    fn control(judge: Option<fn(&Evidence) -> Verdict>) -> Control {
+        Control { id: "XX-01", name: "X", level: 1, domain: "x", page: "", judge }
+    }
+
+    #[test]
+    fn a_control_that_panics_is_an_error_and_the_others_still_judge() {
+        let report = assemble(&[control(Some(panics)), control(Some(floods))], &Evidence::empty());
+        assert_eq!(report.controls[0].status, Status::Error);
+        assert_eq!(report.controls[1].status, Status::Warn);
+        assert_eq!((report.level, report.assessed_level()), (0, None));
+    }
+
+    #[test]
+    fn a_control_without_code_is_not_run_and_says_so() {
+        let report = assemble(&[control(None)], &Evidence::empty());
+        assert_eq!(report.controls[0].status, Status::NotRun);
+        assert_eq!(report.controls[0].reason, "not implemented yet");
+        assert_eq!((report.controls_run, report.level), (0, 0));
+    }
+
+    #[test]
+    fn findings_are_bounded_and_the_rest_is_counted() {
+        let report = assemble(&[control(Some(floods))], &Evidence::empty());
+        let findings = &report.controls[0].findings;
+        assert_eq!(findings.len(), FINDINGS_COUNT_MAX + 1);
+        assert!(findings.last().unwrap().title.starts_with("300 more"));
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let finding = Finding::new("X/y", Severity::Low, "é".repeat(5_000)).seen("x".repeat(5_000));
+        assert_eq!(finding.title.chars().count(), TEXT_CHARS_MAX + 1);
+        assert_eq!(finding.evidence.unwrap().chars().count(), TEXT_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn the_ruleset_changes_with_the_controls() {
+        assert_ne!(ruleset(&[control(None)]), ruleset(&[control(Some(floods))]));
+    }
 }

@@ -1,0 +1,147 @@
+//! CD-01: the manifest declares the server's tools, each with a name and a description.
+//!
+//! Judged from the document, so that a manifest that AI-01 refuses for something else is judged too.
+//! Spec: MTF 0.1 §3.5 CD-01.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::control::Verdict;
+use crate::evidence::{Evidence, MANIFEST};
+use crate::report::{Finding, Severity};
+
+pub(crate) fn judge(evidence: &Evidence) -> Verdict {
+    match evidence.document() {
+        Some(document) => judge_document(document),
+        None => Verdict::not_run("there is no readable manifest.json to take the tools from"),
+    }
+}
+
+fn judge_document(document: &Value) -> Verdict {
+    let generated = document.get("tools_generated") == Some(&Value::Bool(true));
+    let tools = match document.get("tools") {
+        None if generated => {
+            return Verdict::pass_or_warn("the server makes its tools at run time and says so", vec![]);
+        }
+        None => {
+            let finding = finding("missing-tools", Severity::High, "the field `tools` is missing")
+                .fix("list every tool with `name` and `description`, or set `tools_generated` to true");
+            return Verdict::fail("no tools are declared", vec![finding]);
+        }
+        Some(Value::Array(tools)) => tools,
+        Some(_) => {
+            let finding =
+                finding("bad-tools", Severity::High, "`tools` is not a list").fix("make it a list of objects");
+            return Verdict::fail("the tools cannot be read", vec![finding]);
+        }
+    };
+    // 1. A tool without a name blocks at every level.
+    let nameless = nameless(tools);
+    if !nameless.is_empty() {
+        return Verdict::fail("a tool has no name", nameless);
+    }
+    // 2. A tool without a description blocks from level 2.
+    let undescribed = undescribed(tools);
+    let fails_from = if undescribed.is_empty() { None } else { Some(2) };
+    // 3. Two tools of one name: the client sees one of them.
+    let mut findings = undescribed;
+    findings.extend(doubles(tools));
+    let count = tools.len();
+    let reason = match (fails_from, count) {
+        (Some(_), _) => "a tool has no description".to_owned(),
+        (None, 0) => "the manifest declares that the server has no tools".to_owned(),
+        (None, 1) => "1 tool is declared".to_owned(),
+        (None, _) => format!("{count} tools are declared"),
+    };
+    Verdict::pass_or_warn(reason, findings).failing_from(fails_from)
+}
+
+fn finding(rule: &str, severity: Severity, title: impl Into<String>) -> Finding {
+    Finding::new(format!("CD-01/{rule}"), severity, title).at(MANIFEST, None)
+}
+
+/// A field that holds more than white space.
+fn text<'a>(tool: &'a Value, field: &str) -> Option<&'a str> {
+    tool.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+}
+
+fn nameless(tools: &[Value]) -> Vec<Finding> {
+    let without = tools.iter().enumerate().filter(|(_, tool)| text(tool, "name").is_none());
+    without
+        .map(|(i, _)| {
+            finding("tool-without-name", Severity::High, format!("/tools/{i} has no name"))
+                .fix("give the tool the name that the server registers")
+        })
+        .collect()
+}
+
+fn undescribed(tools: &[Value]) -> Vec<Finding> {
+    let without = tools.iter().enumerate().filter(|(_, tool)| text(tool, "description").is_none());
+    without
+        .map(|(i, tool)| {
+            let name = text(tool, "name").unwrap_or_default();
+            finding("tool-without-description", Severity::Medium, format!("/tools/{i} (`{name}`) has no description"))
+                .fix("say in a sentence what the tool does and what it touches")
+        })
+        .collect()
+}
+
+fn doubles(tools: &[Value]) -> Vec<Finding> {
+    let mut seen = BTreeSet::new();
+    let names = tools.iter().filter_map(|tool| text(tool, "name"));
+    let twice: BTreeSet<&str> = names.filter(|name| !seen.insert(*name)).collect();
+    twice
+        .into_iter()
+        .map(|name| {
+            finding("double-tool", Severity::Low, format!("the tool `{name}` is declared twice"))
+                .fix("remove one of them")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::control::Status;
+
+    #[test]
+    fn tools_need_names_at_once_and_descriptions_from_level_2() {
+        let good = json!({"name": "a", "description": "Adds."});
+        for (document, status, fails_from, rule) in [
+            (json!({"tools": [good]}), Status::Pass, None, ""),
+            (json!({"tools": []}), Status::Pass, None, ""),
+            (json!({"tools_generated": true}), Status::Pass, None, ""),
+            (json!({"tools": [good], "tools_generated": true}), Status::Pass, None, ""),
+            (json!({}), Status::Fail, None, "CD-01/missing-tools"),
+            (json!({"tools_generated": false}), Status::Fail, None, "CD-01/missing-tools"),
+            (json!({"tools_generated": "true"}), Status::Fail, None, "CD-01/missing-tools"),
+            (json!({"tools": {"a": "b"}}), Status::Fail, None, "CD-01/bad-tools"),
+            (json!({"tools": null}), Status::Fail, None, "CD-01/bad-tools"),
+            (json!({"tools": ["a"]}), Status::Fail, None, "CD-01/tool-without-name"),
+            (json!({"tools": [{"description": "x"}]}), Status::Fail, None, "CD-01/tool-without-name"),
+            (json!({"tools": [{"name": " \t"}]}), Status::Fail, None, "CD-01/tool-without-name"),
+            (json!({"tools": [{"name": 7}]}), Status::Fail, None, "CD-01/tool-without-name"),
+            (json!({"tools": [{"name": "a"}]}), Status::Warn, Some(2), "CD-01/tool-without-description"),
+            (
+                json!({"tools": [{"name": "a", "description": "\n"}]}),
+                Status::Warn,
+                Some(2),
+                "CD-01/tool-without-description",
+            ),
+            (json!({"tools": [good, good]}), Status::Warn, None, "CD-01/double-tool"),
+            (json!([]), Status::Fail, None, "CD-01/missing-tools"),
+        ] {
+            let verdict = judge_document(&document);
+            assert_eq!((verdict.status, verdict.fails_from), (status, fails_from), "{document}");
+            assert_eq!(verdict.findings.first().map_or("", |f| f.rule.as_str()), rule, "{document}");
+        }
+    }
+
+    #[test]
+    fn without_a_manifest_there_is_nothing_to_judge() {
+        assert_eq!(judge(&Evidence::empty()).status, Status::NotRun);
+    }
+}
