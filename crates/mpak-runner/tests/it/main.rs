@@ -1,1 +1,5 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`.
+
+mod launching;
+#[cfg(unix)]
+mod running;

@@ -1,0 +1,3 @@
+//! What ties a server to its launcher. The only place with `unsafe`.
+
+pub(crate) mod die_with_parent;
