@@ -6,11 +6,29 @@
 //! nasty manifests (docs/formats/manifest.md).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::limits::Limits;
 use crate::platform::Os;
+
+mod contents;
+mod fields;
+mod json;
+mod png;
+mod problems;
+mod range;
+mod read;
+mod server;
+pub(crate) mod template;
+mod text;
+mod user_config;
+pub(crate) mod values;
+
+pub use problems::CODES;
+pub use range::{range_allows, range_is_readable};
+pub use user_config::ConfigValueError;
 
 /// How much is forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +78,26 @@ pub enum ManifestVersion {
     V0_4,
 }
 
+impl ManifestVersion {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 4] = [Self::V0_1, Self::V0_2, Self::V0_3, Self::V0_4];
+
+    /// The manifest's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V0_1 => "0.1",
+            Self::V0_2 => "0.2",
+            Self::V0_3 => "0.3",
+            Self::V0_4 => "0.4",
+        }
+    }
+
+    /// Reads the manifest's word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|version| version.as_str() == text)
+    }
+}
+
 /// What starts the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerType {
@@ -82,6 +120,11 @@ impl ServerType {
             Self::Binary => "binary",
             Self::Uv => "uv",
         }
+    }
+
+    /// Reads the manifest's word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Node, Self::Python, Self::Binary, Self::Uv].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -142,6 +185,8 @@ pub struct Manifest {
     pub meta: serde_json::Map<String, Value>,
     /// The whole document as written.
     pub raw: Value,
+    /// Where the members of `raw` stand in the text.
+    lines: Arc<json::Lines>,
 }
 
 /// `author`.
@@ -204,7 +249,7 @@ pub struct Server {
     pub kind: ServerType,
     /// Path in the bundle, or a Python module name.
     pub entry_point: String,
-    /// Command line; absent only for `uv`.
+    /// Command line; absent for `uv`, or where a tolerant reading forgave it.
     pub mcp_config: Option<McpConfig>,
 }
 
@@ -305,7 +350,7 @@ pub struct Localization {
     pub default_locale: String,
 }
 
-/// What reading gives: a manifest where one could be made, and all problems, errors first.
+/// What reading gives: a manifest where one could be made, and all problems.
 #[derive(Clone, Debug)]
 pub struct ManifestRead {
     /// Present if no problem is an error.
@@ -329,8 +374,13 @@ impl ManifestRead {
 
 /// Reads a manifest. Never panics, never recurses deeper than `limits.json_depth_max`.
 pub fn read(bytes: &[u8], reading: Reading, limits: &Limits) -> ManifestRead {
-    let _ = (bytes, reading, limits);
-    unimplemented!("helper: manifest")
+    let mut problems = problems::Problems::new();
+    // 1. Text to values: encoding, syntax, depth, duplicate keys.
+    match json::parse(bytes, reading == Reading::Strict, limits, &mut problems) {
+        // 2. Values to fields, and the rules between them.
+        Ok(document) => read::manifest(document, reading, problems),
+        Err(problems::Stopped) => ManifestRead { manifest: None, problems: problems.finish() },
+    }
 }
 
 /// What stands at a path of the bundle.
@@ -355,6 +405,5 @@ pub trait Contents {
 /// Checks everything a manifest says about the files around it: entry point, icon, icons,
 /// localization, uv layout, native code against declared platforms.
 pub fn check_contents(manifest: &Manifest, contents: &dyn Contents, reading: Reading, limits: &Limits) -> Vec<Problem> {
-    let _ = (manifest, contents, reading, limits);
-    unimplemented!("helper: manifest")
+    contents::check(manifest, contents, reading, limits)
 }

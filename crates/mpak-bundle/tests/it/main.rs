@@ -1,1 +1,3 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`.
+
+mod manifest;
