@@ -1,3 +1,4 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`.
 
 mod manifest;
+mod pack;
