@@ -7,23 +7,49 @@
 //! containers (docs/formats/container.md).
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use thiserror::Error;
-
+use crate::digest::{Hashing, Sha256};
 use crate::limits::Limits;
-use crate::manifest::{Manifest, Problem};
-use crate::path::BundlePath;
+use crate::manifest::{Contents, FileKind};
+use crate::path::{BundlePath, escape};
 
-/// An opened archive: structure checked, data not yet.
+mod bundle;
+mod directory;
+mod end;
+mod error;
+mod extra;
+mod finding;
+mod inflate;
+mod local;
+mod markers;
+mod names;
+mod source;
+
+pub use bundle::{Bundle, OpenError};
+pub use error::ArchiveError;
+pub use finding::{Finding, code as finding_code};
+
+use directory::Record;
+use finding::Findings;
+use inflate::Workspace;
+use source::Source;
+
+/// An opened archive: structure checked, data not yet. Reading needs `&self` only, from any thread.
 pub struct Archive {
-    file: File,
-    bytes: u64,
+    source: Source,
+    /// Files in archive order.
     entries: Vec<Entry>,
+    /// Indexes of `entries`, sorted by path with a folder's contents together.
+    sorted: Vec<u32>,
+    /// Folders with an entry of their own, sorted likewise.
+    folders: Vec<BundlePath>,
     findings: Vec<Finding>,
     signature: Option<Range<u64>>,
-    limits: Limits,
+    /// Buffers of threads that are done; as many as ever read at once.
+    idle: Mutex<Vec<Workspace>>,
 }
 
 /// One file (folders are not kept: they follow from the files).
@@ -39,25 +65,10 @@ pub struct Entry {
     pub executable: bool,
     /// CRC-32 of the data.
     pub crc32: u32,
-}
-
-/// Something accepted and worth telling (a `W` or `N` row).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Stable kebab-case code.
-    pub code: &'static str,
-    /// The entry, escaped for showing; empty for the whole archive.
-    pub path: String,
-    /// What was found.
-    pub message: String,
-}
-
-/// Why an archive is refused.
-#[derive(Debug, Error)]
-pub enum ArchiveError {
-    /// Placeholder until the reader is written.
-    #[error("{0}")]
-    Other(&'static str),
+    /// Stored, else deflated.
+    stored: bool,
+    /// Where the data begins in the file.
+    data_at: u64,
 }
 
 impl Archive {
@@ -66,13 +77,57 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`].
     pub fn open(file: File, limits: &Limits) -> Result<Self, ArchiveError> {
-        let _ = (file, limits);
-        unimplemented!("helper: container")
+        let mut findings = Findings::default();
+        let source = Source::new(file)?;
+        // 1. End records: where the directory is.
+        let end = end::find(&source, limits, &mut findings)?;
+        // 2. Directory: what the entries are.
+        let mut records = directory::read(&source, &end, limits, &mut findings)?;
+        // 3. Names against each other.
+        names::check(&records, limits)?;
+        // 4. Local headers, descriptors, layout.
+        local::check(&source, &mut records, end.directory.start, &mut findings)?;
+        // 5. Remarks.
+        for record in &records {
+            names::remark(record, limits, &mut findings);
+        }
+        let markers_are_data = end.signature.is_none();
+        let mut archive = Self::of(source, records, end.signature)?;
+        if markers_are_data {
+            markers::remark(&archive.source, &archive.entries, &mut findings)?;
+        }
+        archive.findings = findings.finish();
+        Ok(archive)
+    }
+
+    fn of(source: Source, records: Vec<Record>, signature: Option<Range<u64>>) -> Result<Self, ArchiveError> {
+        let mut workspace = Workspace::new();
+        let mut entries = Vec::with_capacity(records.len());
+        let mut folders = Vec::new();
+        for record in records {
+            if record.folder {
+                // Folders are empty, but may hold an empty deflate stream.
+                workspace.copy(&source, &record.entry, &mut io::sink())?;
+                folders.push(record.entry.path);
+            } else {
+                entries.push(record.entry);
+            }
+        }
+        let mut sorted: Vec<u32> = (0..entries.len() as u32).collect();
+        sorted.sort_by(|&a, &b| names::compare(entries[a as usize].path.as_str(), entries[b as usize].path.as_str()));
+        folders.sort_by(|a, b| names::compare(a.as_str(), b.as_str()));
+        let idle = Mutex::new(vec![workspace]);
+        Ok(Self { source, entries, sorted, folders, findings: Vec::new(), signature, idle })
     }
 
     /// Length of the file.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.source.bytes()
+    }
+
+    /// Sum of all files, unpacked.
+    pub fn unpacked_bytes(&self) -> u64 {
+        self.entries.iter().map(|e| e.bytes).sum()
     }
 
     /// All files, in archive order.
@@ -80,9 +135,15 @@ impl Archive {
         &self.entries
     }
 
+    /// Folders that have an entry of their own (perhaps empty ones).
+    pub fn folders(&self) -> &[BundlePath] {
+        &self.folders
+    }
+
     /// The entry at an exact path.
     pub fn entry(&self, path: &str) -> Option<&Entry> {
-        self.entries.iter().find(|e| e.path.as_str() == path)
+        let found = self.sorted.binary_search_by(|&i| names::compare(self.at(i).path.as_str(), path)).ok()?;
+        Some(self.at(self.sorted[found]))
     }
 
     /// What was accepted with a remark.
@@ -95,13 +156,34 @@ impl Archive {
         self.signature.clone()
     }
 
+    /// Digest of the whole file, read through the same handle as the entries.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] of reading.
+    pub fn sha256(&self) -> Result<Sha256, ArchiveError> {
+        const CHUNK_BYTES: usize = 256 << 10;
+        let mut hashing = Hashing::new(io::sink());
+        let mut at = 0;
+        while at < self.bytes() {
+            let chunk = self.source.read_up_to(at, CHUNK_BYTES)?;
+            hashing.write_all(&chunk).map_err(ArchiveError::Io)?;
+            at += chunk.len() as u64;
+        }
+        Ok(hashing.finish().1)
+    }
+
     /// A whole entry in memory, checked; for small files.
     ///
     /// # Errors
     /// [`ArchiveError`], also when it is larger than `bytes_max`.
     pub fn read(&self, entry: &Entry, bytes_max: u64) -> Result<Vec<u8>, ArchiveError> {
-        let _ = (entry, bytes_max, &self.file, &self.limits);
-        unimplemented!("helper: container")
+        if entry.bytes > bytes_max {
+            let name = escape(entry.path.as_str());
+            return Err(ArchiveError::EntryTooLarge { name, bytes: entry.bytes, limit: bytes_max });
+        }
+        let mut bytes = Vec::with_capacity(entry.bytes as usize);
+        self.copy(entry, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// Streams an entry; size and CRC are checked at the end, so the caller must discard on error.
@@ -109,8 +191,7 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`].
     pub fn copy(&self, entry: &Entry, to: &mut dyn Write) -> Result<(), ArchiveError> {
-        let _ = (entry, to);
-        unimplemented!("helper: container")
+        self.with_workspace(|workspace| workspace.copy(&self.source, entry, to))
     }
 
     /// Reads every entry and throws the data away: proves that the whole archive is sound.
@@ -118,41 +199,46 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`] of the first unsound entry.
     pub fn check_all(&self) -> Result<(), ArchiveError> {
-        self.entries.iter().try_for_each(|entry| self.copy(entry, &mut std::io::sink()))
+        self.entries.iter().try_for_each(|entry| self.copy(entry, &mut io::sink()))
+    }
+
+    fn at(&self, index: u32) -> &Entry {
+        &self.entries[index as usize]
+    }
+
+    fn with_workspace<T>(&self, work: impl FnOnce(&mut Workspace) -> T) -> T {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut workspace = idle().pop().unwrap_or_else(Workspace::new);
+        let result = work(&mut workspace);
+        idle().push(workspace);
+        result
+    }
+
+    /// Whether something stands below this folder.
+    fn has_below(&self, folder: &str) -> bool {
+        let below = format!("{folder}/");
+        let is_below = |path: &str| path.starts_with(&below);
+        let files = self.sorted.partition_point(|&i| names::compare(self.at(i).path.as_str(), &below).is_lt());
+        let folders = self.folders.partition_point(|f| names::compare(f.as_str(), folder).is_lt());
+        self.sorted.get(files).is_some_and(|&i| is_below(self.at(i).path.as_str()))
+            || self.folders.get(folders).is_some_and(|f| f.as_str() == folder || is_below(f.as_str()))
     }
 }
 
-/// An archive with its manifest: what publish, scan, unpack and run open.
-pub struct Bundle {
-    /// The container.
-    pub archive: Archive,
-    /// The manifest, read tolerantly and checked against the contents.
-    pub manifest: Manifest,
-    /// The manifest's warnings.
-    pub problems: Vec<Problem>,
-}
+impl Contents for Archive {
+    fn kind(&self, path: &str) -> Option<FileKind> {
+        if let Some(entry) = self.entry(path) {
+            return Some(FileKind::File(entry.bytes));
+        }
+        self.has_below(path).then_some(FileKind::Folder)
+    }
 
-/// Why a file is not a bundle.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The container is refused.
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-    /// The manifest is refused.
-    #[error("manifest.json: {}", problems.first().map_or("refused", |p| p.message.as_str()))]
-    Manifest {
-        /// All problems, at least one an error.
-        problems: Vec<Problem>,
-    },
-}
+    fn paths(&self) -> Vec<String> {
+        self.entries.iter().map(|e| e.path.as_str().to_owned()).collect()
+    }
 
-impl Bundle {
-    /// Opens a bundle: container, then manifest (tolerant), then manifest against contents.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub fn open(file: File, limits: &Limits) -> Result<Self, OpenError> {
-        let _ = (file, limits);
-        unimplemented!("helper: container")
+    fn head(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let entry = self.entry(path)?;
+        self.with_workspace(|workspace| workspace.head(&self.source, entry, bytes_max)).ok()
     }
 }

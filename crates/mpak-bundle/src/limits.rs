@@ -13,6 +13,8 @@ pub struct Limits {
     pub entry_bytes_max: u64,
     /// Most entries (existing readers cannot read more).
     pub entries_count_max: usize,
+    /// Most folders: a path may name many that nothing else needs.
+    pub folders_count_max: usize,
     /// Largest central directory.
     pub directory_bytes_max: u64,
     /// Per-entry ratio above which a finding is reported, for entries above `ratio_floor_bytes`.
@@ -51,6 +53,7 @@ impl Default for Limits {
             unpacked_bytes_max: 2048 * MIB,
             entry_bytes_max: 512 * MIB,
             entries_count_max: 65_534,
+            folders_count_max: 65_534,
             directory_bytes_max: 64 * MIB,
             entry_ratio_warn: 100,
             ratio_floor_bytes: 64 << 10,
