@@ -1,1 +1,27 @@
 //! Receives, stores, scans, indexes and serves bundles, by API and by web pages.
+//!
+//! A bundle arrives at the upload door (`api/upload`) and walks the stages of `ingest/` 5 to 10; readers
+//! are answered by `api/`, `compat/` (what existing clients ask) and `web/`. The database (`db/`) is the
+//! one source of truth; the search index and the counts in memory are made from it at start.
+
+pub mod admin;
+mod api;
+mod auth;
+mod blob;
+pub mod clock;
+mod compat;
+pub mod config;
+mod counts;
+mod db;
+mod error;
+mod http;
+mod ingest;
+mod jobs;
+mod router;
+mod search;
+mod server;
+mod state;
+mod turns;
+mod web;
+
+pub use server::{Running, ServeError, serve, start};

@@ -1,11 +1,82 @@
-//! `mpak admin`: administer a registry's data.
+//! `mpak admin`: administer a registry's data, also while the server runs.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use mpak_registry::admin::{self, AdminError, ListedToken, NewToken, TOKEN_DAYS_MAX};
+use mpak_registry::clock::Clock;
+
+use super::serve::data_folder;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
+use crate::ui;
 
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// What to administer
+    #[command(subcommand)]
+    pub what: What,
+}
+
+/// What to administer.
+#[derive(Debug, clap::Subcommand)]
+pub enum What {
+    /// Tokens to publish with
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What to do with tokens.
+#[derive(Debug, clap::Subcommand)]
+pub enum TokenCommand {
+    /// Make a token; it is shown once
+    Create(Create),
+    /// List tokens, without their secrets
+    List(List),
+    /// End a token now
+    Revoke(Revoke),
+}
+
+/// Flags of `token create`.
+#[derive(Debug, clap::Args)]
+pub struct Create {
+    /// Data folder of the registry [default: ~/.mpak/registry]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What or whom it is for
+    #[arg(long)]
+    pub name: String,
+    /// What it may publish: `@scope/name`, `@scope/*` or `*`; may be repeated [default: *]
+    #[arg(long, value_name = "PATTERN")]
+    pub package: Vec<String>,
+    /// Days until it expires
+    #[arg(long, value_name = "N", default_value_t = TOKEN_DAYS_MAX)]
+    pub days: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `token list`.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Data folder of the registry [default: ~/.mpak/registry]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `token revoke`.
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// Id from `mpak admin token list`
+    pub id: i64,
+    /// Data folder of the registry [default: ~/.mpak/registry]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -13,13 +84,82 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    let _ = (args, settings);
-    Err(CommandError::new(Kind::Ours, "not written yet"))
+    let What::Token(command) = &args.what;
+    match command {
+        TokenCommand::Create(args) => create(args, settings),
+        TokenCommand::List(args) => list(args, settings),
+        TokenCommand::Revoke(args) => revoke(args, settings),
+    }
+    .map_err(|e| refusal(&e))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn create(args: &Create, settings: &Settings) -> Result<(), AdminError> {
+    let data = data_folder(args.data.as_ref(), settings);
+    let made: NewToken = admin::create_token(&data, &args.name, &args.package, args.days, &Clock::system())?;
+    if args.json {
+        ui::json(&made);
+    } else {
+        ui::data(&made.token);
+        let packages = made.packages.join(", ");
+        ui::note(&format!("token {} `{}` may publish {packages} until {}", made.id, made.name, made.expires_at));
+        ui::note("It is not shown again. Use it as MPAK_TOKEN.");
+    }
+    Ok(())
+}
+
+fn list(args: &List, settings: &Settings) -> Result<(), AdminError> {
+    let tokens = admin::list_tokens(&data_folder(args.data.as_ref(), settings), &Clock::system())?;
+    if args.json {
+        ui::json(&serde_json::json!({"tokens": tokens}));
+    } else if tokens.is_empty() {
+        ui::note("there are no tokens; make one with `mpak admin token create --name NAME`");
+    } else {
+        let rows: Vec<Vec<String>> = tokens.iter().map(row).collect();
+        for line in ui::table(&["ID", "NAME", "STATE", "PACKAGES", "EXPIRES", "LAST USED"], &rows) {
+            ui::data(&line);
+        }
+    }
+    Ok(())
+}
+
+fn row(token: &ListedToken) -> Vec<String> {
+    let last_used = token.last_used_at.clone().unwrap_or_else(|| "never".to_owned());
+    let expires = token.expires_at.clone();
+    let (name, packages) = (ui::safe(&token.name), token.packages.join(" "));
+    vec![token.id.to_string(), name, token.state.to_owned(), packages, expires, last_used]
+}
+
+fn revoke(args: &Revoke, settings: &Settings) -> Result<(), AdminError> {
+    admin::revoke_token(&data_folder(args.data.as_ref(), settings), args.id, &Clock::system())?;
+    if args.json {
+        ui::json(&serde_json::json!({"id": args.id, "state": "revoked"}));
+    } else {
+        ui::note(&format!("token {} is revoked", args.id));
+    }
+    Ok(())
+}
+
+fn refusal(error: &AdminError) -> CommandError {
+    let (kind, hint) = match error {
+        AdminError::Data { .. } => (Kind::Usage, "give the registry's data folder with --data DIR"),
+        AdminError::Name { .. } => (Kind::Usage, "give a short name with --name, like `ci`"),
+        AdminError::Pattern(_) => (Kind::Usage, "give --package `@scope/name`, `@scope/*` or `*`"),
+        AdminError::Days { .. } => (Kind::Usage, "give a number of days with --days N"),
+        AdminError::NoToken { .. } => (Kind::NotFound, "see `mpak admin token list`"),
+        AdminError::Db(_) | AdminError::Runtime(_) => (Kind::Ours, "see the causes"),
+    };
+    CommandError::from_error(kind, error).hint(hint)
 }
 
 impl Args {
     /// Whether `--json` was given.
     pub fn wants_json(&self) -> bool {
-        self.json
+        let What::Token(command) = &self.what;
+        match command {
+            TokenCommand::Create(args) => args.json,
+            TokenCommand::List(args) => args.json,
+            TokenCommand::Revoke(args) => args.json,
+        }
     }
 }

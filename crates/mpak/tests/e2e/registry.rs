@@ -36,7 +36,10 @@ impl Registry {
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
         let Some(url) = line.trim().strip_prefix("listening on ").map(str::to_owned) else {
             let _ = child.kill();
-            panic!("`{line}` is not the address; log:\n{}", std::fs::read_to_string(world.path("registry.log")).unwrap_or_default());
+            panic!(
+                "`{line}` is not the address; log:\n{}",
+                std::fs::read_to_string(world.path("registry.log")).unwrap_or_default()
+            );
         };
         let made = world.mpak(&["admin", "token", "create", "--data", &data, "--name", "test", "--json"]);
         let token = made.json()["token"].as_str().expect("a token").to_owned();

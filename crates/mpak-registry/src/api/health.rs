@@ -1,0 +1,29 @@
+//! `GET /health`: the process answers. `GET /ready`: its database and blobs do, too.
+
+use axum::extract::State;
+use axum::response::Response;
+use mpak_api::error::Code;
+use serde_json::json;
+
+use crate::clock::rfc3339;
+use crate::error::{ApiError, ApiResult};
+use crate::http::json;
+use crate::state::AppState;
+
+/// `GET /health`
+pub(crate) async fn health(State(state): State<AppState>) -> Response {
+    json(&json!({"status": "ok", "timestamp": rfc3339(state.clock().now_ms())}))
+}
+
+/// `GET /ready`
+pub(crate) async fn ready(State(state): State<AppState>) -> ApiResult<Response> {
+    let not_ready = |what: &str, cause: &dyn std::error::Error| {
+        tracing::error!(cause = %cause, "{what} is not ready");
+        ApiError::new(Code::ServiceUnavailable, format!("{what} is not ready"))
+    };
+    state.db.ping().await.map_err(|e| not_ready("the database", &e))?;
+    let blobs = state.blobs.clone();
+    let checked = tokio::task::spawn_blocking(move || blobs.check()).await;
+    checked.map_err(|e| not_ready("the blob folder", &e))?.map_err(|e| not_ready("the blob folder", &e))?;
+    Ok(json(&json!({"status": "ready", "packages": state.search.len()})))
+}

@@ -1,0 +1,249 @@
+//! Tokens: `mpak_` and 32 random bytes in base64url. Shown once, kept as SHA-256, scoped and expiring.
+//!
+//! In: an `Authorization` header from anybody. Out: a [`Publisher`], the proof that a package may be
+//! published.
+
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::name::PackageName;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::db::{Connection, Db, DbError, events, tokens};
+
+/// In front of every token, so that secret scanners find leaked ones.
+const PREFIX: &str = "mpak_";
+/// Longest life of a token.
+pub(crate) const DAYS_MAX: u32 = 90;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// The one action there is so far.
+const PUBLISH: &str = "publish";
+
+/// The proof that the asker may publish a package.
+#[derive(Clone, Debug)]
+pub(crate) struct Publisher {
+    /// Made by [`publisher`] only.
+    package: PackageName,
+    token_id: i64,
+    token_name: String,
+}
+
+impl Publisher {
+    /// The package it was checked for.
+    pub(crate) fn package(&self) -> &PackageName {
+        &self.package
+    }
+
+    /// Key of the token.
+    pub(crate) fn token_id(&self) -> i64 {
+        self.token_id
+    }
+
+    /// The actor of events.
+    pub(crate) fn actor(&self) -> String {
+        format!("token:{}", self.token_name)
+    }
+}
+
+/// Why somebody may not publish.
+#[derive(Debug, Error)]
+pub(crate) enum AuthError {
+    /// No `Authorization: Bearer …`.
+    #[error("a token is needed to publish")]
+    Missing,
+    /// Unknown, or not a token at all.
+    #[error("this token is not known here")]
+    Unknown,
+    /// Too old.
+    #[error("token `{name}` expired on {expired_at}")]
+    Expired {
+        /// Its name.
+        name: String,
+        /// When.
+        expired_at: String,
+    },
+    /// Ended by an administrator.
+    #[error("token `{name}` was revoked")]
+    Revoked {
+        /// Its name.
+        name: String,
+    },
+    /// Not for this package.
+    #[error("token `{name}` may not publish `{package}`")]
+    Scope {
+        /// Its name.
+        name: String,
+        /// The package.
+        package: String,
+        /// What it may publish.
+        allowed: Vec<String>,
+    },
+    /// Our fault.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Checks that the request's token may publish a package now.
+pub(crate) async fn publisher(
+    db: &Db,
+    headers: &HeaderMap,
+    package: &PackageName,
+    now_ms: i64,
+) -> Result<Publisher, AuthError> {
+    // 1. A token, and one that we made.
+    let text = bearer(headers).ok_or(AuthError::Missing)?;
+    let hash = Sha256::of(text.as_bytes());
+    let row = tokens::find(&mut *db.read().await?, &hash).await?.ok_or(AuthError::Unknown)?;
+    // 2. Still valid.
+    if row.revoked_at_ms.is_some() {
+        return Err(AuthError::Revoked { name: row.name });
+    }
+    if row.expires_at_ms <= now_ms {
+        return Err(AuthError::Expired { name: row.name, expired_at: crate::clock::rfc3339(row.expires_at_ms) });
+    }
+    // 3. For this action and package.
+    let actions = list(&row.actions_json)?;
+    let allowed = list(&row.packages_json)?;
+    if !actions.iter().any(|a| a == PUBLISH) || !allowed.iter().any(|pattern| covers(pattern, package)) {
+        return Err(AuthError::Scope { name: row.name, package: package.to_string(), allowed });
+    }
+    Ok(Publisher { package: package.clone(), token_id: row.id, token_name: row.name })
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|t| !t.is_empty())
+}
+
+fn list(json: &str) -> Result<Vec<String>, DbError> {
+    serde_json::from_str(json).map_err(|_not_a_list| DbError::Corrupt { what: "list", found: json.to_owned() })
+}
+
+/// Whether a pattern (`*`, `@scope/*`, `@scope/name`) covers a package.
+fn covers(pattern: &str, package: &PackageName) -> bool {
+    match pattern.strip_suffix("/*") {
+        Some(scope) => scope.strip_prefix('@') == Some(package.scope()),
+        None => pattern == "*" || pattern == package.as_str(),
+    }
+}
+
+/// A pattern is none.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("`{found}` is not `*`, `@scope/*` or `@scope/name`")]
+pub struct PatternError {
+    /// What was given.
+    pub found: String,
+}
+
+/// Checks a pattern before it is stored.
+pub(crate) fn check_pattern(pattern: &str) -> Result<(), PatternError> {
+    let example = pattern.strip_suffix("/*").map_or_else(|| pattern.to_owned(), |scope| format!("{scope}/x"));
+    if pattern == "*" || PackageName::publishable(&example).is_ok() {
+        Ok(())
+    } else {
+        Err(PatternError { found: pattern.to_owned() })
+    }
+}
+
+/// What a new token is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New<'a> {
+    pub(crate) name: &'a str,
+    /// Patterns, checked.
+    pub(crate) packages: &'a [String],
+    /// 1 to [`DAYS_MAX`].
+    pub(crate) days: u32,
+}
+
+/// A token that was stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    pub(crate) id: i64,
+    pub(crate) expires_at_ms: i64,
+}
+
+/// Stores the hash of a token for publishing, with the event that tells of it.
+pub(crate) async fn store(db: &Db, token: &str, new: New<'_>, now_ms: i64) -> Result<Stored, DbError> {
+    let expires_at_ms = now_ms + i64::from(new.days) * DAY_MS;
+    let row = tokens::New {
+        name: new.name,
+        hash: &Sha256::of(token.as_bytes()),
+        actions_json: &json!([PUBLISH]).to_string(),
+        packages_json: &json!(new.packages).to_string(),
+        created_at_ms: now_ms,
+        expires_at_ms,
+    };
+    let mut tx = db.write().await?;
+    let id = tokens::insert(&mut tx, row).await?;
+    let payload = json!({"token_id": id, "name": new.name, "packages": new.packages, "expires_at_ms": expires_at_ms});
+    note(&mut tx, "token_created", &payload, now_ms).await?;
+    tx.commit().await?;
+    Ok(Stored { id, expires_at_ms })
+}
+
+/// Ends a token now; `false` when there is no such valid one.
+pub(crate) async fn revoke(db: &Db, id: i64, now_ms: i64) -> Result<bool, DbError> {
+    let mut tx = db.write().await?;
+    let revoked = tokens::revoke(&mut tx, id, now_ms).await?;
+    if revoked {
+        note(&mut tx, "token_revoked", &json!({"token_id": id}), now_ms).await?;
+    }
+    tx.commit().await?;
+    Ok(revoked)
+}
+
+async fn note(c: &mut Connection, kind: &str, payload: &Value, now_ms: i64) -> Result<(), DbError> {
+    let event = events::New { at_ms: now_ms, kind, package: None, version: None, actor: "admin", payload };
+    events::append(c, event).await.map(|_seq| ())
+}
+
+/// A new secret.
+pub(crate) fn random() -> Result<String, DbError> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|e| DbError::Random(e.to_string()))?;
+    Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_cover_what_they_name() {
+        let package = PackageName::publishable("@acme/widget").unwrap();
+        for (pattern, expect) in [
+            ("*", true),
+            ("@acme/*", true),
+            ("@acme/widget", true),
+            ("@acme/widget2", false),
+            ("@acm/*", false),
+            ("@acme", false),
+            ("", false),
+            ("/*", false),
+        ] {
+            assert_eq!(covers(pattern, &package), expect, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn only_patterns_that_can_cover_something_are_stored() {
+        for good in ["*", "@acme/*", "@acme/widget"] {
+            assert_eq!(check_pattern(good), Ok(()), "{good}");
+        }
+        for bad in ["", "acme", "@acme", "@Acme/*", "**", "@a/b/*", "@acme/wid*"] {
+            assert!(check_pattern(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_long_random_and_recognisable() {
+        let (one, two) = (random().unwrap(), random().unwrap());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), PREFIX.len() + 43);
+        assert!(one.starts_with(PREFIX));
+    }
+}

@@ -1,0 +1,7 @@
+//! The API that existing clients speak, quirks and all.
+
+pub(crate) mod badge;
+pub(crate) mod bundles;
+pub(crate) mod download;
+pub(crate) mod query;
+pub(crate) mod security;

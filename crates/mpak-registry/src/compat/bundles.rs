@@ -1,0 +1,208 @@
+//! `GET /v1/bundles/…`: search, detail, versions, one version, static index of the latest version.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use mpak_api::bundle::{
+    Detail, DetailVersion, Pagination, SearchResponse, Summary, VersionDetail, VersionSummary, VersionsResponse,
+    WireArtifact,
+};
+use mpak_api::path;
+use mpak_bundle::name::PackageName;
+use serde_json::{Value, json};
+
+use super::query::Params;
+use crate::clock::rfc3339;
+use crate::db::artifacts::Artifact;
+use crate::db::packages::Package;
+use crate::db::{Connection, artifacts, packages, versions};
+use crate::error::{ApiError, ApiResult};
+use crate::http::{cached, json};
+use crate::search::{self, Query, Sort};
+use crate::state::AppState;
+
+/// For lists and details that may be a minute old.
+const BRIEFLY: &str = "public, max-age=60, s-maxage=300";
+/// Media type of the static index.
+const INDEX_TYPE: &str = "application/vnd.mcp.bundle.index.v0.1+json";
+/// Media type of an artifact in it (it says gzip, though bundles are ZIP files: existing clients compare it).
+const BUNDLE_TYPE: &str = "application/vnd.mcp.bundle.v0.3+gzip";
+/// Longest query.
+const QUERY_CHARS_MAX: usize = 200;
+
+/// `GET /v1/bundles/search`
+pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQuery) -> ApiResult<Response> {
+    let query = search_query(query.as_deref())?;
+    let (limit, offset) = (query.limit, query.offset);
+    let page = {
+        let state = state.clone();
+        tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await
+    };
+    let page = page.map_err(|e| ApiError::internal(&e))?.map_err(|e| ApiError::internal(&e))?;
+    let shown = |entry: &search::Entry| {
+        let downloads = state.counts.package(entry.package_id);
+        Summary { downloads, ..entry.summary.clone() }
+    };
+    let body = SearchResponse {
+        bundles: page.entries.iter().map(|e| shown(e)).collect(),
+        total: page.total as u64,
+        pagination: Pagination {
+            limit: limit as u64,
+            offset: offset as u64,
+            has_more: offset.saturating_add(page.entries.len()) < page.total,
+        },
+    };
+    Ok(cached(json(&body), BRIEFLY))
+}
+
+fn search_query(query: Option<&str>) -> ApiResult<Query> {
+    let mut params = Params::new(query);
+    let text = params.text("q", QUERY_CHARS_MAX).unwrap_or_default();
+    let server_type = params.word("type", &["node", "python", "binary", "uv"]);
+    let sort = match params.word("sort", &["downloads", "recent", "name"]).as_deref() {
+        Some("recent") => Sort::Recent,
+        Some("name") => Sort::Name,
+        Some(_) => Sort::Downloads,
+        // Existing clients always get downloads; with words and no wish, the best match comes first.
+        None if text.trim().is_empty() => Sort::Downloads,
+        None => Sort::Relevance,
+    };
+    let limit = params.number("limit", 1, 100, 20);
+    let offset = params.number("offset", 0, usize::MAX, 0);
+    params.finish()?;
+    Ok(Query { text, server_type, sort, limit, offset })
+}
+
+/// A package by the two parts of its path, or the wire's 404.
+pub(super) async fn package(c: &mut Connection, scope: &str, name: &str) -> ApiResult<(PackageName, Package)> {
+    let not_found = || ApiError::not_found("Bundle not found");
+    let name = PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| not_found())?;
+    let package = packages::find(c, name.as_str()).await?.ok_or_else(not_found)?;
+    Ok((name, package))
+}
+
+/// A version with its texts, or the wire's 404. `latest` is not a version here.
+async fn version(c: &mut Connection, package: &Package, version: &str) -> ApiResult<versions::Version> {
+    let found = versions::find(c, package.id, version).await?;
+    found.ok_or_else(|| ApiError::not_found("Version not found"))
+}
+
+/// `GET /v1/bundles/@scope/name`
+pub(crate) async fn detail(
+    State(state): State<AppState>,
+    Path((scope, name)): Path<(String, String)>,
+) -> ApiResult<Response> {
+    let mut c = state.db.read().await?;
+    let (name, package) = package(&mut c, &scope, &name).await?;
+    let row = packages::catalogue_row(&mut c, name.as_str()).await?;
+    let row = row.ok_or_else(|| ApiError::not_found("Bundle not found"))?;
+    let manifest: Value = serde_json::from_str(&row.manifest_json).unwrap_or_default();
+    let mut summary = search::summary(&row, &manifest);
+    summary.downloads = state.counts.package(package.id);
+    // The detail gives the package's first publish here; search gives the latest version's.
+    summary.published_at = rfc3339(package.created_at_ms);
+    let listed = versions::list(&mut c, package.id).await?;
+    let text = |member: &str| manifest[member].as_str().map(str::to_owned);
+    let body = Detail {
+        summary,
+        homepage: text("homepage"),
+        license: text("license"),
+        certification: None,
+        versions: listed.iter().map(|v| detail_version(&state, v)).collect(),
+    };
+    Ok(cached(json(&body), BRIEFLY))
+}
+
+fn detail_version(state: &AppState, listed: &versions::Listed) -> DetailVersion {
+    DetailVersion {
+        version: listed.version.clone(),
+        published_at: rfc3339(listed.published_at_ms),
+        downloads: state.counts.version(listed.id),
+    }
+}
+
+/// `GET /v1/bundles/@scope/name/versions`
+pub(crate) async fn versions(
+    State(state): State<AppState>,
+    Path((scope, name)): Path<(String, String)>,
+) -> ApiResult<Response> {
+    let mut c = state.db.read().await?;
+    let (name, package) = package(&mut c, &scope, &name).await?;
+    let listed = versions::list(&mut c, package.id).await?;
+    let all = artifacts::of_package(&mut c, package.id).await?;
+    let summary = |v: &versions::Listed| {
+        let platforms = all.iter().filter(|a| a.version_id == v.id).map(|a| a.platform.into());
+        let platforms: Vec<_> = platforms.collect();
+        VersionSummary {
+            version: v.version.clone(),
+            artifacts_count: platforms.len() as u64,
+            platforms,
+            published_at: rfc3339(v.published_at_ms),
+            downloads: state.counts.version(v.id),
+            publish_method: Some(v.publish_method.clone()),
+            provenance: None,
+        }
+    };
+    let versions = listed.iter().map(summary).collect();
+    Ok(json(&VersionsResponse { name: name.to_string(), latest: package.latest_version, versions }))
+}
+
+/// `GET /v1/bundles/@scope/name/versions/{version}`
+pub(crate) async fn version_detail(
+    State(state): State<AppState>,
+    Path((scope, name, wanted)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let mut c = state.db.read().await?;
+    let (name, package) = package(&mut c, &scope, &name).await?;
+    let version = version(&mut c, &package, &wanted).await?;
+    let all = artifacts::of_version(&mut c, version.id).await?;
+    let base = state.base_url(&headers);
+    let artifact = |a: &Artifact| WireArtifact {
+        platform: a.platform.into(),
+        digest: a.sha256.prefixed(),
+        size: a.size_bytes,
+        download_url: format!("{base}{}", path::blob(&a.sha256)),
+        source_url: None,
+    };
+    Ok(json(&VersionDetail {
+        name: name.to_string(),
+        version: version.version,
+        published_at: rfc3339(version.published_at_ms),
+        downloads: state.counts.version(version.id),
+        artifacts: all.iter().map(artifact).collect(),
+        manifest: serde_json::from_str(&version.manifest_json).unwrap_or_default(),
+        release: None,
+        publish_method: Some(version.publish_method),
+        provenance: None,
+    }))
+}
+
+/// `GET /v1/bundles/@scope/name/index.json`
+pub(crate) async fn index(
+    State(state): State<AppState>,
+    Path((scope, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let mut c = state.db.read().await?;
+    let (name, package) = package(&mut c, &scope, &name).await?;
+    let version = version(&mut c, &package, &package.latest_version).await?;
+    let all = artifacts::of_version(&mut c, version.id).await?;
+    let manifest: Value = serde_json::from_str(&version.manifest_json).unwrap_or_default();
+    let base = state.base_url(&headers);
+    let bundle = |a: &Artifact| {
+        json!({
+            "mimeType": BUNDLE_TYPE, "digest": a.sha256.prefixed(), "size": a.size_bytes,
+            "platform": {"os": a.platform.os.as_str(), "arch": a.platform.arch.as_str()},
+            "urls": [format!("{base}{}", path::blob(&a.sha256))],
+        })
+    };
+    let mut response = json(&json!({
+        "index_version": "0.1", "mimeType": INDEX_TYPE, "name": name.as_str(), "version": version.version,
+        "description": manifest["description"].as_str(), "bundles": all.iter().map(bundle).collect::<Vec<_>>(),
+        "annotations": {"dev.mpak.provenance.provider": version.publish_method},
+    }));
+    let content_type = HeaderValue::from_static("application/vnd.mcp.bundle.index.v0.1+json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(response)
+}

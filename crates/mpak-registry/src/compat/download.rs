@@ -1,0 +1,84 @@
+//! `GET …/versions/{version}/download`: which artifact fits, and where it is or what it is.
+//!
+//! Counts one download per GET that resolves, whether it is answered with JSON or bytes; HEAD and ranges
+//! do not count.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::response::Response;
+use mpak_api::bundle::{Download, DownloadBundle};
+use mpak_api::error::Code;
+use mpak_api::path;
+use mpak_bundle::platform::{Arch, Os, Platform};
+
+use super::bundles;
+use super::query::Params;
+use crate::api::blob;
+use crate::clock::rfc3339;
+use crate::counts::Counted;
+use crate::db::artifacts::Artifact;
+use crate::db::{artifacts, versions};
+use crate::error::{ApiError, ApiResult};
+use crate::http::{accepts, json};
+use crate::state::AppState;
+
+/// How long clients are told that an answer holds. Blobs never expire; existing clients want a time.
+const EXPIRES_MS: i64 = 900_000;
+
+/// `GET /v1/bundles/@scope/name/versions/{version}/download?os=&arch=`
+pub(crate) async fn download(
+    State(state): State<AppState>,
+    Path((scope, name, wanted)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    method: Method,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    // 1. What is asked for.
+    let platform = platform(query.as_deref())?;
+    // 2. Which artifact that is.
+    let mut c = state.db.read().await?;
+    let (name, package) = bundles::package(&mut c, &scope, &name).await?;
+    let wanted = if wanted == "latest" { package.latest_version } else { wanted };
+    let version = versions::id_of(&mut c, package.id, &wanted).await?;
+    let version_id = version.ok_or_else(|| ApiError::not_found("Version not found"))?;
+    let all = artifacts::of_version(&mut c, version_id).await?;
+    drop(c);
+    let artifact =
+        choose(&all, platform).ok_or_else(|| ApiError::not_found("No artifact found for the requested platform"))?;
+    // 3. Count it.
+    if method == Method::GET && !headers.contains_key(header::RANGE) {
+        state.counts.add(Counted { artifact: artifact.id, version: version_id, package: package.id });
+    }
+    // 4. Say where it is, or give it.
+    if !accepts(&headers, "application/json") {
+        let filename = format!("{}-{wanted}.mcpb", name.base());
+        return blob::send(&state, &artifact.sha256, &method, &headers, Some(&filename)).await;
+    }
+    Ok(json(&Download {
+        url: format!("{}{}", state.base_url(&headers), path::blob(&artifact.sha256)),
+        bundle: DownloadBundle {
+            name: name.to_string(),
+            version: wanted,
+            platform: artifact.platform.into(),
+            sha256: artifact.sha256.to_string(),
+            size: artifact.size_bytes,
+        },
+        expires_at: Some(rfc3339(state.clock().now_ms() + EXPIRES_MS)),
+    }))
+}
+
+fn platform(query: Option<&str>) -> ApiResult<Platform> {
+    let mut params = Params::new(query);
+    let os = params.word("os", &["darwin", "linux", "win32", "any"]);
+    let arch = params.word("arch", &["x64", "arm64", "any"]);
+    params.finish()?;
+    match (os.as_deref().and_then(Os::parse), arch.as_deref().and_then(Arch::parse)) {
+        (Some(os), Some(arch)) => Ok(Platform { os, arch }),
+        (None, None) => Ok(Platform::ANY),
+        _ => Err(ApiError::new(Code::BadRequest, "Both os and arch are required when specifying platform")),
+    }
+}
+
+fn choose(all: &[Artifact], platform: Platform) -> Option<&Artifact> {
+    platform.candidates().iter().find_map(|candidate| all.iter().find(|a| a.platform == *candidate))
+}

@@ -1,0 +1,79 @@
+//! What an operator decides: where the data lies, where to listen, and the limits.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mpak_bundle::limits::Limits;
+use url::Url;
+
+use crate::clock::Clock;
+
+/// Port used when none is given.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
+
+/// Settings of one registry. What lies in the data folder:
+///
+/// ```text
+/// DATA/
+/// ├── registry.db (-wal, -shm)      everything that is known
+/// ├── blobs/sha256/ab/cdef…         the bundles, by digest
+/// ├── tmp/                          uploads on their way; emptied at start
+/// ├── first-token                   admin token of the first start (0600)
+/// ├── serve.lock                    held by the running server
+/// └── migrate.lock                  held while the schema is brought up to date
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data folder; created when missing.
+    pub data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Address under which clients see the registry; otherwise what the request's `Host` says.
+    pub public_url: Option<Url>,
+    /// Limits on bundles; `archive_bytes_max` is also the largest upload.
+    pub limits: Limits,
+    /// Connections at the same time; more wait to be accepted.
+    pub connections_max: usize,
+    /// Bundles that are received or checked at the same time; more wait.
+    pub uploads_max: usize,
+    /// Longest time without a byte of a request's body.
+    pub body_idle_timeout: Duration,
+    /// Longest time for a request's head.
+    pub header_timeout: Duration,
+    /// Longest time that accepted requests get to finish at shutdown.
+    pub shutdown_timeout: Duration,
+    /// Whether a background worker scans what was published.
+    pub scans: bool,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Config {
+    /// A registry on a data folder and address, with the usual limits.
+    pub fn new(data: impl Into<PathBuf>, listen: SocketAddr) -> Self {
+        Self {
+            data: data.into(),
+            listen,
+            public_url: None,
+            limits: Limits::default(),
+            connections_max: 2_048,
+            uploads_max: 32,
+            body_idle_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(15),
+            shutdown_timeout: Duration::from_secs(10),
+            scans: true,
+            clock: Clock::system(),
+        }
+    }
+
+    /// Where uploads wait.
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.data.join("tmp")
+    }
+}
+
+/// Where the first start leaves its admin token.
+pub fn first_token_path(data: &Path) -> PathBuf {
+    data.join("first-token")
+}

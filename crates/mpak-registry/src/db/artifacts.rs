@@ -1,0 +1,145 @@
+//! Artifacts: the bytes of a version for a platform; written once, never changed.
+
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::platform::{Arch, Os, Platform};
+use sqlx::FromRow;
+
+use super::{Connection, DbError, DbResult, digest, signed, unsigned};
+
+/// An artifact.
+#[derive(Clone, Debug)]
+pub(crate) struct Artifact {
+    /// Key.
+    pub(crate) id: i64,
+    /// Key of its version.
+    pub(crate) version_id: i64,
+    /// What it fits.
+    pub(crate) platform: Platform,
+    /// Its bytes.
+    pub(crate) sha256: Sha256,
+    /// Their number.
+    pub(crate) size_bytes: u64,
+    /// The event that tells of it.
+    pub(crate) event_seq: i64,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    version_id: i64,
+    os: String,
+    arch: String,
+    digest: Vec<u8>,
+    size_bytes: i64,
+    event_seq: i64,
+}
+
+impl TryFrom<Row> for Artifact {
+    type Error = DbError;
+    fn try_from(row: Row) -> DbResult<Self> {
+        let platform = Os::parse(&row.os).zip(Arch::parse(&row.arch)).map(|(os, arch)| Platform { os, arch });
+        Ok(Self {
+            id: row.id,
+            version_id: row.version_id,
+            platform: platform
+                .ok_or_else(|| DbError::Corrupt { what: "platform", found: format!("{}-{}", row.os, row.arch) })?,
+            sha256: digest(&row.digest)?,
+            size_bytes: unsigned(row.size_bytes),
+            event_seq: row.event_seq,
+        })
+    }
+}
+
+/// An artifact to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New {
+    /// Key of its version.
+    pub(crate) version_id: i64,
+    /// What it fits.
+    pub(crate) platform: Platform,
+    /// Its bytes.
+    pub(crate) sha256: Sha256,
+    /// Their number.
+    pub(crate) size_bytes: u64,
+    /// Now.
+    pub(crate) published_at_ms: i64,
+    /// The event that tells of it.
+    pub(crate) event_seq: i64,
+}
+
+/// The artifacts of a version, exact platforms before `any`.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn of_version(c: &mut Connection, version_id: i64) -> DbResult<Vec<Artifact>> {
+    let sql = "SELECT id, version_id, os, arch, digest, size_bytes, event_seq FROM artifacts \
+               WHERE version_id = $1 ORDER BY os = 'any', os, arch = 'any', arch";
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(version_id).fetch_all(c).await?;
+    rows.into_iter().map(Artifact::try_from).collect()
+}
+
+/// All artifacts of a package.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn of_package(c: &mut Connection, package_id: i64) -> DbResult<Vec<Artifact>> {
+    let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq \
+               FROM artifacts a JOIN versions v ON v.id = a.version_id WHERE v.package_id = $1 \
+               ORDER BY a.version_id, a.os = 'any', a.os, a.arch = 'any', a.arch";
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(package_id).fetch_all(c).await?;
+    rows.into_iter().map(Artifact::try_from).collect()
+}
+
+/// The artifact of a version for exactly this platform.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn find(
+    c: &mut Connection,
+    package: &str,
+    version: &str,
+    platform: Platform,
+) -> DbResult<Option<Artifact>> {
+    let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq \
+               FROM artifacts a JOIN versions v ON v.id = a.version_id JOIN packages p ON p.id = v.package_id \
+               WHERE p.name = $1 AND v.version = $2 AND a.os = $3 AND a.arch = $4";
+    let row: Option<Row> = sqlx::query_as(sql)
+        .bind(package)
+        .bind(version)
+        .bind(platform.os.as_str())
+        .bind(platform.arch.as_str())
+        .fetch_optional(c)
+        .await?;
+    row.map(Artifact::try_from).transpose()
+}
+
+/// Writes an artifact with a download count of zero and gives its key.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn insert(c: &mut Connection, new: New) -> DbResult<i64> {
+    let sql = "INSERT INTO artifacts (version_id, os, arch, digest, size_bytes, published_at_ms, event_seq) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    let id: i64 = sqlx::query_scalar(sql)
+        .bind(new.version_id)
+        .bind(new.platform.os.as_str())
+        .bind(new.platform.arch.as_str())
+        .bind(&new.sha256.as_bytes()[..])
+        .bind(signed(new.size_bytes))
+        .bind(new.published_at_ms)
+        .bind(new.event_seq)
+        .fetch_one(&mut *c)
+        .await?;
+    sqlx::query("INSERT INTO downloads (artifact_id, count) VALUES ($1, 0)").bind(id).execute(c).await?;
+    Ok(id)
+}
+
+/// The name and version under which some bytes were published first.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn first_name_of(c: &mut Connection, sha256: &Sha256) -> DbResult<Option<(String, String)>> {
+    let sql = "SELECT p.name, v.version FROM artifacts a JOIN versions v ON v.id = a.version_id \
+               JOIN packages p ON p.id = v.package_id WHERE a.digest = $1 ORDER BY a.id LIMIT 1";
+    Ok(sqlx::query_as(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await?)
+}

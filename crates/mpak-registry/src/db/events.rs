@@ -1,0 +1,38 @@
+//! Events: everything a user of the registry could care about, in order, append-only.
+
+use super::{Connection, DbResult};
+
+/// An event to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New<'a> {
+    /// Now.
+    pub(crate) at_ms: i64,
+    /// `artifact_published`, `scanned`, `token_created`, …
+    pub(crate) kind: &'a str,
+    /// Which package.
+    pub(crate) package: Option<&'a str>,
+    /// Which version.
+    pub(crate) version: Option<&'a str>,
+    /// Who: `token:NAME`, `registry`.
+    pub(crate) actor: &'a str,
+    /// The rest.
+    pub(crate) payload: &'a serde_json::Value,
+}
+
+/// Appends an event and gives its position.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn append(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
+    let sql = "INSERT INTO events (at_ms, kind, package, version, actor, payload_json) \
+               VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq";
+    Ok(sqlx::query_scalar(sql)
+        .bind(new.at_ms)
+        .bind(new.kind)
+        .bind(new.package)
+        .bind(new.version)
+        .bind(new.actor)
+        .bind(new.payload.to_string())
+        .fetch_one(c)
+        .await?)
+}

@@ -1,0 +1,89 @@
+//! Background jobs: enqueued in the transaction that makes them needed, leased while they run, so that
+//! a killed worker's job is taken up again when its lease ends.
+
+use sqlx::FromRow;
+
+use super::{Connection, DbResult};
+
+/// A job that was leased.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Job {
+    /// Key.
+    pub(crate) id: i64,
+    /// What it is about.
+    pub(crate) subject: String,
+    /// How often it was started, this time included.
+    pub(crate) attempts: i64,
+}
+
+/// Enqueues a job; one that failed before gets a fresh start, one that waits or runs stays.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn enqueue(c: &mut Connection, kind: &str, subject: &str, now_ms: i64) -> DbResult<()> {
+    let sql = "INSERT INTO jobs (kind, subject, state, run_at_ms) VALUES ($1, $2, 'queued', $3) \
+               ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, run_at_ms = excluded.run_at_ms \
+               WHERE jobs.state = 'failed'";
+    sqlx::query(sql).bind(kind).bind(subject).bind(now_ms).execute(c).await?;
+    Ok(())
+}
+
+/// Whether a job is due or its lease has run out: asked before the write lock is taken.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn any_due(c: &mut Connection, kind: &str, now_ms: i64) -> DbResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
+               OR (state = 'running' AND leased_until_ms <= $2)))";
+    Ok(sqlx::query_scalar::<_, i64>(sql).bind(kind).bind(now_ms).fetch_one(c).await? != 0)
+}
+
+/// Takes the oldest due job until `leased_until_ms`.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn lease(c: &mut Connection, kind: &str, now_ms: i64, leased_until_ms: i64) -> DbResult<Option<Job>> {
+    let sql = "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
+               WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
+               OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY run_at_ms, id LIMIT 1) \
+               RETURNING id, subject, attempts";
+    Ok(sqlx::query_as(sql).bind(kind).bind(now_ms).bind(leased_until_ms).fetch_optional(c).await?)
+}
+
+/// Removes a job that is done.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn done(c: &mut Connection, id: i64) -> DbResult<()> {
+    sqlx::query("DELETE FROM jobs WHERE id = $1").bind(id).execute(c).await?;
+    Ok(())
+}
+
+/// Notes why a job failed, and when it is tried again: never, without a time.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn failed(c: &mut Connection, id: i64, error: &str, retry_at_ms: Option<i64>) -> DbResult<()> {
+    let sql = "UPDATE jobs SET state = $2, error = $3, run_at_ms = $4, leased_until_ms = 0 WHERE id = $1";
+    let state = if retry_at_ms.is_some() { "queued" } else { "failed" };
+    sqlx::query(sql).bind(id).bind(state).bind(error).bind(retry_at_ms.unwrap_or(0)).execute(c).await?;
+    Ok(())
+}
+
+/// State of a job: `queued`, `running`, `failed`, or nothing when it is done or never was.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn state(c: &mut Connection, kind: &str, subject: &str) -> DbResult<Option<String>> {
+    let sql = "SELECT state FROM jobs WHERE kind = $1 AND subject = $2";
+    Ok(sqlx::query_scalar(sql).bind(kind).bind(subject).fetch_optional(c).await?)
+}
+
+/// Makes the running jobs of a killed server due again. Only for a server that is alone on its data.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn requeue_running(c: &mut Connection) -> DbResult<()> {
+    sqlx::query("UPDATE jobs SET state = 'queued', leased_until_ms = 0 WHERE state = 'running'").execute(c).await?;
+    Ok(())
+}

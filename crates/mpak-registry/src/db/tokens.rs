@@ -1,0 +1,109 @@
+//! Tokens: who may publish what, until when. Only hashes are kept.
+
+use mpak_bundle::digest::Sha256;
+use sqlx::FromRow;
+
+use super::{Connection, DbResult};
+
+/// A token without its secret.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Token {
+    /// Key.
+    pub(crate) id: i64,
+    /// Given by the one who made it.
+    pub(crate) name: String,
+    /// JSON array of actions.
+    pub(crate) actions_json: String,
+    /// JSON array of package patterns.
+    pub(crate) packages_json: String,
+    /// When it was made.
+    pub(crate) created_at_ms: i64,
+    /// Until when it is valid.
+    pub(crate) expires_at_ms: i64,
+    /// Since when it is not.
+    pub(crate) revoked_at_ms: Option<i64>,
+    /// Last accepted publish.
+    pub(crate) last_used_at_ms: Option<i64>,
+}
+
+/// A token to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New<'a> {
+    /// Given by the one who makes it.
+    pub(crate) name: &'a str,
+    /// Of the whole token text.
+    pub(crate) hash: &'a Sha256,
+    /// JSON array of actions.
+    pub(crate) actions_json: &'a str,
+    /// JSON array of package patterns.
+    pub(crate) packages_json: &'a str,
+    /// Now.
+    pub(crate) created_at_ms: i64,
+    /// Until when it is valid.
+    pub(crate) expires_at_ms: i64,
+}
+
+/// Finds a token by the hash of its text. The comparison is of hashes of a random secret, so its time
+/// tells nothing about the secret.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn find(c: &mut Connection, hash: &Sha256) -> DbResult<Option<Token>> {
+    let sql = "SELECT id, name, actions_json, packages_json, created_at_ms, expires_at_ms, revoked_at_ms, \
+               last_used_at_ms FROM tokens WHERE hash = $1";
+    Ok(sqlx::query_as(sql).bind(&hash.as_bytes()[..]).fetch_optional(c).await?)
+}
+
+/// All tokens, oldest first.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn list(c: &mut Connection) -> DbResult<Vec<Token>> {
+    let sql = "SELECT id, name, actions_json, packages_json, created_at_ms, expires_at_ms, revoked_at_ms, \
+               last_used_at_ms FROM tokens ORDER BY id";
+    Ok(sqlx::query_as(sql).fetch_all(c).await?)
+}
+
+/// Number of tokens, also of revoked and expired ones.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn count(c: &mut Connection) -> DbResult<i64> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM tokens").fetch_one(c).await?)
+}
+
+/// Writes a token and gives its key.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
+    let sql = "INSERT INTO tokens (name, hash, actions_json, packages_json, created_at_ms, expires_at_ms) \
+               VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    Ok(sqlx::query_scalar(sql)
+        .bind(new.name)
+        .bind(&new.hash.as_bytes()[..])
+        .bind(new.actions_json)
+        .bind(new.packages_json)
+        .bind(new.created_at_ms)
+        .bind(new.expires_at_ms)
+        .fetch_one(c)
+        .await?)
+}
+
+/// Ends a token now; `false` when there is no such valid token.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn revoke(c: &mut Connection, id: i64, now_ms: i64) -> DbResult<bool> {
+    let sql = "UPDATE tokens SET revoked_at_ms = $2 WHERE id = $1 AND revoked_at_ms IS NULL";
+    Ok(sqlx::query(sql).bind(id).bind(now_ms).execute(c).await?.rows_affected() == 1)
+}
+
+/// Notes that a token was used.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn used(c: &mut Connection, id: i64, now_ms: i64) -> DbResult<()> {
+    sqlx::query("UPDATE tokens SET last_used_at_ms = $2 WHERE id = $1").bind(id).bind(now_ms).execute(c).await?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Versions of packages: written once, never changed.
+
+use sqlx::FromRow;
+
+use super::{Connection, DbResult};
+
+/// A version with all its text.
+#[derive(Clone, Debug, FromRow)]
+#[expect(clippy::struct_field_names, reason = "named as the table's columns")]
+pub(crate) struct Version {
+    /// Key.
+    pub(crate) id: i64,
+    /// Semver.
+    pub(crate) version: String,
+    /// `node`, `python`, `binary`, `uv`.
+    pub(crate) server_type: String,
+    /// As in the bundle.
+    pub(crate) manifest_json: String,
+    /// README.md of the bundle; hostile Markdown.
+    pub(crate) readme: Option<String>,
+    /// `upload`, …
+    pub(crate) publish_method: String,
+    /// First publish of this version.
+    pub(crate) published_at_ms: i64,
+}
+
+/// A version without its texts.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Listed {
+    /// Key.
+    pub(crate) id: i64,
+    /// Semver.
+    pub(crate) version: String,
+    /// `upload`, …
+    pub(crate) publish_method: String,
+    /// First publish of this version.
+    pub(crate) published_at_ms: i64,
+}
+
+/// A version to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New<'a> {
+    /// Key of its package.
+    pub(crate) package_id: i64,
+    /// Semver.
+    pub(crate) version: &'a str,
+    /// `node`, `python`, `binary`, `uv`.
+    pub(crate) server_type: &'a str,
+    /// As in the bundle.
+    pub(crate) manifest_json: &'a str,
+    /// README.md of the bundle.
+    pub(crate) readme: Option<&'a str>,
+    /// `upload`, …
+    pub(crate) publish_method: &'a str,
+    /// Now.
+    pub(crate) published_at_ms: i64,
+}
+
+/// Finds a version by its exact text.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn find(c: &mut Connection, package_id: i64, version: &str) -> DbResult<Option<Version>> {
+    let sql = "SELECT id, version, server_type, manifest_json, readme, publish_method, published_at_ms \
+               FROM versions WHERE package_id = $1 AND version = $2";
+    Ok(sqlx::query_as(sql).bind(package_id).bind(version).fetch_optional(c).await?)
+}
+
+/// The key of a version.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn id_of(c: &mut Connection, package_id: i64, version: &str) -> DbResult<Option<i64>> {
+    let sql = "SELECT id FROM versions WHERE package_id = $1 AND version = $2";
+    Ok(sqlx::query_scalar(sql).bind(package_id).bind(version).fetch_optional(c).await?)
+}
+
+/// All versions of a package, newest published first.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn list(c: &mut Connection, package_id: i64) -> DbResult<Vec<Listed>> {
+    let sql = "SELECT id, version, publish_method, published_at_ms FROM versions \
+               WHERE package_id = $1 ORDER BY published_at_ms DESC, id DESC";
+    Ok(sqlx::query_as(sql).bind(package_id).fetch_all(c).await?)
+}
+
+/// Writes a version and gives its key.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
+    let sql = "INSERT INTO versions \
+               (package_id, version, server_type, manifest_json, readme, publish_method, published_at_ms) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    Ok(sqlx::query_scalar(sql)
+        .bind(new.package_id)
+        .bind(new.version)
+        .bind(new.server_type)
+        .bind(new.manifest_json)
+        .bind(new.readme)
+        .bind(new.publish_method)
+        .bind(new.published_at_ms)
+        .fetch_one(c)
+        .await?)
+}

@@ -1,0 +1,88 @@
+//! Errors at the edge of the API: a code of the one table, a sentence, details. Causes of 5xx go to the
+//! log and are never shown.
+
+use std::error::Error as StdError;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use mpak_api::error::{Code, ErrorBody, ErrorDetail};
+use serde_json::{Value, json};
+
+use crate::db::DbError;
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: Code,
+    message: String,
+    details: Option<Value>,
+}
+
+/// What handlers give.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    /// With a sentence only.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: None }
+    }
+
+    /// Something that is not there.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Code::NotFound, message)
+    }
+
+    /// Adds a member to `details`.
+    pub(crate) fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let details = self.details.get_or_insert_with(|| json!({}));
+        if let Some(object) = details.as_object_mut() {
+            object.insert(name.to_owned(), value.into());
+        }
+        self
+    }
+
+    /// What was expected, what was found and what to do.
+    pub(crate) fn refusal(
+        code: Code,
+        message: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self::new(code, message)
+            .detail("expected", expected.into())
+            .detail("found", found.into())
+            .detail("help", help.into())
+    }
+
+    /// Our fault: logs the cause with all its sources, tells the client nothing of it.
+    pub(crate) fn internal(cause: &(dyn StdError + 'static)) -> Self {
+        let mut text = cause.to_string();
+        let mut source = cause.source();
+        while let Some(next) = source {
+            text = format!("{text}: {next}");
+            source = next.source();
+        }
+        tracing::error!(cause = %text, "request failed");
+        Self::new(Code::InternalError, "An internal error occurred. Please try again later.")
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let unauthorized = self.code == Code::Unauthorized;
+        let detail = ErrorDetail { code: self.code.as_str().to_owned(), message: self.message, details: self.details };
+        let mut response = (status, crate::http::json(&ErrorBody { error: detail })).into_response();
+        if unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,89 @@
+//! Small pieces of HTTP that several resources share: JSON with the wire's content type, cross-origin
+//! reading, routes that do not exist.
+
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::state::AppState;
+use crate::web;
+
+/// JSON with the content type of the existing registry.
+pub(crate) fn json(value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))], body).into_response()
+}
+
+/// Adds a `Cache-Control` header.
+pub(crate) fn cached(mut response: Response, policy: &'static str) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(policy));
+    response
+}
+
+/// Whether `Accept` holds a media type, as existing clients mean it: by substring, q-values ignored.
+pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|v| v.to_str().is_ok_and(|v| v.contains(media_type)))
+}
+
+/// What is not routed: the wire's JSON for programs, a page for people.
+pub(crate) async fn no_route(
+    State(state): State<AppState>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let for_programs =
+        ["/v1", "/v0", "/api", "/blobs", "/index", "/.well-known"].iter().any(|p| uri.path().starts_with(p));
+    if !for_programs && method == Method::GET && accepts(&headers, "text/html") {
+        return web::not_found(&state, uri.path());
+    }
+    let message = format!("Route {method}:{} not found", uri.path());
+    let body = json!({"message": message, "error": "Not Found", "statusCode": 404});
+    (StatusCode::NOT_FOUND, json(&body)).into_response()
+}
+
+/// Lets any web page read what is public: no credentials are involved.
+pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
+    let public = ["/v1", "/blobs/", "/index/", "/.well-known/", "/health"];
+    if !public.iter().any(|p| request.uri().path().starts_with(p)) {
+        return next.run(request).await;
+    }
+    let preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if preflight {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+        response
+    } else {
+        next.run(request).await
+    };
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// Around every request: headers of every answer, and one line in the log. Neither tokens nor queries
+/// are logged.
+pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let id = state.next_request_id();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let began = Instant::now();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", value);
+    }
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    tracing::info!(id, %method, ?path, status, us = took.as_micros() as u64, "request");
+    response
+}

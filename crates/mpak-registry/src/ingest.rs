@@ -1,0 +1,84 @@
+//! The road of a bundle into the registry: stages 5 to 10, whichever door it came through.
+//!
+//! Refusals happen before stage 7, so that they leave no trace in storage or database. Stage 8 is one
+//! transaction: a kill before its commit leaves the old state (and perhaps a blob that nothing names), a
+//! kill after it the new one. Stage 9 runs in the background, from the job that stage 8 enqueued; stage 10
+//! is done before the answer, so that a publisher finds what was published.
+
+use axum::body::BodyDataStream;
+use thiserror::Error;
+
+use crate::state::AppState;
+
+pub(crate) mod admit;
+pub(crate) mod index;
+pub(crate) mod receive;
+pub(crate) mod record;
+pub(crate) mod scan;
+pub(crate) mod store;
+
+use admit::AdmitError;
+use index::Indexed;
+use receive::{ReceiveError, Upload};
+use record::{RecordError, Standing};
+use store::StoreError;
+
+/// What became of a publish.
+pub(crate) enum Outcome {
+    /// The artifact is new.
+    Created(Indexed),
+    /// The same bytes were there already.
+    Unchanged {
+        /// Where they came from.
+        upload: Upload,
+        /// What is there.
+        artifact: crate::db::artifacts::Artifact,
+    },
+}
+
+/// Why nothing was published.
+#[derive(Debug, Error)]
+pub(crate) enum PublishError {
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("the task of this publish died")]
+    Died(#[from] tokio::task::JoinError),
+}
+
+/// Takes an upload through stages 5 to 10 (but for 9, which follows in the background).
+pub(crate) async fn publish(
+    state: &AppState,
+    upload: Upload,
+    body: &mut BodyDataStream,
+) -> Result<Outcome, PublishError> {
+    // 5 receive: whoever hangs up here leaves nothing behind.
+    let received = receive::receive(upload, body, &state.config).await?;
+    // From here on the publish goes to its end, even if the publisher hangs up.
+    let state = state.clone();
+    tokio::spawn(async move {
+        // 6 admit
+        let limits = state.config.limits.clone();
+        let admitted = tokio::task::spawn_blocking(move || admit::admit(received, &limits)).await??;
+        // Two publishes of the same artifact decide one after the other.
+        let _turn = state.turns.take(&admitted.identity()).await;
+        if let Standing::Same(artifact) = record::standing(&state.db, &admitted).await? {
+            return Ok(Outcome::Unchanged { upload: admitted.into_upload(), artifact });
+        }
+        // 7 store
+        let blobs = state.blobs.clone();
+        let stored = tokio::task::spawn_blocking(move || store::store(admitted, &blobs)).await??;
+        // 8 record
+        let recorded = record::record(stored, &state.db, state.clock().now_ms()).await?;
+        // 9 scan: the job is in the database.
+        state.scan_wanted.notify_one();
+        // 10 index
+        Ok(Outcome::Created(index::index(recorded, &state).await))
+    })
+    .await?
+}

@@ -1,0 +1,196 @@
+//! Stage 6, admit: is this a sound bundle, and is it what it is published as?
+//!
+//! In: [`Received`] bytes from a publisher, hostile. Out: [`Admitted`]. Nothing is kept yet. Blocks.
+//! Spec: MTF 0.1 AI-01, RG-01; the container and manifest rules of `mpak-bundle`.
+
+use std::fs::File;
+
+use mpak_bundle::archive::{Archive, ArchiveError, Bundle, OpenError};
+use mpak_bundle::limits::Limits;
+use mpak_bundle::manifest::{Contents, FileKind, Manifest, Problem};
+use mpak_bundle::name::{NameError, PackageName};
+use mpak_bundle::native::NativeCode;
+use mpak_bundle::platform::Platform;
+use thiserror::Error;
+
+use super::receive::{Received, Upload};
+
+/// Longest README that pages show.
+const README_BYTES_MAX: u64 = 512 << 10;
+
+/// A bundle that may be published.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    received: Received,
+    server_type: &'static str,
+    /// The document as the bundle has it, compacted.
+    manifest_json: String,
+    readme: Option<String>,
+}
+
+impl Admitted {
+    /// What came.
+    pub(crate) fn received(&self) -> &Received {
+        &self.received
+    }
+
+    /// What no two publishes may decide about at the same time.
+    pub(crate) fn identity(&self) -> (String, String, Platform) {
+        let upload = self.received.upload();
+        (upload.publisher.package().to_string(), upload.version.to_string(), upload.platform)
+    }
+
+    /// What was claimed, when the file is not needed any more.
+    pub(crate) fn into_upload(self) -> Upload {
+        self.received.into_parts().0
+    }
+
+    /// The parts, for the stage that keeps the file.
+    pub(crate) fn into_parts(self) -> (Received, Texts) {
+        let texts = Texts { server_type: self.server_type, manifest_json: self.manifest_json, readme: self.readme };
+        (self.received, texts)
+    }
+}
+
+/// What is recorded of a bundle's texts.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    pub(crate) server_type: &'static str,
+    pub(crate) manifest_json: String,
+    pub(crate) readme: Option<String>,
+}
+
+/// Why a bundle may not be published.
+#[derive(Debug, Error)]
+pub(crate) enum AdmitError {
+    /// The name can be looked up but not published.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The container is refused.
+    #[error(transparent)]
+    Container(#[from] ArchiveError),
+    /// The manifest is refused.
+    #[error("the manifest is refused")]
+    Manifest {
+        /// All problems.
+        problems: Vec<Problem>,
+    },
+    /// The bundle calls itself something else.
+    #[error("the bundle's manifest is named `{found}`, which is not `{expected}`")]
+    NameMismatch {
+        /// As published.
+        expected: PackageName,
+        /// In the manifest.
+        found: String,
+    },
+    /// The bundle has another version.
+    #[error("the bundle's manifest has version `{found}`, not `{expected}`")]
+    VersionMismatch {
+        /// As published.
+        expected: String,
+        /// In the manifest.
+        found: String,
+    },
+    /// Native code that does not run there.
+    #[error("the bundle holds native code that does not fit platform `{expected}`")]
+    Platform {
+        /// As published.
+        expected: Platform,
+        /// Some native files, with what they were built for.
+        found: Vec<(String, Platform)>,
+        /// What it could be published for.
+        fits: Option<Platform>,
+    },
+    /// Our disk.
+    #[error("cannot read the upload back")]
+    Io(#[from] std::io::Error),
+}
+
+/// Admits a bundle.
+pub(crate) fn admit(received: Received, limits: &Limits) -> Result<Admitted, AdmitError> {
+    let upload = received.upload();
+    let package = upload.publisher.package();
+    // 1. The name may be published.
+    PackageName::publishable(package.as_str())?;
+    // 2. Container and manifest are sound.
+    let Bundle { archive, manifest, .. } = open(&received, limits)?;
+    // 3. The bundle is what it is published as.
+    if !names(&manifest.name, package) {
+        return Err(AdmitError::NameMismatch { expected: package.clone(), found: manifest.name });
+    }
+    let version = upload.version.to_string();
+    if manifest.version != version {
+        return Err(AdmitError::VersionMismatch { expected: version, found: manifest.version });
+    }
+    // 4. Its native code runs on the platform.
+    let native = NativeCode::of(&Whole(&archive));
+    if !native.allows(upload.platform) {
+        let fits = native.platform();
+        let found = native.files.into_iter().take(5).collect();
+        return Err(AdmitError::Platform { expected: upload.platform, found, fits });
+    }
+    // 5. Every byte of it is sound.
+    archive.check_all()?;
+    let readme = readme(&archive);
+    let Manifest { server, raw, .. } = manifest;
+    Ok(Admitted { server_type: server.kind.as_str(), manifest_json: raw.to_string(), readme, received })
+}
+
+fn open(received: &Received, limits: &Limits) -> Result<Bundle, AdmitError> {
+    let file: File = received.file().reopen()?;
+    Bundle::open(file, limits).map_err(|e| match e {
+        OpenError::Archive(e) => AdmitError::Container(e),
+        OpenError::Manifest { problems } => AdmitError::Manifest { problems },
+    })
+}
+
+/// A manifest's name is the package's, or unscoped and its last part.
+fn names(manifest_name: &str, package: &PackageName) -> bool {
+    manifest_name == package.as_str() || manifest_name == package.base()
+}
+
+/// The README at the bundle's root, whatever its case; none when it is too long or unreadable.
+fn readme(archive: &Archive) -> Option<String> {
+    let entry = archive.entries().iter().find(|e| e.path.as_str().eq_ignore_ascii_case("README.md"))?;
+    let bytes = archive.read(entry, README_BYTES_MAX).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The archive as something to look into.
+struct Whole<'a>(&'a Archive);
+
+impl Contents for Whole<'_> {
+    fn kind(&self, path: &str) -> Option<FileKind> {
+        self.0.entry(path).map(|e| FileKind::File(e.bytes))
+    }
+    fn paths(&self) -> Vec<String> {
+        self.0.entries().iter().map(|e| e.path.as_str().to_owned()).collect()
+    }
+    fn head(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let entry = self.0.entry(path)?;
+        let mut bytes = self.0.read(entry, entry.bytes).ok()?;
+        bytes.truncate(bytes_max);
+        Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_names_its_package_whole_or_unscoped() {
+        let package = PackageName::publishable("@acme/widget").unwrap();
+        for (name, expect) in [
+            ("@acme/widget", true),
+            ("widget", true),
+            ("acme/widget", false),
+            ("@other/widget", false),
+            ("@acme/widge", false),
+            ("Widget", false),
+            ("", false),
+        ] {
+            assert_eq!(names(name, &package), expect, "{name}");
+        }
+    }
+}

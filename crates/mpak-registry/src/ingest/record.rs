@@ -1,0 +1,189 @@
+//! Stage 8, record: one transaction makes the artifact known, with its event and its scan job.
+//!
+//! In: [`Stored`]. Out: [`Recorded`]. The rule of this stage: a version's bytes for a platform never
+//! change. `latest` is the highest stable version. Spec: MTF 0.1 RG-06.
+
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::name::PackageName;
+use mpak_bundle::version::{self, Version};
+use serde_json::json;
+use thiserror::Error;
+
+use super::admit::Admitted;
+use super::receive::Upload;
+use super::scan;
+use super::store::Stored;
+use crate::db::artifacts::{self, Artifact};
+use crate::db::{Connection, Db, DbError, DbResult, blobs, events, jobs, packages, tokens, versions};
+
+/// How it was published, in the wire's word.
+const PUBLISH_METHOD: &str = "upload";
+
+/// An artifact that is known to all.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    upload: Upload,
+    sha256: Sha256,
+    bytes: u64,
+    event_seq: i64,
+}
+
+impl Recorded {
+    /// What was published.
+    pub(crate) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// Its digest.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
+    /// Its length.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The event that tells of it.
+    pub(crate) fn event_seq(&self) -> i64 {
+        self.event_seq
+    }
+}
+
+/// How an admitted bundle stands to what is known.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// Nothing is known under this version and platform.
+    New,
+    /// The same bytes are.
+    Same(Artifact),
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, Error)]
+pub(crate) enum RecordError {
+    /// Other bytes are known under this version and platform.
+    #[error("version {version} of `{package}` for platform `{platform}` exists with other bytes")]
+    Immutable {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// The platform.
+        platform: mpak_bundle::platform::Platform,
+        /// What is there.
+        expected: Sha256,
+        /// What was sent.
+        found: Sha256,
+    },
+    /// Our database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Asks whether an admitted bundle is new, before anything is kept. The caller holds its turn.
+pub(crate) async fn standing(db: &Db, admitted: &Admitted) -> Result<Standing, RecordError> {
+    let received = admitted.received();
+    check(&mut *db.read().await?, received.upload(), received.sha256()).await
+}
+
+async fn check(c: &mut Connection, upload: &Upload, found: Sha256) -> Result<Standing, RecordError> {
+    let package = upload.publisher.package();
+    let known = artifacts::find(c, package.as_str(), &upload.version.to_string(), upload.platform).await?;
+    match known {
+        None => Ok(Standing::New),
+        Some(artifact) if artifact.sha256 == found => Ok(Standing::Same(artifact)),
+        Some(artifact) => Err(RecordError::Immutable {
+            package: package.clone(),
+            version: upload.version.clone(),
+            platform: upload.platform,
+            expected: artifact.sha256,
+            found,
+        }),
+    }
+}
+
+/// Records a stored bundle.
+pub(crate) async fn record(stored: Stored, db: &Db, now_ms: i64) -> Result<Recorded, RecordError> {
+    let upload = stored.upload();
+    let mut tx = db.write().await?;
+    // 1. Still new: another process may write to the same database.
+    if let Standing::Same(artifact) = check(&mut tx, upload, stored.sha256()).await? {
+        return Ok(recorded(&stored, artifact.event_seq));
+    }
+    // 2. What happened.
+    let event_seq = append_event(&mut tx, &stored, now_ms).await?;
+    // 3. Package, version, blob and artifact.
+    let package_id = ensure_package(&mut tx, upload, now_ms).await?;
+    let version_id = ensure_version(&mut tx, package_id, &stored, now_ms).await?;
+    blobs::insert(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
+    let artifact = artifacts::New {
+        version_id,
+        platform: upload.platform,
+        sha256: stored.sha256(),
+        size_bytes: stored.bytes(),
+        published_at_ms: now_ms,
+        event_seq,
+    };
+    artifacts::insert(&mut tx, artifact).await?;
+    // 4. Which version the bare name means now.
+    let latest = latest(&mut tx, package_id, &upload.version).await?;
+    packages::set_latest(&mut tx, package_id, &latest).await?;
+    // 5. What is to be done about it.
+    jobs::enqueue(&mut tx, scan::JOB, &stored.sha256().to_string(), now_ms).await?;
+    tokens::used(&mut tx, upload.publisher.token_id(), now_ms).await?;
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(recorded(&stored, event_seq))
+}
+
+fn recorded(stored: &Stored, event_seq: i64) -> Recorded {
+    Recorded { sha256: stored.sha256(), bytes: stored.bytes(), upload: stored.upload().clone(), event_seq }
+}
+
+async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbResult<i64> {
+    let upload = stored.upload();
+    let payload = json!({
+        "os": upload.platform.os.as_str(), "arch": upload.platform.arch.as_str(),
+        "sha256": stored.sha256().to_string(), "size": stored.bytes(), "publish_method": PUBLISH_METHOD,
+    });
+    let event = events::New {
+        at_ms: now_ms,
+        kind: "artifact_published",
+        package: Some(upload.publisher.package().as_str()),
+        version: Some(&upload.version.to_string()),
+        actor: &upload.publisher.actor(),
+        payload: &payload,
+    };
+    events::append(c, event).await
+}
+
+async fn ensure_package(c: &mut Connection, upload: &Upload, now_ms: i64) -> DbResult<i64> {
+    let name = upload.publisher.package().as_str();
+    match packages::find(c, name).await? {
+        Some(package) => Ok(package.id),
+        None => packages::insert(c, name, &upload.version.to_string(), now_ms).await,
+    }
+}
+
+async fn ensure_version(c: &mut Connection, package_id: i64, stored: &Stored, now_ms: i64) -> DbResult<i64> {
+    let version = stored.upload().version.to_string();
+    if let Some(id) = versions::id_of(c, package_id, &version).await? {
+        return Ok(id);
+    }
+    let new = versions::New {
+        package_id,
+        version: &version,
+        server_type: stored.texts().server_type,
+        manifest_json: &stored.texts().manifest_json,
+        readme: stored.texts().readme.as_deref(),
+        publish_method: PUBLISH_METHOD,
+        published_at_ms: now_ms,
+    };
+    versions::insert(c, new).await
+}
+
+async fn latest(c: &mut Connection, package_id: i64, new: &Version) -> DbResult<String> {
+    let listed = versions::list(c, package_id).await?;
+    let all: Vec<Version> = listed.iter().filter_map(|v| Version::parse(&v.version).ok()).collect();
+    Ok(version::latest(&all).unwrap_or(new).to_string())
+}

@@ -1,0 +1,98 @@
+//! Stage 9, scan: the controls judge what was recorded; the report belongs to the bytes.
+//!
+//! In: the digest of a recorded artifact. Out: a stored report and a `scanned` event. Runs as a job in the
+//! background. The scanner reads hostile input: a panic in it fails the job, not the server.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mpak_bundle::archive::{Archive, ArchiveError};
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::limits::Limits;
+use mpak_scan::evidence::{self, Evidence, GatherError};
+use mpak_scan::report::Report;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::db::{Db, DbError, artifacts, events, scans};
+use crate::state::AppState;
+
+/// The kind of job.
+pub(crate) const JOB: &str = "scan";
+
+/// An artifact with a stored report.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    sha256: Sha256,
+}
+
+impl Scanned {
+    /// What was scanned.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub(crate) enum ScanError {
+    #[error("`{found}` is not a digest")]
+    Subject { found: String },
+    #[error("the blob {sha256} is missing")]
+    Missing { sha256: Sha256 },
+    #[error("cannot read the blob")]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+    #[error("the scanner panicked")]
+    Panicked,
+    #[error("the report cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Scans the artifact with this digest and stores the report.
+pub(crate) async fn scan(subject: &str, state: &AppState) -> Result<Scanned, ScanError> {
+    let sha256: Sha256 = subject.parse().map_err(|_not_hex| ScanError::Subject { found: subject.to_owned() })?;
+    // 1. Judge, on a thread that may block.
+    let (blobs, limits) = (state.blobs.clone(), state.config.limits.clone());
+    let judged = tokio::task::spawn_blocking(move || {
+        let (file, _) = blobs.get(&sha256)?.ok_or(ScanError::Missing { sha256 })?;
+        catch_unwind(AssertUnwindSafe(|| judge(file, &limits))).map_err(|_panic| ScanError::Panicked)?
+    });
+    let report = judged.await.map_err(|_join| ScanError::Panicked)??;
+    // 2. Store the report and tell of it.
+    store(&state.db, &sha256, &report, state.clock().now_ms()).await?;
+    Ok(Scanned { sha256 })
+}
+
+fn judge(file: File, limits: &Limits) -> Result<Report, ScanError> {
+    let archive = Archive::open(file, limits)?;
+    Ok(evidence::scan(&Evidence::from_archive(&archive, limits)?))
+}
+
+async fn store(db: &Db, sha256: &Sha256, report: &Report, now_ms: i64) -> Result<(), ScanError> {
+    let report_json = serde_json::to_string(report)?;
+    let mut tx = db.write().await?;
+    let name = artifacts::first_name_of(&mut tx, sha256).await?;
+    let payload = json!({
+        "sha256": sha256.to_string(), "ruleset": report.ruleset, "score": report.score,
+        "controls_run": report.controls_run,
+    });
+    let event = events::New {
+        at_ms: now_ms,
+        kind: "scanned",
+        package: name.as_ref().map(|(package, _)| package.as_str()),
+        version: name.as_ref().map(|(_, version)| version.as_str()),
+        actor: "registry",
+        payload: &payload,
+    };
+    events::append(&mut tx, event).await?;
+    let scan = scans::Scan { ruleset: report.ruleset.clone(), scanned_at_ms: now_ms, report_json };
+    scans::put(&mut tx, sha256, &scan).await?;
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(())
+}

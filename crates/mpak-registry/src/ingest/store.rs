@@ -1,0 +1,56 @@
+//! Stage 7, store: the bytes are kept by their digest, if they are not kept already.
+//!
+//! In: [`Admitted`]. Out: [`Stored`], the proof that the blob lies on disk for good. Blocks.
+//! Spec: MTF 0.1 RG-07.
+
+use mpak_bundle::digest::Sha256;
+use thiserror::Error;
+
+use super::admit::{Admitted, Texts};
+use super::receive::Upload;
+use crate::blob::Blobs;
+
+/// A bundle whose bytes are kept.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    upload: Upload,
+    texts: Texts,
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Stored {
+    /// What the publisher claimed, which was found true.
+    pub(crate) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// Manifest and README.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The digest.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
+    /// The length.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Why the bytes were not kept.
+#[derive(Debug, Error)]
+#[error("cannot keep the blob")]
+pub(crate) struct StoreError(#[from] std::io::Error);
+
+/// Keeps the bytes.
+pub(crate) fn store(admitted: Admitted, blobs: &Blobs) -> Result<Stored, StoreError> {
+    let (received, texts) = admitted.into_parts();
+    let (sha256, bytes) = (received.sha256(), received.bytes());
+    let (upload, file) = received.into_parts();
+    blobs.put(file, &sha256, bytes)?;
+    Ok(Stored { upload, texts, sha256, bytes })
+}

@@ -1,0 +1,64 @@
+//! The whole HTTP surface in one table.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, put};
+use mpak_api::error::Code;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::api::{blob, health, upload};
+use crate::compat::{badge, bundles, download, security};
+use crate::error::ApiError;
+use crate::http::{cross_origin, no_route, observe};
+use crate::state::AppState;
+use crate::web;
+
+/// Longest time until a reader's answer begins.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest body where none is expected.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// All routes. Every GET also answers HEAD.
+pub(crate) fn router(state: &AppState) -> Router {
+    let read = Router::new()
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/v1/bundles/search", get(bundles::search))
+        .route("/v1/bundles/{scope}/{name}", get(bundles::detail))
+        .route("/v1/bundles/{scope}/{name}/index.json", get(bundles::index))
+        .route("/v1/bundles/{scope}/{name}/badge.svg", get(badge::badge))
+        .route("/v1/bundles/{scope}/{name}/security", get(security::security))
+        .route("/v1/bundles/{scope}/{name}/versions", get(bundles::versions))
+        .route("/v1/bundles/{scope}/{name}/versions/{version}", get(bundles::version_detail))
+        .route("/v1/bundles/{scope}/{name}/versions/{version}/download", get(download::download))
+        .route("/blobs/sha256/{first}/{others}", get(blob::blob))
+        .merge(web::router())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, READ_TIMEOUT))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let write = Router::new()
+        .route("/api/v1/packages/{scope}/{name}/versions/{version}/artifacts/{platform}", put(upload::upload))
+        // The stage that receives has its own limits.
+        .layer(DefaultBodyLimit::disable());
+    read.merge(write)
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_route)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(cross_origin))
+        .layer(from_fn_with_state(state.clone(), observe))
+        .with_state(state.clone())
+}
+
+/// A handler's panic costs its request only; the panic itself is already on stderr.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().map_or("unknown", |text| text);
+    tracing::error!(panic = text, "a handler panicked");
+    ApiError::new(Code::InternalError, "An internal error occurred. Please try again later.").into_response()
+}

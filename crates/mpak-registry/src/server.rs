@@ -1,0 +1,318 @@
+//! Starts a registry on a data folder and stops it in order.
+//!
+//! Start: lock the data folder, empty `tmp/`, open database and blobs, make the search index and the
+//! counts, listen, make the first token. Stop: accept no more, let accepted requests finish within the
+//! deadline, stop the workers, write the counts, close the database.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use mpak_bundle::durable;
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::auth::token;
+use crate::blob::{self, Blobs};
+use crate::config::{Config, first_token_path};
+use crate::counts::Counts;
+use crate::db::{Db, DbError, jobs as job_rows, tokens};
+use crate::jobs;
+use crate::router::router;
+use crate::search::Search;
+use crate::state::{AppState, Inner};
+use crate::turns::Turns;
+
+/// How often counts are written.
+const FLUSH: Duration = Duration::from_millis(800);
+/// Publishes that are decided at the same time, at most.
+const TURNS: usize = 256;
+/// Largest head of a request.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Why a registry does not start, or stopped.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The data folder cannot be used.
+    #[error("cannot use the data folder: `{path}`")]
+    Data {
+        /// Which path.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server runs on it.
+    #[error("another server runs on the data folder `{path}`")]
+    InUse {
+        /// Which folder.
+        path: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}")]
+    Listen {
+        /// Which address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database does not work.
+    #[error("cannot open the database")]
+    Db(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The search index cannot be made.
+    #[error("cannot make the search index")]
+    Search(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The runtime or its signals do not work.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+}
+
+impl From<DbError> for ServeError {
+    fn from(error: DbError) -> Self {
+        Self::Db(Box::new(error))
+    }
+}
+
+/// Runs a registry until SIGTERM or SIGINT, on a runtime of its own; `ready` is called once it answers.
+///
+/// # Errors
+/// [`ServeError`].
+pub fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(ServeError::Runtime)?;
+    runtime.block_on(async {
+        // Before `ready`, so that whoever reads the address may stop us at once.
+        let stop = stop_signal().map_err(ServeError::Runtime)?;
+        let running = start(config).await?;
+        ready(running.address());
+        stop.await;
+        tracing::info!("stopping");
+        running.stop().await;
+        Ok(())
+    })
+}
+
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// A registry that answers.
+pub struct Running {
+    address: SocketAddr,
+    first_token: Option<String>,
+    state: AppState,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    working: Vec<JoinHandle<()>>,
+    /// Held until everything is written.
+    _lock: File,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin token, if this was the first start on the data folder.
+    pub fn first_token(&self) -> Option<&str> {
+        self.first_token.as_deref()
+    }
+
+    /// Stops it in order: requests that were accepted finish, counts are written.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = self.accepting.await;
+        for worker in self.working {
+            let _ = worker.await;
+        }
+        if let Err(error) = self.state.counts.flush(&self.state.db).await {
+            tracing::error!(error = %error, "the last download counts were not written");
+        }
+        self.state.db.close().await;
+    }
+}
+
+/// Starts a registry on the caller's runtime.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn start(config: Config) -> Result<Running, ServeError> {
+    // 1. The data folder is ours alone.
+    let lock = own_data(&config.data)?;
+    let data_error = |source| ServeError::Data { path: config.data.display().to_string(), source };
+    blob::empty_tmp(&config.tmp()).map_err(data_error)?;
+    // 2. What is known.
+    let db = Db::open(&config.data).await?;
+    let blobs = Blobs::open(&config.data).map_err(data_error)?;
+    let counts = Counts::load(&db).await?;
+    let search = Search::load(&db).await.map_err(|e| ServeError::Search(Box::new(e)))?;
+    take_up_jobs(&db).await?;
+    // 3. Listen.
+    let listen_error = |source| ServeError::Listen { listen: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    // 4. Somebody may publish.
+    let first_token = first_token(&db, &config).await?;
+    // 5. Work.
+    let state = AppState::new(Inner {
+        turns: Turns::new(TURNS),
+        uploads: Semaphore::new(config.uploads_max),
+        scan_wanted: Notify::new(),
+        requests: AtomicU64::new(1),
+        started_ms: config.clock.now_ms(),
+        config: Config { listen: address, ..config },
+        db,
+        blobs,
+        search,
+        counts,
+    });
+    let (stop, stopped) = watch::channel(false);
+    let accepting = tokio::spawn(accept(listener, state.clone(), stopped.clone()));
+    let mut working = vec![tokio::spawn(keep_counts(state.clone(), stopped.clone()))];
+    if state.config.scans {
+        working.push(tokio::spawn(jobs::run(state.clone(), stopped)));
+    }
+    Ok(Running { address, first_token, state, stop, accepting, working, _lock: lock })
+}
+
+/// Creates the data folder, for its owner only, and locks it until the file is dropped.
+pub(crate) fn own_data(data: &Path) -> Result<File, ServeError> {
+    let error = |source| ServeError::Data { path: data.display().to_string(), source };
+    create_data(data).map_err(error)?;
+    let path = data.join("serve.lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse { path: data.display().to_string() }),
+        Err(TryLockError::Error(source)) => Err(error(source)),
+    }
+}
+
+/// Creates the data folder; it holds hashes of tokens and is for its owner only.
+pub(crate) fn create_data(data: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data)
+}
+
+async fn take_up_jobs(db: &Db) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    job_rows::requeue_running(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes an admin token while there is no token at all. The file is written before the database: a kill
+/// between the two leaves a file with a token that nobody knows, and the next start writes another.
+async fn first_token(db: &Db, config: &Config) -> Result<Option<String>, ServeError> {
+    if tokens::count(&mut *db.read().await?).await? > 0 {
+        return Ok(None);
+    }
+    let path = first_token_path(&config.data);
+    let token = token::random()?;
+    durable::replace(&path, format!("{token}\n").as_bytes(), 0o600)
+        .map_err(|source| ServeError::Data { path: path.display().to_string(), source })?;
+    let new = token::New { name: "first-token", packages: &["*".to_owned()], days: token::DAYS_MAX };
+    token::store(db, &token, new, config.clock.now_ms()).await?;
+    Ok(Some(token))
+}
+
+/// Accepts connections until told to stop, then lets accepted requests finish within the deadline.
+async fn accept(listener: TcpListener, state: AppState, mut stop: watch::Receiver<bool>) {
+    let router = router(&state);
+    let permits = Arc::new(Semaphore::new(state.config.connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = next(&listener, &permits) => accepted,
+            _ = stop.changed() => break,
+        };
+        match accepted {
+            Ok((stream, permit)) => {
+                let serving = connection(stream, router.clone(), state.config.header_timeout, stop.clone());
+                connections.spawn(async move {
+                    serving.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, mostly: waiting lets some close.
+                tracing::warn!(error = %error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    let finished =
+        tokio::time::timeout(state.config.shutdown_timeout, async { while connections.join_next().await.is_some() {} });
+    if finished.await.is_err() {
+        tracing::warn!(connections = connections.len(), "requests did not finish in time");
+    }
+}
+
+async fn next(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, permit))
+}
+
+async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, mut stop: watch::Receiver<bool>) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES_MAX);
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let stopped = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = stopped => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(error = %error, "a connection ended badly");
+    }
+}
+
+/// Writes download counts now and then until told to stop; the last ones are written by [`Running::stop`].
+async fn keep_counts(state: AppState, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FLUSH) => {}
+            _ = stop.changed() => return,
+        }
+        if let Err(error) = state.counts.flush(&state.db).await {
+            tracing::error!(error = %error, "download counts were not written; they are kept for the next try");
+        }
+    }
+}

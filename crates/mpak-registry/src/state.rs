@@ -1,0 +1,75 @@
+//! What every request can reach.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::http::{HeaderMap, header, uri::Authority};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::blob::Blobs;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::counts::Counts;
+use crate::db::Db;
+use crate::search::Search;
+use crate::turns::Turns;
+
+/// Shared by all requests and workers; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState(Arc<Inner>);
+
+/// See [`AppState`].
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) db: Db,
+    pub(crate) blobs: Blobs,
+    pub(crate) search: Search,
+    pub(crate) counts: Counts,
+    pub(crate) turns: Turns,
+    /// Permits to receive or check an upload.
+    pub(crate) uploads: Semaphore,
+    /// Tells the scan worker that a job was enqueued.
+    pub(crate) scan_wanted: Notify,
+    /// Number of the next request.
+    pub(crate) requests: AtomicU64,
+    /// Start of the server, so that numbers of two starts differ.
+    pub(crate) started_ms: i64,
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Wraps what was opened.
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.config.clock
+    }
+
+    /// A name for a request, to find it in the log.
+    pub(crate) fn next_request_id(&self) -> String {
+        format!("{:x}-{:x}", self.started_ms, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Where clients see this registry, without a slash at the end: the configured address, else what
+    /// the request's `Host` says (it is the asker's own word and goes back to the asker only), else the
+    /// listening address.
+    pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.config.public_url {
+            return url.as_str().trim_end_matches('/').to_owned();
+        }
+        let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+        match host.filter(|h| !h.contains('@')).and_then(|h| h.parse::<Authority>().ok()) {
+            Some(authority) => format!("http://{authority}"),
+            None => format!("http://{}", self.config.listen),
+        }
+    }
+}
