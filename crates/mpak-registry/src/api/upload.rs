@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use mpak_api::error::Code;
 use mpak_api::publish::Published;
+use mpak_bundle::archive::{ArchiveError, OpenError};
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::manifest::{Problem, Severity};
 use mpak_bundle::name::PackageName;
@@ -236,14 +237,10 @@ fn not_admitted(error: AdmitError) -> ApiError {
     };
     match error {
         AdmitError::Name(e) => ApiError::new(Code::ValidationError, e.to_string()),
-        AdmitError::Container(e) => ApiError::refusal(
-            Code::InvalidBundle,
-            format!("this is not a sound bundle: {e}"),
-            "a ZIP archive that every reader reads the same way",
-            e.to_string(),
-            "pack the folder with `mpak pack` and publish what it wrote",
-        ),
-        AdmitError::Manifest { problems } => {
+        AdmitError::Open(OpenError::Archive(ArchiveError::Io(e)))
+        | AdmitError::Damaged(ArchiveError::Io(e))
+        | AdmitError::Io(e) => ApiError::internal(&e),
+        AdmitError::Open(OpenError::Manifest { problems }) => {
             let first = problems.iter().find(|p| p.severity == Severity::Error).map(|p| p.message.clone());
             refusal(
                 Code::InvalidBundle,
@@ -280,7 +277,14 @@ fn not_admitted(error: AdmitError) -> ApiError {
             )
             .detail("files", files)
         }
-        AdmitError::Io(e) => ApiError::internal(&e),
+        // What the container's reader says: it names the entry, what it expected and what it found.
+        AdmitError::Open(_) | AdmitError::Damaged(_) => ApiError::refusal(
+            Code::InvalidBundle,
+            format!("this is not a sound bundle: {message}"),
+            "a ZIP archive that every reader reads the same way, with a manifest.json at its root",
+            message.clone(),
+            "pack the folder with `mpak pack` and publish what it wrote",
+        ),
     }
 }
 

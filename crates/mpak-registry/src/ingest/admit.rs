@@ -3,11 +3,9 @@
 //! In: [`Received`] bytes from a publisher, hostile. Out: [`Admitted`]. Nothing is kept yet. Blocks.
 //! Spec: MTF 0.1 AI-01, RG-01; the container and manifest rules of `mpak-bundle`.
 
-use std::fs::File;
-
 use mpak_bundle::archive::{Archive, ArchiveError, Bundle, OpenError};
 use mpak_bundle::limits::Limits;
-use mpak_bundle::manifest::{Contents, FileKind, Manifest, Problem};
+use mpak_bundle::manifest::Manifest;
 use mpak_bundle::name::{NameError, PackageName};
 use mpak_bundle::native::NativeCode;
 use mpak_bundle::platform::Platform;
@@ -66,15 +64,12 @@ pub(crate) enum AdmitError {
     /// The name can be looked up but not published.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The container is refused.
+    /// Container or manifest is refused.
     #[error(transparent)]
-    Container(#[from] ArchiveError),
-    /// The manifest is refused.
-    #[error("the manifest is refused")]
-    Manifest {
-        /// All problems.
-        problems: Vec<Problem>,
-    },
+    Open(#[from] OpenError),
+    /// The data of an entry is damaged.
+    #[error(transparent)]
+    Damaged(#[from] ArchiveError),
     /// The bundle calls itself something else.
     #[error("the bundle's manifest is named `{found}`, which is not `{expected}`")]
     NameMismatch {
@@ -113,7 +108,7 @@ pub(crate) fn admit(received: Received, limits: &Limits) -> Result<Admitted, Adm
     // 1. The name may be published.
     PackageName::publishable(package.as_str())?;
     // 2. Container and manifest are sound.
-    let Bundle { archive, manifest, .. } = open(&received, limits)?;
+    let Bundle { archive, manifest, .. } = Bundle::open(received.file().reopen()?, limits)?;
     // 3. The bundle is what it is published as.
     if !names(&manifest.name, package) {
         return Err(AdmitError::NameMismatch { expected: package.clone(), found: manifest.name });
@@ -123,7 +118,7 @@ pub(crate) fn admit(received: Received, limits: &Limits) -> Result<Admitted, Adm
         return Err(AdmitError::VersionMismatch { expected: version, found: manifest.version });
     }
     // 4. Its native code runs on the platform.
-    let native = NativeCode::of(&Whole(&archive));
+    let native = NativeCode::of(&archive);
     if !native.allows(upload.platform) {
         let fits = native.platform();
         let found = native.files.into_iter().take(5).collect();
@@ -136,14 +131,6 @@ pub(crate) fn admit(received: Received, limits: &Limits) -> Result<Admitted, Adm
     Ok(Admitted { server_type: server.kind.as_str(), manifest_json: raw.to_string(), readme, received })
 }
 
-fn open(received: &Received, limits: &Limits) -> Result<Bundle, AdmitError> {
-    let file: File = received.file().reopen()?;
-    Bundle::open(file, limits).map_err(|e| match e {
-        OpenError::Archive(e) => AdmitError::Container(e),
-        OpenError::Manifest { problems } => AdmitError::Manifest { problems },
-    })
-}
-
 /// A manifest's name is the package's, or unscoped and its last part.
 fn names(manifest_name: &str, package: &PackageName) -> bool {
     manifest_name == package.as_str() || manifest_name == package.base()
@@ -154,24 +141,6 @@ fn readme(archive: &Archive) -> Option<String> {
     let entry = archive.entries().iter().find(|e| e.path.as_str().eq_ignore_ascii_case("README.md"))?;
     let bytes = archive.read(entry, README_BYTES_MAX).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// The archive as something to look into.
-struct Whole<'a>(&'a Archive);
-
-impl Contents for Whole<'_> {
-    fn kind(&self, path: &str) -> Option<FileKind> {
-        self.0.entry(path).map(|e| FileKind::File(e.bytes))
-    }
-    fn paths(&self) -> Vec<String> {
-        self.0.entries().iter().map(|e| e.path.as_str().to_owned()).collect()
-    }
-    fn head(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
-        let entry = self.0.entry(path)?;
-        let mut bytes = self.0.read(entry, entry.bytes).ok()?;
-        bytes.truncate(bytes_max);
-        Some(bytes)
-    }
 }
 
 #[cfg(test)]
