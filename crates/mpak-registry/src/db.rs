@@ -11,9 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
 use thiserror::Error;
 
@@ -87,19 +85,20 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub(crate) async fn open(data: &Path) -> DbResult<Self> {
-        let options = SqliteConnectOptions::new()
+        let any = SqliteConnectOptions::new()
             .filename(data.join("registry.db"))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        let writer = any
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
         let write = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let write = {
             // SQLite's migrator takes no lock of its own: two processes could migrate at once.
             let _lock = lock(data).await?;
-            let write = write.connect_with(options.clone()).await?;
+            let write = write.connect_with(writer).await?;
             MIGRATIONS.run(&write).await?;
             write
         };
@@ -108,7 +107,7 @@ impl Db {
             .max_connections(READERS_MAX)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options.read_only(true))
+            .connect_with(any.read_only(true))
             .await?;
         Ok(Self { read, write })
     }
