@@ -5,12 +5,11 @@ use super::json;
 use super::problems::{At, Problems, code, shown};
 use super::{Contents, FileKind, Manifest, Problem, Reading, ServerType, png, template, values};
 use crate::limits::Limits;
+use crate::native::{self, BuiltFor};
 use crate::platform::Os;
 
 /// Where Python looks for modules in the layouts that exist, beside `PYTHONPATH`.
 const MODULE_ROOTS: [&str; 6] = ["", "server", "src", "server/lib", "lib", "deps"];
-/// Bytes that tell what a native file was built for.
-const NATIVE_HEAD_BYTES: usize = 4 << 10;
 /// Most native files that are looked at.
 const NATIVE_FILES_COUNT_MAX: usize = 1_000;
 /// Most locale files that are read.
@@ -305,7 +304,10 @@ impl Check<'_> {
     }
 
     fn native_os(&self, path: &str) -> Option<Os> {
-        built_for(&self.contents.head(path, NATIVE_HEAD_BYTES)?)
+        match native::built_for(&self.contents.head(path, native::HEAD_BYTES)?)? {
+            BuiltFor::Platform(platform) => Some(platform.os),
+            BuiltFor::Other(words) => words.split('-').next().and_then(Os::parse),
+        }
     }
 
     /// Native libraries that fit none of the files a declared platform needs are worth a remark.
@@ -354,18 +356,6 @@ fn program_path(command: &str) -> Option<String> {
 fn local(text: &str) -> Option<String> {
     let remote = text.starts_with("http://") || text.starts_with("https://");
     if remote { None } else { values::bundle_path(text).ok() }
-}
-
-/// The system of native code, by its first bytes. A Java class shares the mark of a fat Mach-O, but
-/// never has so few "architectures".
-fn built_for(head: &[u8]) -> Option<Os> {
-    match head.first_chunk::<4>()? {
-        b"\x7FELF" => Some(Os::Linux),
-        [b'M', b'Z', ..] => Some(Os::Win32),
-        [0xFE, 0xED, 0xFA, 0xCE | 0xCF] | [0xCE | 0xCF, 0xFA, 0xED, 0xFE] => Some(Os::Darwin),
-        [0xCA, 0xFE, 0xBA, 0xBE] => (head.get(4..8)? < &[0, 0, 0, 0x20][..]).then_some(Os::Darwin),
-        _ => None,
-    }
 }
 
 fn looks_native(path: &str) -> bool {

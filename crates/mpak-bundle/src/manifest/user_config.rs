@@ -3,7 +3,7 @@
 use serde_json::{Number, Value};
 use thiserror::Error;
 
-use super::fields::{Fields, Need, Object};
+use super::fields::{Fields, Need, Object, kind};
 use super::problems::{At, code, shown};
 use super::server::Uses;
 use super::{ConfigValue, UserConfigOption, UserConfigType};
@@ -221,7 +221,8 @@ fn option(f: &mut Fields<'_>, value: &Value, at: &At<'_>) -> Option<UserConfigOp
 fn default(f: &mut Fields<'_>, map: &Object, at: &At<'_>) -> Option<ConfigValue> {
     let value = f.member(map, at, "default", Need::Optional)?;
     ConfigValue::from_json(value).or_else(|| {
-        let message = "expected a text, a number, true or false, or a list of texts";
+        let found = kind(value);
+        let message = format!("expected a text, a number, true or false, or a list of texts, found {found}");
         f.error(code::FIELD_TYPE, &at.key("default"), message, "write a value of the option's type");
         None
     })

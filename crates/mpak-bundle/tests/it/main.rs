@@ -3,4 +3,8 @@
 
 mod extract;
 mod manifest;
+mod manifest_contents;
+mod manifest_random;
+mod manifest_schema;
+mod manifest_substitute;
 mod pack;
