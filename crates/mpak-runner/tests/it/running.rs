@@ -3,6 +3,7 @@
 //! The launcher runs in a process of its own: this test binary, started again with a plan in its
 //! environment (see [`launcher_process`]).
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
@@ -177,9 +178,9 @@ fn host(script: &str, dir: &Path) -> (Child, PathBuf) {
     let command = launcher(&format!("echo ready $$ > {0}.new; mv {0}.new {0}; {script}", pids.display()));
     let mut shell = Command::new("/bin/sh");
     let mut line = String::from("exec 3<&0; ");
-    line.push_str(&format!("\"{}\"", command.get_program().display()));
+    write!(line, "\"{}\"", command.get_program().display()).unwrap();
     for arg in command.get_args() {
-        line.push_str(&format!(" {}", arg.display()));
+        write!(line, " {}", arg.display()).unwrap();
     }
     // not exec: the host stays the launcher's parent; standard input stays open after its death
     line.push_str(" <&3 >/dev/null & wait");
