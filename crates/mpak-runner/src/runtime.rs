@@ -148,8 +148,7 @@ fn ask(program: &Path, args: &[&str], host: &Environment) -> Option<String> {
 
 /// Whether a version lies in a manifest's range; a range that cannot be read excludes nothing.
 fn allows(range: &str, version: &str) -> bool {
-    let _ = (range, version);
-    true
+    mpak_bundle::manifest::range_allows(range, version).unwrap_or(true)
 }
 
 /// What a server type makes of a command line.

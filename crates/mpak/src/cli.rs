@@ -92,7 +92,7 @@ impl Command {
             Self::Explain(a) => a.json,
             Self::Publish(a) => a.json,
             Self::Admin(a) => a.wants_json(),
-            Self::Bundle(BundleCommand::Search(a)) => a.json,
+            Self::Bundle(BundleCommand::Search(a)) => a.wants_json(),
             Self::Run(_)
             | Self::Bundle(BundleCommand::Run(_))
             | Self::Serve(_)

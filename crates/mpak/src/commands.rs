@@ -1,7 +1,12 @@
 //! One file per command.
 
 use crate::cli::{BundleCommand, Command};
-use crate::error::CommandResult;
+use mpak_bundle::name::{NameError, PackageSpec};
+
+use crate::client::{DEFAULT_REGISTRY, Registry};
+use crate::error::{CommandError, CommandResult, Kind};
+use crate::home::Home;
+use crate::home::config_file::ConfigFile;
 use crate::settings::Settings;
 
 pub mod admin;
@@ -46,4 +51,30 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Completion(args) => completion::run(&args, settings),
         Command::ExampleServer(args) => example_server::run(&args, settings),
     }
+}
+
+/// The registry that is meant: the flag, else `MPAK_REGISTRY_URL`, else the stored one, else the public one.
+pub fn registry(flag: Option<&str>, settings: &Settings, config: &ConfigFile) -> Result<Registry, CommandError> {
+    let named = flag.or(settings.registry_url.as_deref()).or(config.registry_url());
+    Ok(Registry::parse(named.unwrap_or(DEFAULT_REGISTRY))?)
+}
+
+/// The same, with the stored one read only where it decides.
+pub fn configured_registry(flag: Option<&str>, settings: &Settings) -> Result<Registry, CommandError> {
+    let config = match flag.or(settings.registry_url.as_deref()) {
+        Some(_) => ConfigFile::default(),
+        None => ConfigFile::read(&Home::new(settings))?,
+    };
+    registry(flag, settings, &config)
+}
+
+/// A package, perhaps with a version, as a user types it.
+pub fn parse_spec(text: &str) -> Result<PackageSpec, CommandError> {
+    text.parse().map_err(|e: NameError| {
+        let text: String = text.chars().take(300).collect();
+        let message = format!("Invalid package spec: \"{text}\". Expected scoped format: @scope/name");
+        let mut error = CommandError::new(Kind::Usage, message);
+        error.causes.push(e.to_string());
+        error
+    })
 }

@@ -6,10 +6,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod cli;
+mod client;
 mod commands;
 mod error;
+mod home;
+mod install;
 mod settings;
 mod ui;
+mod user_config;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// `MPAK_HOME`, else `~/.mpak`.
     pub home: PathBuf,
+    /// `HOME`: the user's own folder.
+    pub user_home: PathBuf,
     /// `MPAK_REGISTRY_URL`: overrides the stored registry, is not stored.
     pub registry_url: Option<String>,
     /// `MPAK_TOKEN`.
@@ -27,6 +29,7 @@ impl Settings {
         let user_home = text("HOME").or_else(|| text("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
         Self {
             home: text("MPAK_HOME").map_or_else(|| user_home.join(".mpak"), PathBuf::from),
+            user_home,
             registry_url: text("MPAK_REGISTRY_URL"),
             token: text("MPAK_TOKEN"),
             source_date_epoch: text("SOURCE_DATE_EPOCH").and_then(|v| v.parse().ok()),

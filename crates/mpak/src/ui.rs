@@ -6,6 +6,12 @@ use std::process::ExitCode;
 
 use crate::error::CommandError;
 
+mod progress;
+mod prompt;
+
+pub use progress::Progress;
+pub use prompt::{ask, ask_secret, can_ask};
+
 /// Makes text of others safe to show: control, bidi and other invisible characters become `\u{…}`.
 pub fn safe(text: &str) -> String {
     text.chars().map(|c| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()

@@ -333,6 +333,23 @@ fn native_code_chooses_its_interpreter() {
 }
 
 #[test]
+fn a_version_outside_the_manifests_range_is_refused() {
+    let mut case = Case::new(ServerType::Node, "node", &["x"]);
+    let node = case.program("bin/node", "echo v18.20.4");
+    case.manifest.compatibility.node = Some(">=20".into());
+    assert_eq!(case.error(), "the bundle needs Node.js >=20, found 18.20.4 at `DIR/bin/node`");
+    case.manifest.compatibility.node = Some(">=18.0.0 <19".into());
+    assert_eq!(case.plan().program, node);
+    case.manifest.compatibility.node = Some("banana".into());
+    case.plan();
+
+    let mut case = Case::new(ServerType::Python, "python", &["x"]);
+    case.python("python3", "3.11.7");
+    case.manifest.compatibility.python = Some(">=3.12,<4.0".into());
+    assert_eq!(case.error(), "the bundle needs Python >=3.12,<4.0, found 3.11.7 (CPython 3.11) at `DIR/bin/python3`");
+}
+
+#[test]
 fn an_interpreter_that_does_not_run_is_told_from_one_that_does_not_fit() {
     let mut case = Case::new(ServerType::Python, "python", &["x"]);
     case.abis = BTreeSet::from(["cpython-311".into()]);

@@ -1,18 +1,26 @@
-//! `mpak completion`: shell completion.
+//! `mpak completion`: shell completion, with all commands and flags.
 
-use crate::error::{CommandError, CommandResult, Kind};
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::error::CommandResult;
 use crate::settings::Settings;
+use crate::ui;
 
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
 }
 
 /// Runs it.
-pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    let _ = (args, settings);
-    Err(CommandError::new(Kind::Ours, "not written yet"))
+pub fn run(args: &Args, _settings: &Settings) -> CommandResult {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::cli::Cli::command(), "mpak", &mut script);
+    ui::data(String::from_utf8_lossy(&script).trim_end());
+    Ok(ExitCode::SUCCESS)
 }
