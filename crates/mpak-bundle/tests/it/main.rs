@@ -1,6 +1,7 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod container;
 mod extract;
 mod manifest;
 mod manifest_contents;
