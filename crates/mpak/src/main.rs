@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod bundle_file;
 mod cli;
 mod client;
 mod commands;
