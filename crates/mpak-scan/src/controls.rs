@@ -4,7 +4,9 @@ use crate::control::Control;
 
 mod ai01_manifest_validation;
 mod cd01_tool_declaration;
+mod cq01_secrets;
 mod pr01_source_repository;
+mod sc01_sbom;
 
 /// All controls that judge a bundle. Source: MTF 0.1 Appendix A.1.
 pub static CONTROLS: &[Control] = &[
@@ -46,7 +48,7 @@ pub static CONTROLS: &[Control] = &[
         level: 1,
         domain: "supply_chain",
         page: include_str!("../../../docs/controls/sc-01.md"),
-        judge: None,
+        judge: Some(sc01_sbom::judge),
     },
     Control {
         id: "SC-02",
@@ -86,7 +88,7 @@ pub static CONTROLS: &[Control] = &[
         level: 1,
         domain: "code_quality",
         page: include_str!("../../../docs/controls/cq-01.md"),
-        judge: None,
+        judge: Some(cq01_secrets::judge),
     },
     Control {
         id: "CQ-02",

@@ -5,25 +5,45 @@
 
 use std::path::Path;
 
-use mpak_bundle::archive::Archive;
+use mpak_bundle::archive::{Archive, ArchiveError};
+use mpak_bundle::collect::{CollectError, collect};
+use mpak_bundle::dependencies::{self, Survey};
 use mpak_bundle::limits::Limits;
-use mpak_bundle::manifest::{self, ManifestRead, Reading};
+use mpak_bundle::manifest::{self, FileKind, ManifestRead, Reading};
+use mpak_bundle::sbom::{self, Sbom};
 use serde_json::Value;
 
 use crate::controls::CONTROLS;
 use crate::report::{self, Report};
+use crate::secrets::{Scanner, Secrets};
 
 mod source;
 
-use source::{ArchiveSource, FolderSource, Source};
+use source::Source;
 
 /// The manifest's path.
 pub const MANIFEST: &str = "manifest.json";
+/// Where a bundle's own bill of materials stands.
+pub const SBOMS: [&str; 3] = ["sbom.json", "sbom.cdx.json", "sbom.spdx.json"];
+/// Largest bill of materials that is read.
+const SBOM_BYTES_MAX: u64 = 32 << 20;
 
 /// Facts about one bundle.
 pub struct Evidence {
     files: Vec<FileFact>,
     manifest: ManifestFacts,
+    dependencies: Survey,
+    sboms: Vec<SbomFile>,
+    secrets: Secrets,
+}
+
+/// A bill of materials that the bundle carries.
+#[derive(Clone, Debug)]
+pub struct SbomFile {
+    /// Its path.
+    pub path: String,
+    /// What it says, or why it cannot be read.
+    pub read: Result<Sbom, String>,
 }
 
 /// One file of the bundle.
@@ -62,20 +82,17 @@ pub enum ManifestFacts {
 pub enum GatherError {
     /// The archive is unsound.
     #[error(transparent)]
-    Archive(#[from] mpak_bundle::archive::ArchiveError),
-    /// The folder cannot be read.
+    Archive(#[from] ArchiveError),
+    /// The folder holds no bundle.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// A file of the folder cannot be read.
     #[error("cannot read `{path}`")]
     Io {
         /// Where.
         path: String,
         /// Why.
         source: std::io::Error,
-    },
-    /// The folder holds more than a bundle may.
-    #[error("the folder has more than {limit} files")]
-    TooManyFiles {
-        /// Most files.
-        limit: usize,
     },
 }
 
@@ -85,7 +102,7 @@ impl Evidence {
     /// # Errors
     /// [`GatherError`].
     pub fn from_archive(archive: &Archive, limits: &Limits) -> Result<Self, GatherError> {
-        Self::gather(&ArchiveSource::new(archive), limits)
+        Self::gather(archive, limits)
     }
 
     /// From a folder, with the ignore rules of `pack`.
@@ -93,28 +110,34 @@ impl Evidence {
     /// # Errors
     /// [`GatherError`].
     pub fn from_folder(folder: &Path, limits: &Limits) -> Result<Self, GatherError> {
-        Self::gather(&FolderSource::collect(folder, limits)?, limits)
+        Self::gather(&collect(folder, limits, &[])?, limits)
     }
 
     fn gather(source: &dyn Source, limits: &Limits) -> Result<Self, GatherError> {
         // 1. The manifest, and the manifest against the contents.
         let manifest = manifest_facts(source, limits);
-        // 2. The list of files.
-        let files = source.files();
+        // 2. Components, from the records of package managers, and the bundle's own list of them.
+        let dependencies = dependencies::survey(source);
+        let sboms = SBOMS.iter().filter_map(|path| sbom_file(source, path)).collect();
         // 3. Every file once, to its end: an archive whose data is unsound gives no evidence.
-        for file in &files {
-            source.copy(&file.path, &mut std::io::sink())?;
-        }
-        Ok(Self { files, manifest })
+        let mut scanner = Scanner::new();
+        let files = source.visit(&mut scanner)?;
+        Ok(Self { files, manifest, dependencies, sboms, secrets: scanner.finish() })
     }
 
     /// Nothing at all.
     #[cfg(test)]
     pub(crate) fn empty() -> Self {
-        Self { files: Vec::new(), manifest: ManifestFacts::Missing }
+        Self {
+            files: Vec::new(),
+            manifest: ManifestFacts::Missing,
+            dependencies: Survey::default(),
+            sboms: Vec::new(),
+            secrets: Secrets::default(),
+        }
     }
 
-    /// All files, sorted by path.
+    /// All files, in the order of the bundle.
     pub fn files(&self) -> &[FileFact] {
         &self.files
     }
@@ -122,6 +145,27 @@ impl Evidence {
     /// What is known of the manifest.
     pub fn manifest(&self) -> &ManifestFacts {
         &self.manifest
+    }
+
+    /// Components found in the records of package managers.
+    pub fn dependencies(&self) -> &Survey {
+        &self.dependencies
+    }
+
+    /// The bundle's own bills of materials.
+    pub fn sboms(&self) -> &[SbomFile] {
+        &self.sboms
+    }
+
+    /// Credentials.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// A CycloneDX 1.6 document of the components found, for bundles without their own.
+    pub fn generated_sbom(&self) -> Value {
+        let field = |name: &str| self.document().and_then(|d| d.get(name)).and_then(Value::as_str).unwrap_or_default();
+        sbom::cyclonedx(field("name"), field("version"), &self.dependencies.components)
     }
 
     /// The manifest as a JSON document, also where the typed reading refuses it.
@@ -135,18 +179,18 @@ impl Evidence {
 
 fn manifest_facts(source: &dyn Source, limits: &Limits) -> ManifestFacts {
     let bytes = match source.kind(MANIFEST) {
-        Some(manifest::FileKind::File(bytes)) if bytes <= limits.manifest_bytes_max => bytes,
-        Some(manifest::FileKind::File(bytes)) => {
+        Some(FileKind::File(bytes)) if bytes <= limits.manifest_bytes_max => bytes,
+        Some(FileKind::File(bytes)) => {
             return ManifestFacts::TooLarge { bytes, limit: limits.manifest_bytes_max };
         }
-        Some(manifest::FileKind::Folder) | None => return ManifestFacts::Missing,
+        Some(FileKind::Folder) | None => return ManifestFacts::Missing,
     };
     let Some(text) = source.head(MANIFEST, usize::try_from(bytes).unwrap_or(usize::MAX)) else {
         return ManifestFacts::Missing;
     };
     let mut read = manifest::read(&text, Reading::Tolerant, limits);
     if let Some(manifest) = &read.manifest {
-        let problems = manifest::check_contents(manifest, source.contents(), Reading::Tolerant, limits);
+        let problems = manifest::check_contents(manifest, source, Reading::Tolerant, limits);
         read.problems.extend(problems);
     }
     let document = match &read.manifest {
@@ -154,6 +198,19 @@ fn manifest_facts(source: &dyn Source, limits: &Limits) -> ManifestFacts {
         None => serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).ok(),
     };
     ManifestFacts::Read { read: Box::new(read), document }
+}
+
+fn sbom_file(source: &dyn Source, path: &str) -> Option<SbomFile> {
+    let Some(FileKind::File(bytes)) = source.kind(path) else { return None };
+    let read = if bytes > SBOM_BYTES_MAX {
+        Err(format!("it has {bytes} bytes, expected at most {SBOM_BYTES_MAX}"))
+    } else {
+        match source.head(path, usize::try_from(bytes).unwrap_or(usize::MAX)) {
+            Some(text) => sbom::read(&text).map_err(|e| e.to_string()),
+            None => Err("its data cannot be read".to_owned()),
+        }
+    };
+    Some(SbomFile { path: path.to_owned(), read })
 }
 
 /// Judges everything.

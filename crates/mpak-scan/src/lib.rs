@@ -7,3 +7,4 @@ pub mod evidence;
 pub mod level;
 pub mod report;
 pub mod rules;
+pub mod secrets;

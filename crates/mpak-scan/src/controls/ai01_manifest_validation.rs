@@ -10,6 +10,8 @@ use crate::control::{Status, Verdict};
 use crate::evidence::{Evidence, MANIFEST, ManifestFacts};
 use crate::report::{Finding, Severity};
 
+mod extension;
+
 /// The `_meta` key of the framework.
 const EXTENSION: &str = "org.mpaktrust";
 
@@ -37,10 +39,12 @@ fn judge_read(read: &ManifestRead) -> Verdict {
         return Verdict::fail("the manifest is not valid", findings);
     };
     // 1. Rows that block at every level.
-    let basic = basic_rows(manifest);
+    let (extension_errors, extension_remarks) = extension_rows(manifest);
+    findings.extend(extension_remarks);
+    let basic = [basic_rows(manifest), extension_errors].concat();
     if !basic.is_empty() {
         findings.extend(basic);
-        return Verdict::fail("the manifest lacks what level 1 requires", findings);
+        return Verdict::fail("the manifest breaks what level 1 requires", findings);
     }
     // 2. Execution targets that disagree: no row of the table blocks them.
     findings.extend(inconsistent_execution(manifest));
@@ -98,6 +102,20 @@ fn basic_rows(manifest: &Manifest) -> Vec<Finding> {
     findings
 }
 
+/// What is wrong with the framework's extension: errors, and fields that nobody knows.
+fn extension_rows(manifest: &Manifest) -> (Vec<Finding>, Vec<Finding>) {
+    let problems = manifest.meta.get(EXTENSION).map(extension::check).unwrap_or_default();
+    let (errors, remarks): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error);
+    let finding = |rule: &str, severity, problem: extension::Problem| {
+        let title = format!("/_meta/{EXTENSION}{}: {}", problem.pointer, problem.message);
+        lacking(rule, severity, title, "see the extension's fields in MTF 0.1")
+    };
+    (
+        errors.into_iter().map(|p| finding("bad-extension", Severity::High, p)).collect(),
+        remarks.into_iter().map(|p| finding("unknown-extension-field", Severity::Low, p)).collect(),
+    )
+}
+
 fn standard_rows(manifest: &Manifest) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = PackageName::lookup(&manifest.name) {
@@ -108,18 +126,11 @@ fn standard_rows(manifest: &Manifest) -> Vec<Finding> {
         let fix = "add `\"repository\": {\"type\": \"git\", \"url\": \"https://…\"}`";
         findings.push(lacking("missing-repository", Severity::Medium, "`repository` is missing", fix));
     }
-    match manifest.meta.get(EXTENSION) {
-        Some(value) if value.is_object() => {}
-        Some(_) => {
-            let title = format!("`_meta[\"{EXTENSION}\"]` is not an object");
-            findings.push(lacking("bad-extension", Severity::Medium, title, "make it an object with `mtf_version`"));
-        }
-        None => {
-            let title = format!("`_meta[\"{EXTENSION}\"]` is missing");
-            let fix =
-                "declare permissions and credentials under `_meta[\"org.mpaktrust\"]`, with `\"mtf_version\": \"0.1\"`";
-            findings.push(lacking("missing-extension", Severity::Medium, title, fix));
-        }
+    if !manifest.meta.contains_key(EXTENSION) {
+        let title = format!("`_meta[\"{EXTENSION}\"]` is missing");
+        let fix =
+            "declare permissions and credentials under `_meta[\"org.mpaktrust\"]`, with `\"mtf_version\": \"0.1\"`";
+        findings.push(lacking("missing-extension", Severity::Medium, title, fix));
     }
     findings
 }
@@ -155,4 +166,101 @@ fn inconsistent_execution(manifest: &Manifest) -> Option<Finding> {
 fn target_arguments<'a>(args: &'a [String], is_script: &dyn Fn(&str) -> bool) -> Vec<&'a String> {
     let after_m = args.iter().zip(args.iter().skip(1)).filter(|(flag, _)| *flag == "-m").map(|(_, module)| module);
     args.iter().filter(|arg| is_script(arg)).chain(after_m).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mpak_bundle::limits::Limits;
+    use mpak_bundle::manifest::{Reading, read};
+    use mpak_testkit::zip::good_manifest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn verdict(change: impl FnOnce(&mut Value)) -> Verdict {
+        let mut manifest = good_manifest();
+        change(&mut manifest);
+        judge_read(&read(manifest.to_string().as_bytes(), Reading::Tolerant, &Limits::default()))
+    }
+
+    fn complete(manifest: &mut Value) {
+        manifest["name"] = json!("@acme/good-bundle");
+        manifest["repository"] = json!({"type": "git", "url": "https://github.com/acme/good-bundle"});
+        manifest["_meta"] = json!({EXTENSION: {"mtf_version": "0.1"}});
+    }
+
+    #[test]
+    fn a_complete_manifest_passes() {
+        let verdict = verdict(complete);
+        assert_eq!((verdict.status, verdict.fails_from), (Status::Pass, None), "{:?}", verdict.findings);
+    }
+
+    #[test]
+    fn rows_of_level_1_fail_and_rows_of_level_2_fail_from_there() {
+        type Change = fn(&mut Value);
+        let rows: [(Change, Status, Option<u8>, &str); 12] = [
+            (|m| m["version"] = json!("1.0"), Status::Fail, None, "AI-01/version-not-semver"),
+            (|m| m["description"] = json!(" "), Status::Fail, None, "AI-01/empty-field"),
+            (|m| m["tools"] = json!(7), Status::Fail, None, ""),
+            (|m| m["server"]["type"] = json!("perl"), Status::Fail, None, ""),
+            (
+                |m| {
+                    m.as_object_mut().unwrap().remove("tools");
+                },
+                Status::Fail,
+                None,
+                "AI-01/missing-tools",
+            ),
+            (
+                |m| m["_meta"][EXTENSION]["permissions"] = json!({"network": "some"}),
+                Status::Fail,
+                None,
+                "AI-01/bad-extension",
+            ),
+            (|m| m["_meta"][EXTENSION]["extra"] = json!(1), Status::Warn, None, "AI-01/unknown-extension-field"),
+            (|m| m["name"] = json!("good-bundle"), Status::Warn, Some(2), "AI-01/unscoped-name"),
+            (
+                |m| {
+                    m.as_object_mut().unwrap().remove("repository");
+                },
+                Status::Warn,
+                Some(2),
+                "AI-01/missing-repository",
+            ),
+            (|m| m["_meta"] = json!({}), Status::Warn, Some(2), "AI-01/missing-extension"),
+            (|m| m["server"]["entry_point"] = json!("other.js"), Status::Warn, None, "AI-01/execution-mismatch"),
+            (|m| m["unknown_field"] = json!(1), Status::Warn, None, ""),
+        ];
+        for (i, (change, status, fails_from, rule)) in rows.into_iter().enumerate() {
+            let verdict = verdict(|m| {
+                complete(m);
+                change(m);
+            });
+            assert_eq!((verdict.status, verdict.fails_from), (status, fails_from), "row {i}: {:?}", verdict.findings);
+            assert!(verdict.findings.iter().any(|f| f.rule.starts_with(rule)), "row {i}: {:?}", verdict.findings);
+        }
+    }
+
+    #[test]
+    fn entry_point_and_command_line_are_compared_in_the_ways_they_are_written() {
+        for (kind, entry, args, agrees) in [
+            ("node", "server/index.js", json!(["${__dirname}/server/index.js"]), true),
+            ("node", "./server/index.js", json!(["--flag", "${__dirname}/server/index.js"]), true),
+            ("node", "server/index.js", json!(["${__dirname}/other/evil.js"]), false),
+            ("node", "server/index.js", json!(["."]), true),
+            ("python", "src/server/main.py", json!(["-m", "server.main"]), true),
+            ("python", "src/server/__main__.py", json!(["-m", "server"]), true),
+            ("python", "server/main.py", json!(["-m", "other.thing"]), false),
+            ("python", "server/main.py", json!(["${__dirname}/server/main.py"]), true),
+        ] {
+            let verdict = verdict(|m| {
+                complete(m);
+                m["server"]["type"] = json!(kind);
+                m["server"]["entry_point"] = json!(entry);
+                m["server"]["mcp_config"]["args"] = args.clone();
+            });
+            let found = verdict.findings.iter().any(|f| f.rule == "AI-01/execution-mismatch");
+            assert_eq!(!found, agrees, "{kind} {entry} {args}: {:?}", verdict.findings);
+        }
+    }
 }

@@ -1,1 +1,6 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`.
+
+mod controls;
+mod hostile;
+mod report;
+mod world;

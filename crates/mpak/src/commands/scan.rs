@@ -1,18 +1,144 @@
 //! `mpak scan`: judge a bundle.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use mpak_bundle::archive::Archive;
+use mpak_bundle::limits::Limits;
+use mpak_scan::control::Status;
+use mpak_scan::evidence::{Evidence, GatherError, scan};
+use mpak_scan::level;
+use mpak_scan::report::{ControlResult, Finding, Report};
+
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
+use crate::ui;
 
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print JSON
+    /// Bundle, or folder with a manifest.json
+    #[arg(value_name = "FILE|DIR")]
+    pub path: PathBuf,
+    /// Exit with 1 when a control that this level requires fails
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub level: u8,
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 /// Runs it.
-pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    let _ = (args, settings);
-    Err(CommandError::new(Kind::Ours, "not written yet"))
+pub fn run(args: &Args, _: &Settings) -> CommandResult {
+    if ui::interactive() && !args.json {
+        ui::note(&format!("scanning {}", ui::safe(&args.path.display().to_string())));
+    }
+    let report = scan(&gather(&args.path)?);
+    if args.json {
+        ui::json(&report);
+    } else {
+        for line in text(&report) {
+            ui::data(line.trim_end());
+        }
+    }
+    Ok(verdict(&report, args.level))
+}
+
+/// 70 when a control that matters stopped with an error, 1 when one fails, else 0.
+fn verdict(report: &Report, level: u8) -> ExitCode {
+    let stopped = report.controls.iter().any(|c| c.level <= level && c.status == Status::Error);
+    match (stopped, report.failing_at(level).is_empty()) {
+        (true, _) => ExitCode::from(Kind::Ours.exit_code()),
+        (false, false) => ExitCode::from(Kind::No.exit_code()),
+        (false, true) => ExitCode::SUCCESS,
+    }
+}
+
+fn gather(path: &Path) -> Result<Evidence, CommandError> {
+    let limits = Limits::default();
+    let gathered = if path.is_dir() {
+        Evidence::from_folder(path, &limits)
+    } else {
+        let file = File::open(path).map_err(|e| {
+            let kind = if e.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::NotABundle };
+            let mut error = CommandError::new(kind, format!("cannot read `{}`", path.display()));
+            error.causes.push(e.to_string());
+            error.hint("give the path of a `.mcpb` file, or of a folder with a manifest.json")
+        })?;
+        Archive::open(file, &limits).map_err(GatherError::from).and_then(|a| Evidence::from_archive(&a, &limits))
+    };
+    gathered.map_err(|e| {
+        CommandError::from_error(Kind::NotABundle, &e).hint("`mpak pack` makes a bundle that every reader accepts")
+    })
+}
+
+fn text(report: &Report) -> Vec<String> {
+    let mut lines = vec![headline(report), format!("ruleset {}", report.ruleset), String::new()];
+    lines.extend(ui::table(&["CONTROL", "LEVEL", "STATUS", "NAME", "REASON"], &rows(report)));
+    for result in report.controls.iter().filter(|c| !c.findings.is_empty()) {
+        lines.push(String::new());
+        lines.push(format!("{} {}", result.id, result.name));
+        lines.extend(result.findings.iter().flat_map(finding));
+    }
+    lines.push(String::new());
+    lines.push(summary(report));
+    lines
+}
+
+fn headline(report: &Report) -> String {
+    let name = level::name(report.level).map(|name| format!(" {name}")).unwrap_or_default();
+    let assessed = if report.assessed_level().is_none() { " (not assessed)" } else { "" };
+    let (run, all) = (report.controls_run, report.controls.len());
+    format!("L{}{name}{assessed}  score {}  {run} of {all} controls run", report.level, report.score)
+}
+
+fn rows(report: &Report) -> Vec<Vec<String>> {
+    let row = |c: &ControlResult| {
+        let mut reason = ui::safe(&c.reason);
+        if let Some(level) = c.fails_from {
+            reason = format!("{reason}; fails from level {level}");
+        }
+        vec![c.id.clone(), format!("L{}", c.level), word(c.status).to_owned(), c.name.clone(), reason]
+    };
+    report.controls.iter().map(row).collect()
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Warn => "warn",
+        Status::Fail => "FAIL",
+        Status::NotApplicable => "n/a",
+        Status::NotRun => "not run",
+        Status::Error => "ERROR",
+    }
+}
+
+fn finding(finding: &Finding) -> Vec<String> {
+    let place = match (&finding.file, finding.line) {
+        (Some(file), Some(line)) => format!("{}:{line}: ", ui::safe(file)),
+        (Some(file), None) => format!("{}: ", ui::safe(file)),
+        (None, _) => String::new(),
+    };
+    let seen = finding.evidence.as_ref().map(|e| format!(" [{}]", ui::safe(e))).unwrap_or_default();
+    let mut lines = vec![format!("  {:8} {place}{}{seen}", finding.severity.as_str(), ui::safe(&finding.title))];
+    lines.extend(finding.remediation.as_ref().map(|fix| format!("           fix: {}", ui::safe(fix))));
+    lines
+}
+
+fn summary(report: &Report) -> String {
+    let failed: Vec<&str> =
+        report.controls.iter().filter(|c| c.status == Status::Fail).map(|c| c.id.as_str()).collect();
+    let (pass, warn) = (report.count(Status::Pass), report.count(Status::Warn));
+    match failed.first() {
+        None => format!("no control fails: {pass} pass, {warn} with findings"),
+        Some(first) => {
+            let list = failed.join(", ");
+            format!(
+                "{} fail ({list}), {pass} pass, {warn} with findings; `mpak explain {first}` tells more",
+                failed.len()
+            )
+        }
+    }
 }

@@ -1,1 +1,102 @@
 //! `mpak scan` as a user meets it.
+
+use serde_json::{Value, json};
+
+use mpak_testkit::zip::{ZipBuilder, good_manifest};
+
+use crate::world::World;
+
+fn complete_manifest() -> Value {
+    let mut manifest = good_manifest();
+    manifest["name"] = json!("@acme/good-bundle");
+    manifest["repository"] = json!({"type": "git", "url": "https://github.com/acme/good-bundle"});
+    manifest["_meta"] = json!({"org.mpaktrust": {"mtf_version": "0.1"}});
+    manifest
+}
+
+fn connection_string() -> String {
+    ["const db = 'postgres", "://admin:supersecret", "password123@db.acme.io/x';\n"].concat()
+}
+
+#[test]
+fn a_good_bundle_is_reported_and_succeeds() {
+    let world = World::new();
+    world.write("good.mcpb", ZipBuilder::with_manifest(&complete_manifest()).build());
+    let ran = world.mpak(&["scan", "good.mcpb"]);
+    assert_eq!(ran.stderr, "");
+    let out = ran.ok();
+    assert!(out.starts_with("L0 (not assessed)  score "), "{out}");
+    assert!(out.contains("controls run"), "{out}");
+    for (id, status) in [("AI-01", "pass"), ("SC-01", "warn"), ("CQ-02", "not run")] {
+        let line = out.lines().find(|line| line.starts_with(id)).unwrap();
+        let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(cells[2], status, "{line}");
+    }
+    assert!(out.trim_end().ends_with("with findings"), "{out}");
+}
+
+#[test]
+fn json_is_the_report_and_nothing_else() {
+    let world = World::new();
+    world.write("good.mcpb", ZipBuilder::with_manifest(&complete_manifest()).build());
+    let ran = world.mpak(&["scan", "good.mcpb", "--json"]);
+    let report = ran.json();
+    assert_eq!(ran.code, 0);
+    assert_eq!(report["controls"].as_array().unwrap().len(), mpak_scan::controls::CONTROLS.len());
+    assert_eq!(report["advisories"], Value::Null);
+    let again = world.mpak(&["scan", "good.mcpb", "--json"]);
+    assert_eq!(again.stdout, ran.stdout);
+}
+
+#[test]
+fn a_failing_control_answers_no_with_place_and_remedy() {
+    let world = World::new();
+    world.write("server/manifest.json", complete_manifest().to_string());
+    world.write("server/server/index.js", format!("\n{}", connection_string()));
+    let ran = world.mpak(&["scan", "server"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stdout.contains("server/index.js:2: password in a connection string"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("fix: revoke it"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("`mpak explain CQ-01` tells more"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("supersecret"), "{}", ran.stdout);
+    assert_eq!(world.mpak(&["scan", "server", "--json"]).code, 1);
+}
+
+#[test]
+fn the_level_decides_what_counts() {
+    let world = World::new();
+    let mut manifest = complete_manifest();
+    manifest.as_object_mut().unwrap().remove("repository");
+    world.write("x.mcpb", ZipBuilder::with_manifest(&manifest).build());
+    world.mpak(&["scan", "x.mcpb"]).ok();
+    let out = world.mpak(&["scan", "x.mcpb", "--level", "2"]);
+    assert_eq!(out.code, 1);
+    assert!(out.stdout.contains("fails from level 2"), "{}", out.stdout);
+    world.mpak(&["scan", "x.mcpb", "--level", "5"]).fails(2);
+    world.mpak(&["scan"]).fails(2);
+}
+
+#[test]
+fn what_is_no_bundle_is_refused() {
+    let world = World::new();
+    world.write("text.mcpb", "not a zip");
+    world.write("folder/readme", "no manifest");
+    for path in ["text.mcpb", "folder"] {
+        let error = world.mpak(&["scan", path]).fails(65);
+        assert!(error.starts_with("error: ") && error.contains("help: "), "{error}");
+        let ran = world.mpak(&["scan", path, "--json"]);
+        assert_eq!(ran.json()["error"]["code"], "not_a_bundle");
+    }
+    world.mpak(&["scan", "absent.mcpb"]).fails(5);
+}
+
+#[test]
+fn hostile_texts_reach_the_terminal_escaped() {
+    let world = World::new();
+    let mut manifest = complete_manifest();
+    manifest["tools"] = json!([{"name": "a\u{1b}[2J\u{202e}"}]);
+    world.write("x.mcpb", ZipBuilder::with_manifest(&manifest).build());
+    let out = world.mpak(&["scan", "x.mcpb"]).stdout;
+    assert!(out.contains("tool-without") || out.contains("has no description"), "{out}");
+    assert!(!out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out:?}");
+}

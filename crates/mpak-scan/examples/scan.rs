@@ -1,0 +1,32 @@
+//! Scans a bundle or folder and prints findings and times: for measuring an optimised build alone.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use mpak_bundle::archive::Archive;
+use mpak_bundle::limits::Limits;
+use mpak_scan::evidence::{Evidence, scan};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: scan FILE|FOLDER")?);
+    let limits = Limits::default();
+    let started = Instant::now();
+    let evidence = if path.is_dir() {
+        Evidence::from_folder(&path, &limits)?
+    } else {
+        Evidence::from_archive(&Archive::open(File::open(&path)?, &limits)?, &limits)?
+    };
+    let gathered = started.elapsed();
+    let report = scan(&evidence);
+    let mut out = std::io::stdout().lock();
+    for (control, finding) in report.findings() {
+        let place = format!("{}:{}", finding.file.as_deref().unwrap_or("-"), finding.line.unwrap_or(0));
+        writeln!(out, "{} {:?} {} {place} {:?}", control.id, finding.severity, finding.title, finding.evidence)?;
+    }
+    let (files, components) = (evidence.files().len(), evidence.dependencies().components.len());
+    writeln!(out, "{files} files, {components} components: gathered in {gathered:?}, whole {:?}", started.elapsed())?;
+    Ok(())
+}

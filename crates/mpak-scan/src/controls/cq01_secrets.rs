@@ -1,0 +1,45 @@
+//! CQ-01: no file holds a credential.
+//!
+//! Spec: MTF 0.1 §3.4 CQ-01. Vendored files are judged like all others.
+
+use crate::control::{Status, Verdict};
+use crate::evidence::Evidence;
+use crate::report::{Finding, Severity};
+use crate::rules::Confidence;
+use crate::secrets::Hit;
+
+const FIX: &str = "revoke it, remove it from the bundle, and let the user supply it through `user_config`";
+
+pub(crate) fn judge(evidence: &Evidence) -> Verdict {
+    let secrets = evidence.secrets();
+    let mut findings: Vec<Finding> = secrets.hits.iter().map(finding).collect();
+    if secrets.omitted_count > 0 {
+        let title = format!("{} more places look like credentials and are not listed", secrets.omitted_count);
+        findings.push(Finding::new("CQ-01/more", Severity::Low, title));
+    }
+    let sure = secrets.hits.iter().filter(|hit| hit.confidence == Confidence::High).count();
+    if sure > 0 {
+        let reason = match sure {
+            1 => "a credential was found".to_owned(),
+            _ => format!("{sure} credentials were found"),
+        };
+        return Verdict { status: Status::Fail, ..Verdict::fail(reason, findings) };
+    }
+    let reason = if findings.is_empty() { "no credentials were found" } else { "something looks like a credential" };
+    Verdict::pass_or_warn(reason, findings)
+}
+
+fn finding(hit: &Hit) -> Finding {
+    let severity = match hit.confidence {
+        Confidence::High => Severity::Critical,
+        Confidence::Low => Severity::Low,
+    };
+    let certainty = match hit.confidence {
+        Confidence::High => "",
+        Confidence::Low => "possible ",
+    };
+    Finding::new(format!("CQ-01/{}", hit.rule.id), severity, format!("{certainty}{}", hit.rule.name))
+        .at(&hit.path, Some(hit.line))
+        .seen(&hit.masked)
+        .fix(FIX)
+}

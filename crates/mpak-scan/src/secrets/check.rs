@@ -1,0 +1,198 @@
+//! Checks beyond a shape: check digits, structures that must parse, passwords that are worth something.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{masked, placeholder};
+
+mod connection;
+mod pem;
+
+/// The two alphabets, padded or not.
+const LOOSE: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LOOSE);
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LOOSE);
+
+/// A check that a rule names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// The last six characters are the CRC-32 of the ones before them, in base 62. Source: the formats of
+    /// GitHub's and npm's tokens.
+    Crc32Base62,
+    /// A private key in a PEM block.
+    Pem,
+    /// A URL with user and password.
+    ConnectionString,
+    /// Three parts of a JSON Web Token, the first two JSON.
+    Jwt,
+    /// A JSON Web Token with the role that overrides all row policies.
+    JwtServiceRole,
+    /// The first part is a number in base 64.
+    DiscordToken,
+    /// A macaroon that names its location.
+    PypiMacaroon,
+    /// Random characters and not words.
+    Random,
+}
+
+/// What a check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The rule's confidence holds.
+    Keep,
+    /// It may be one: low confidence.
+    Lower,
+    /// It is none.
+    Drop,
+}
+
+impl Outcome {
+    fn keep_if(holds: bool) -> Self {
+        if holds { Self::Keep } else { Self::Drop }
+    }
+}
+
+impl Check {
+    /// Whether the check tells placeholders itself.
+    pub(super) fn knows_placeholders(self) -> bool {
+        matches!(self, Self::Pem | Self::ConnectionString)
+    }
+
+    pub(super) fn judge(self, whole: &[u8], secret: &[u8]) -> Outcome {
+        match self {
+            // Where the digits are wrong it may be a token that was cut or mangled.
+            Self::Crc32Base62 => {
+                if crc32_base62(secret) {
+                    Outcome::Keep
+                } else {
+                    Outcome::Lower
+                }
+            }
+            Self::Pem => pem::judge(whole, secret),
+            Self::ConnectionString => connection::judge(whole, secret),
+            Self::Jwt => Outcome::keep_if(jwt(secret).is_some_and(|payload| !is_documentation(&payload))),
+            Self::JwtServiceRole => {
+                Outcome::keep_if(jwt(secret).is_some_and(|payload| payload.get("role") == Some(&"service_role".into())))
+            }
+            Self::DiscordToken => Outcome::keep_if(discord(secret)),
+            Self::PypiMacaroon => Outcome::keep_if(macaroon(secret)),
+            Self::Random => Outcome::keep_if(is_random(secret)),
+        }
+    }
+
+    /// What may be shown.
+    pub(super) fn masked(self, whole: &[u8], secret: &[u8]) -> String {
+        match self {
+            Self::ConnectionString => connection::masked(whole, secret),
+            Self::Pem => pem::label(whole),
+            _ => masked(secret),
+        }
+    }
+}
+
+/// `…` + six check digits. The digits cover what follows the prefix.
+fn crc32_base62(token: &[u8]) -> bool {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let body = token.iter().position(|b| *b == b'_').map_or(token, |at| &token[at + 1..]);
+    let Some((payload, check)) = body.len().checked_sub(6).map(|at| body.split_at(at)) else { return false };
+    let mut rest = crc32fast::hash(payload);
+    let mut expected = [b'0'; 6];
+    for digit in expected.iter_mut().rev() {
+        *digit = DIGITS[(rest % 62) as usize];
+        rest /= 62;
+    }
+    check == expected
+}
+
+/// The payload of a token whose first two parts are JSON objects, the first with `alg`.
+fn jwt(token: &[u8]) -> Option<Value> {
+    let mut parts = token.split(|b| *b == b'.');
+    let mut object = || -> Option<Value> {
+        let json: Value = serde_json::from_slice(&BASE64_URL.decode(parts.next()?).ok()?).ok()?;
+        json.is_object().then_some(json)
+    };
+    let (header, payload) = (object()?, object()?);
+    header.get("alg").is_some().then_some(payload)
+}
+
+/// The token that every introduction shows: its subject is counted digits.
+fn is_documentation(payload: &Value) -> bool {
+    let subject = payload.get("sub").and_then(Value::as_str);
+    subject.is_some_and(|subject| placeholder::is_placeholder(subject.as_bytes()))
+}
+
+fn discord(token: &[u8]) -> bool {
+    let first = token.split(|b| *b == b'.').next().unwrap_or_default();
+    BASE64_URL.decode(first).is_ok_and(|id| (17..=20).contains(&id.len()) && id.iter().all(u8::is_ascii_digit))
+}
+
+/// Version 2, field 1 (location), and a location that reads as a host.
+fn macaroon(token: &[u8]) -> bool {
+    let Some(body) = token.strip_prefix(b"pypi-") else { return false };
+    // Whole groups only: the rest of the token is not needed.
+    let head = &body[..body.len().min(64) / 4 * 4];
+    let Ok(bytes) = BASE64_URL.decode(head) else { return false };
+    let location = match bytes.as_slice() {
+        [2, 1, length, rest @ ..] => rest.get(..usize::from(*length)),
+        _ => None,
+    };
+    location.is_some_and(|host| host.contains(&b'.') && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'.'))
+}
+
+/// Letters and digits mixed, and less than half of it in runs of letters that can be pronounced.
+fn is_random(secret: &[u8]) -> bool {
+    let digits = secret.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = secret.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    digits >= 2 && letters >= 6 && pronounceable(secret) * 2 < secret.len()
+}
+
+/// How many characters stand in word-like runs: four letters or more, of one case but for the first, with
+/// vowels and without heaps of consonants.
+fn pronounceable(secret: &[u8]) -> usize {
+    let mut total = 0;
+    let mut start = 0;
+    for at in 1..=secret.len() {
+        let ends = at == secret.len()
+            || !secret[at].is_ascii_alphabetic()
+            || !secret[at - 1].is_ascii_alphabetic()
+            || (secret[at].is_ascii_uppercase() && secret[at - 1].is_ascii_lowercase());
+        if ends {
+            total += if is_word(&secret[start..at]) { at - start } else { 0 };
+            start = at;
+        }
+    }
+    total
+}
+
+fn is_word(run: &[u8]) -> bool {
+    let is_vowel = |b: &u8| matches!(b.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+    let vowels = run.iter().filter(|b| is_vowel(b)).count();
+    let consonants = run.split(is_vowel).map(<[u8]>::len).max().unwrap_or(0);
+    run.len() >= 4 && run.iter().all(u8::is_ascii_alphabetic) && vowels * 5 >= run.len() && consonants <= 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_not_random() {
+        for text in [
+            "WebStandardStreamableHTTPServerTransport",
+            "ACCESS_TOKEN_EXPIRED_ERROR_42",
+            "client_secret_basic_auth_01",
+            "aaaabbbbcccc",
+        ] {
+            assert!(!is_random(text.as_bytes()), "{text}");
+        }
+        for text in ["q8Zr2Xv0TbN5wLc7Yk3MhD", "f3a9c07be15d8264a0c19e7b"] {
+            assert!(is_random(text.as_bytes()), "{text}");
+        }
+    }
+}
