@@ -263,7 +263,7 @@ fn not_admitted(error: AdmitError) -> ApiError {
             format!("publish as version `{found}`, or set `version` in manifest.json and pack again"),
         ),
         AdmitError::Platform { expected, found, fits } => {
-            let files = found.iter().map(|(path, platform)| json!({"path": path, "platform": platform.to_string()}));
+            let files = found.iter().map(|(path, platform)| json!({"path": path, "platform": platform}));
             let help = fits.map_or_else(
                 || "pack one bundle per platform".to_owned(),
                 |p| format!("publish with `--platform {p}`"),

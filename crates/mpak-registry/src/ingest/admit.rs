@@ -15,6 +15,8 @@ use super::receive::{Received, Upload};
 
 /// Longest README that pages show.
 const README_BYTES_MAX: u64 = 512 << 10;
+/// Native files that a refusal names.
+const NATIVE_FILES_TOLD_MAX: usize = 5;
 
 /// A bundle that may be published.
 #[derive(Debug)]
@@ -92,7 +94,7 @@ pub(crate) enum AdmitError {
         /// As published.
         expected: Platform,
         /// Some native files, with what they were built for.
-        found: Vec<(String, Platform)>,
+        found: Vec<(String, String)>,
         /// What it could be published for.
         fits: Option<Platform>,
     },
@@ -121,7 +123,8 @@ pub(crate) fn admit(received: Received, limits: &Limits) -> Result<Admitted, Adm
     let native = NativeCode::of(&archive);
     if !native.allows(upload.platform) {
         let fits = native.platform();
-        let found = native.files.into_iter().take(5).collect();
+        let known = native.files.into_iter().map(|(path, platform)| (path, platform.to_string()));
+        let found = known.chain(native.others).take(NATIVE_FILES_TOLD_MAX).collect();
         return Err(AdmitError::Platform { expected: upload.platform, found, fits });
     }
     // 5. Every byte of it is sound.
