@@ -9,6 +9,7 @@ mod bundle_file;
 mod cli;
 mod client;
 mod commands;
+mod demo;
 mod error;
 mod home;
 mod install;

@@ -1,18 +1,185 @@
-//! `mpak publish`: send bundles to a registry.
+//! Stage 4, publish: packed bundles are sent to a registry's upload door.
+//!
+//! In: files. Out: what the registry recorded. Door: `PUT /api/v1/packages/@scope/name/versions/VERSION/
+//! artifacts/OS-ARCH` with a token; the registry decides, this stage only says early what it would refuse.
 
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use mpak_api::publish::Published;
+use mpak_bundle::archive::Bundle;
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::limits::Limits;
+use mpak_bundle::name::PackageName;
+use mpak_bundle::native::NativeCode;
+use mpak_bundle::platform::Platform;
+use mpak_bundle::version::Version;
+
+use crate::client::{Client, Upload};
+use crate::commands;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
+use crate::ui;
 
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Bundles to publish
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The registry, instead of MPAK_REGISTRY_URL or the stored one
+    #[arg(long)]
+    pub registry: Option<String>,
+    /// Name to publish under, where the manifest's name has no scope
+    #[arg(long, value_name = "@SCOPE/NAME")]
+    pub name: Option<String>,
+    /// Platform the bundle fits; detected from its content by default
+    #[arg(long, value_name = "OS-ARCH")]
+    pub platform: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Runs it.
+/// A bundle with everything the door wants to know.
+struct Parcel {
+    file: File,
+    name: PackageName,
+    version: Version,
+    platform: Platform,
+    sha256: Sha256,
+    bytes: u64,
+}
+
+/// Publishes each file in turn; stops at the first refusal.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    let _ = (args, settings);
-    Err(CommandError::new(Kind::Ours, "not written yet"))
+    let client = Client::new(commands::configured_registry(args.registry.as_deref(), settings)?);
+    let token = settings.token.as_deref().ok_or_else(|| {
+        CommandError::new(Kind::Usage, "no token to publish with").hint(
+            "set MPAK_TOKEN; the registry's operator makes one with `mpak admin token create --data DIR --name NAME`",
+        )
+    })?;
+    let parcels: Vec<Parcel> = args
+        .files
+        .iter()
+        .map(|file| prepare(file, args.name.as_deref(), args.platform.as_deref()))
+        .collect::<Result<_, _>>()?;
+    let mut done = Vec::new();
+    for parcel in parcels {
+        let started = Instant::now();
+        let published = send(&client, token, parcel)?;
+        ui::note(&format!(
+            "{} {} {} ({}, {}) in {:.1} s",
+            if published.status == "created" { "published" } else { "already there, unchanged:" },
+            published.package,
+            published.version,
+            published.platform,
+            ui::bytes(published.size),
+            started.elapsed().as_secs_f64(),
+        ));
+        done.push(published);
+    }
+    if args.json {
+        ui::json(&serde_json::json!({ "published": done }));
+    } else {
+        done.iter().for_each(|published| ui::data(&ui::safe(&published.url)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens a bundle and settles name, version, platform and digest.
+fn prepare(path: &Path, name: Option<&str>, platform: Option<&str>) -> Result<Parcel, CommandError> {
+    // 1. The file, opened once: what is judged is what is hashed.
+    let limits = Limits::default();
+    let mut file = File::open(path).map_err(|e| {
+        CommandError::from_error(Kind::NotFound, &e).context(&format!("cannot open `{}`", path.display()))
+    })?;
+    let (sha256, bytes) = Sha256::of_reader(&mut file).map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
+    let again = file.try_clone().and_then(|mut again| {
+        again.seek(SeekFrom::Start(0))?;
+        Ok(again)
+    });
+    let again = again.map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
+    let bundle = Bundle::open(file, &limits).map_err(|e| {
+        CommandError::from_error(Kind::NotABundle, &e)
+            .context(&format!("`{}` is not a bundle", path.display()))
+            .hint(format!("mpak info {}", path.display()))
+    })?;
+    // 2. What it is called.
+    let name = settle_name(&bundle.manifest.name, name)?;
+    let version = Version::parse(&bundle.manifest.version).map_err(|e| {
+        CommandError::from_error(Kind::Refused, &e).hint("change `version` in manifest.json and pack again")
+    })?;
+    // 3. What it fits.
+    let native = NativeCode::of(&bundle.archive);
+    let platform = match platform {
+        Some(text) => text.parse::<Platform>().map_err(|e| CommandError::from_error(Kind::Usage, &e))?,
+        None => native.platform().ok_or_else(|| {
+            CommandError::new(Kind::Usage, "the bundle carries native code for several platforms")
+                .hint("say which one it is offered for: --platform linux-x64 (publish once per platform)")
+        })?,
+    };
+    if !native.allows(platform) {
+        let found = native.platform().map_or_else(|| "several platforms".to_owned(), |p| p.to_string());
+        return Err(CommandError::new(
+            Kind::Refused,
+            format!("the bundle cannot be offered for `{platform}`: its native code fits {found}"),
+        )
+        .hint("leave --platform out, or pack on the platform that you name"));
+    }
+    Ok(Parcel { file: again, name, version, platform, sha256, bytes })
+}
+
+/// The manifest's scoped name, or the given one whose last part is the manifest's name.
+fn settle_name(manifest: &str, given: Option<&str>) -> Result<PackageName, CommandError> {
+    let usage = |e: mpak_bundle::name::NameError| CommandError::from_error(Kind::Usage, &e);
+    let Some(given) = given else {
+        return PackageName::publishable(manifest).map_err(|e| {
+            usage(e).hint(format!("publish under a scope: --name @you/{}", manifest.trim_start_matches('@')))
+        });
+    };
+    let name = PackageName::publishable(given).map_err(usage)?;
+    if manifest != name.as_str() && manifest != name.base() {
+        return Err(CommandError::new(
+            Kind::Usage,
+            format!("--name `{name}` does not fit the manifest's name `{manifest}`: its last part must be the same"),
+        )
+        .hint(format!("--name @{}/{manifest}", name.scope())));
+    }
+    Ok(name)
+}
+
+/// Sends one bundle, streamed.
+fn send(client: &Client, token: &str, parcel: Parcel) -> Result<Published, CommandError> {
+    let version = parcel.version.to_string();
+    let upload = Upload {
+        name: &parcel.name,
+        version: &version,
+        platform: parcel.platform,
+        file: parcel.file,
+        size: parcel.bytes,
+        sha256: parcel.sha256,
+        token,
+    };
+    Ok(client.upload(upload)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_must_end_in_the_manifests_name() {
+        assert_eq!(settle_name("time", Some("@demo/time")).unwrap().as_str(), "@demo/time");
+        assert_eq!(settle_name("@demo/time", None).unwrap().as_str(), "@demo/time");
+        assert_eq!(settle_name("time", Some("@demo/clock")).unwrap_err().kind, Kind::Usage);
+        let unscoped = settle_name("time", None).unwrap_err();
+        assert_eq!(
+            (unscoped.kind, unscoped.hints[0].as_str()),
+            (Kind::Usage, "publish under a scope: --name @you/time")
+        );
+    }
 }

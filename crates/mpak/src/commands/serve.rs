@@ -2,13 +2,14 @@
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mpak_registry::ServeError;
 use mpak_registry::config::{Config, DEFAULT_LISTEN, first_token_path};
 use tracing_subscriber::EnvFilter;
 
+use crate::demo;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
@@ -25,9 +26,13 @@ pub struct Args {
     /// Address under which clients see the registry, for example behind a proxy
     #[arg(long, value_name = "URL")]
     pub public_url: Option<url::Url>,
+    /// Fill the catalogue with real servers, packed on the spot [data default: ~/.mpak/demo]
+    #[arg(long)]
+    pub demo: bool,
     /// What to log on stderr: error, warn, info, debug, or per module as in `mpak_registry=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info")]
-    pub log: String,
+    /// [default: info, with --demo: warn]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
     /// Log as JSON, one object per line
     #[arg(long)]
     pub log_json: bool,
@@ -44,7 +49,11 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         return Err(CommandError::new(Kind::Usage, "--public-url is not an http or https address"));
     }
     log(args)?;
-    let data = data_folder(args.data.as_ref(), settings);
+    let data = if args.demo && args.data.is_none() {
+        settings.home.join("demo")
+    } else {
+        data_folder(args.data.as_ref(), settings)
+    };
     let first = first_token_path(&data);
     let known = first.exists();
     let mut config = Config::new(&data, args.listen);
@@ -54,14 +63,28 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
             ui::note(&format!("first start: a token to publish with is in {}", first.display()));
         }
         ui::data(&format!("listening on http://{address}"));
+        if args.demo {
+            fill_with_demo(address, &first, settings);
+        }
     };
     mpak_registry::serve(config, ready).map_err(|e| refusal(&e))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Beside the server, which serves already.
+fn fill_with_demo(address: SocketAddr, first_token: &Path, settings: &Settings) {
+    let registry = format!("http://{address}");
+    let settings = settings.clone();
+    match std::fs::read_to_string(first_token) {
+        Ok(token) => drop(std::thread::spawn(move || demo::fill(&registry, token.trim(), &settings))),
+        Err(e) => ui::note(&format!("demo: nothing is added, since {} cannot be read: {e}", first_token.display())),
+    }
+}
+
 fn log(args: &Args) -> Result<(), CommandError> {
-    let filter = EnvFilter::try_new(&args.log)
-        .map_err(|e| CommandError::new(Kind::Usage, format!("--log `{}` is not a filter: {e}", args.log)))?;
+    let filter = args.log.as_deref().unwrap_or(if args.demo { "warn" } else { "info" });
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|e| CommandError::new(Kind::Usage, format!("--log `{filter}` is not a filter: {e}")))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if args.log_json {
         subscriber.json().try_init()

@@ -12,6 +12,7 @@ mod explain;
 mod info;
 mod init;
 mod pack;
+mod path;
 mod publish;
 mod pull;
 mod run;

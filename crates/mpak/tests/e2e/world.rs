@@ -34,6 +34,19 @@ impl World {
         Self { root, env: vec![("PATH".into(), path), ("HOME".into(), home)] }
     }
 
+    /// A world whose programs may also reach package registries: the machine's proxy and certificate
+    /// settings are handed on.
+    #[allow(clippy::disallowed_methods, reason = "tests hand these on, and nothing else")]
+    pub fn with_certificates() -> Self {
+        let handed_on = |name: &str| {
+            let lower = name.to_ascii_lowercase();
+            ["_cert", "_ca_", "_proxy", "ssl_", "npm_config_", "pip_", "uv_"].iter().any(|part| lower.contains(part))
+        };
+        let mut world = Self::new();
+        world.env.extend(std::env::vars().filter(|(name, _)| handed_on(name)));
+        world
+    }
+
     /// Sets a variable for all later runs.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
