@@ -1,1 +1,182 @@
 //! `mpak serve` as a user meets it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mpak_bundle::digest::Sha256;
+use mpak_testkit::zip::{ZipBuilder, good_manifest};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::registry::Registry;
+use crate::world::World;
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn json(client: &reqwest::Client, url: &str) -> Value {
+    let response = client.get(url).header("accept", "application/json").send().await.unwrap();
+    assert_eq!(response.status(), 200, "{url}");
+    response.json().await.unwrap()
+}
+
+fn bundle(name: &str, version: &str) -> Vec<u8> {
+    let mut manifest = good_manifest();
+    manifest["name"] = name.rsplit('/').next().unwrap().into();
+    manifest["version"] = version.into();
+    ZipBuilder::with_manifest(&manifest).build()
+}
+
+fn serve(world: &World, data: &str) -> Child {
+    let mut command = world.command(&["serve", "--data", data, "--listen", "127.0.0.1:0"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn stop(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+#[test]
+fn the_first_start_creates_everything_and_says_one_line() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let world = World::new();
+        let data = world.path("new/data");
+        let mut child = serve(&world, &data.display().to_string());
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        let token = std::fs::read_to_string(data.join("first-token")).unwrap();
+        runtime().block_on(async {
+            assert_eq!(json(&client(), &format!("{url}/health")).await["status"], "ok");
+            let put = client().put(format!("{url}/api/v1/packages/@acme/widget/versions/1.0.0/artifacts/any"));
+            let sent = put.bearer_auth(token.trim()).body(bundle("@acme/widget", "1.0.0")).send().await.unwrap();
+            assert_eq!(sent.status(), 201);
+        });
+        stop(&child, signal);
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "", "one line only on stdout");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains(&data.join("first-token").display().to_string()), "{stderr}");
+        assert!(!stderr.contains(token.trim()), "the token itself is not shown");
+    }
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused() {
+    let world = World::new();
+    let _registry = Registry::start(&world);
+    let data = world.path("registry").display().to_string();
+    let refused = world.mpak(&["serve", "--data", &data, "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.stdout, "");
+    let stderr = refused.fails(3);
+    assert!(stderr.contains("another server runs") && stderr.contains("--data"), "{stderr}");
+}
+
+#[test]
+fn wrong_flags_are_usage_errors() {
+    let world = World::new();
+    let data = world.path("data").display().to_string();
+    for arguments in [["--listen", "nowhere"], ["--public-url", "ftp://x.example"], ["--log", "[["]] {
+        world.mpak(&[&["serve", "--data", &data][..], &arguments].concat()).fails(2);
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let stderr = world.mpak(&["serve", "--data", &data, "--listen", &address]).fails(2);
+    assert!(stderr.contains(&address), "{stderr}");
+}
+
+/// Publishes one version after the other until the server is gone, and notes each one that was
+/// acknowledged.
+async fn publish_on(
+    url: String,
+    token: String,
+    package: String,
+    round: usize,
+    done: Arc<Mutex<Vec<(String, String)>>>,
+) {
+    let client = client();
+    for n in 0.. {
+        let version = format!("{round}.{n}.0");
+        let put = client.put(format!("{url}/api/v1/packages/{package}/versions/{version}/artifacts/any"));
+        match put.bearer_auth(&token).body(bundle(&package, &version)).send().await {
+            Ok(response) => {
+                assert_eq!(response.status(), 201, "{package} {version}");
+                done.lock().unwrap().push((package.clone(), version));
+            }
+            Err(_killed) => return,
+        }
+    }
+}
+
+/// All versions that are listed, after checking that the bytes of each are there.
+async fn listed(url: &str) -> Vec<(String, String)> {
+    let client = client();
+    let mut listed = Vec::new();
+    let search = json(&client, &format!("{url}/v1/bundles/search?limit=100")).await;
+    for package in search["bundles"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let versions = json(&client, &format!("{url}/v1/bundles/{name}/versions")).await;
+        for version in versions["versions"].as_array().unwrap() {
+            let version = version["version"].as_str().unwrap();
+            let path = format!("{url}/v1/bundles/{name}/versions/{version}/download");
+            let download = json(&client, &path).await;
+            let blob = client.get(download["url"].as_str().unwrap()).send().await.unwrap().bytes().await.unwrap();
+            assert_eq!(Sha256::of(&blob).to_string(), download["bundle"]["sha256"].as_str().unwrap(), "{path}");
+            listed.push((name.to_owned(), version.to_owned()));
+        }
+    }
+    listed
+}
+
+#[test]
+fn a_kill_at_any_time_loses_nothing_that_was_acknowledged() {
+    const ROUNDS: usize = 10;
+    const PUBLISHERS: usize = 3;
+    let world = World::new();
+    let runtime = runtime();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    for round in 0..ROUNDS {
+        let registry = Registry::start(&world);
+        let (url, token) = (registry.url.clone(), registry.token.clone());
+        let publishers: Vec<_> = (0..PUBLISHERS)
+            .map(|p| publish_on(url.clone(), token.clone(), format!("@acme/p{p}"), round, Arc::clone(&done)))
+            .map(|publisher| runtime.spawn(publisher))
+            .collect();
+        runtime.block_on(async {
+            // At least one publish begins; then at a time that differs from round to round.
+            let began = Instant::now();
+            let before = done.lock().unwrap().len();
+            while done.lock().unwrap().len() == before && began.elapsed() < Duration::from_secs(20) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::time::sleep(Duration::from_millis((round as u64 * 37) % 101)).await;
+            registry.kill();
+            for publisher in publishers {
+                publisher.await.unwrap();
+            }
+        });
+    }
+    let registry = Registry::start(&world);
+    let listed = runtime.block_on(listed(&registry.url));
+    let done = done.lock().unwrap();
+    assert!(done.len() >= ROUNDS, "{} publishes in {ROUNDS} rounds", done.len());
+    for acknowledged in done.iter() {
+        assert!(listed.contains(acknowledged), "{acknowledged:?} was acknowledged and is gone");
+    }
+    // What was decided and not acknowledged any more: at most one per publisher and round.
+    assert!(listed.len() <= done.len() + ROUNDS * PUBLISHERS, "{} listed, {} acknowledged", listed.len(), done.len());
+    assert_eq!(std::fs::read_dir(world.path("registry/tmp")).unwrap().count(), 0, "no leftovers");
+}
