@@ -355,6 +355,8 @@ pub struct Localization {
 pub struct ManifestRead {
     /// Present if no problem is an error.
     pub manifest: Option<Manifest>,
+    /// The declared version, also of a refused manifest; `None` where it could not be told.
+    pub manifest_version: Option<ManifestVersion>,
     /// In the order of the document; empty for a clean manifest.
     pub problems: Vec<Problem>,
 }
@@ -379,7 +381,7 @@ pub fn read(bytes: &[u8], reading: Reading, limits: &Limits) -> ManifestRead {
     match json::parse(bytes, reading == Reading::Strict, limits, &mut problems) {
         // 2. Values to fields, and the rules between them.
         Ok(document) => read::manifest(document, reading, problems),
-        Err(problems::Stopped) => ManifestRead { manifest: None, problems: problems.finish() },
+        Err(problems::Stopped) => ManifestRead { manifest: None, manifest_version: None, problems: problems.finish() },
     }
 }
 

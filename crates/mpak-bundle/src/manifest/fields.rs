@@ -21,6 +21,7 @@ pub(super) struct Fields<'d> {
     root: &'d Value,
     lines: &'d Lines,
     pub(super) reading: Reading,
+    /// The declared version; the newest until it is known.
     pub(super) version: ManifestVersion,
     pub(super) problems: Problems,
 }

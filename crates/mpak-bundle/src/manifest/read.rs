@@ -54,57 +54,60 @@ const TOP: [(&str, ManifestVersion); 28] = {
 pub(super) fn manifest(document: Document, reading: Reading, problems: Problems) -> ManifestRead {
     let Document { root, lines } = document;
     let mut fields = Fields::new(&root, &lines, reading, problems);
-    let manifest = top(&mut fields, &root);
+    let at = At::root();
+    // The version decides what the other fields mean.
+    let map = fields.object(&root, &at, "a manifest is one object in braces");
+    let manifest_version = map.and_then(|map| version(&mut fields, map, &at));
+    let manifest = map.zip(manifest_version).and_then(|(map, version)| {
+        fields.version = version;
+        top(&mut fields, &root, map, &at)
+    });
     let refused = fields.problems.has_errors();
     let problems = fields.problems.finish();
     let manifest = manifest.filter(|_| !refused);
     let lines = Arc::new(lines);
-    ManifestRead { manifest: manifest.map(|m| Manifest { raw: root, lines, ..m }), problems }
+    ManifestRead { manifest: manifest.map(|m| Manifest { raw: root, lines, ..m }), manifest_version, problems }
 }
 
-fn top(f: &mut Fields<'_>, root: &Value) -> Option<Manifest> {
-    let at = At::root();
-    // 1. The version decides what the other fields mean.
-    let map = f.object(root, &at, "a manifest is one object in braces")?;
-    f.version = version(f, map, &at)?;
-    // 2. Unknown fields and fields of later versions.
-    top_keys(f, map, &at);
-    // 3. Texts that deceive, anywhere.
-    texts(f, root, &at);
-    // 4. Field by field.
-    f.text(map, &at, "$schema", Need::Optional);
-    let user_config = user_config::read(f, map, &at);
-    let (server, uses) = server::read(f, map, &at, &user_config);
+fn top(f: &mut Fields<'_>, root: &Value, map: &Object, at: &At<'_>) -> Option<Manifest> {
+    // 1. Unknown fields and fields of later versions.
+    top_keys(f, map, at);
+    // 2. Texts that deceive, anywhere.
+    texts(f, root, at);
+    // 3. Field by field.
+    f.text(map, at, "$schema", Need::Optional);
+    let user_config = user_config::read(f, map, at);
+    let (server, uses) = server::read(f, map, at, &user_config);
     if server.is_some() {
-        user_config::check_uses(f, &at, &user_config, &uses);
+        user_config::check_uses(f, at, &user_config, &uses);
     }
     Some(Manifest {
         manifest_version: f.version,
-        name: name(f, map, &at),
-        version: semver(f, map, &at),
-        description: f.text(map, &at, "description", Need::Required).unwrap_or_default(),
-        author: author(f, map, &at),
+        name: name(f, map, at),
+        version: semver(f, map, at),
+        description: f.text(map, at, "description", Need::Required).unwrap_or_default(),
+        author: author(f, map, at),
         server: server?,
-        display_name: display_name(f, map, &at),
-        long_description: f.text(map, &at, "long_description", Need::Optional),
-        license: f.text(map, &at, "license", Need::Optional),
-        repository: repository(f, map, &at),
-        homepage: f.link(map, &at, "homepage"),
-        documentation: f.link(map, &at, "documentation"),
-        support: f.link(map, &at, "support"),
-        icon: icon(f, map, &at),
-        icons: icons(f, map, &at),
-        screenshots: screenshots(f, map, &at),
-        tools: tools(f, map, &at),
-        tools_generated: f.boolean(map, &at, "tools_generated").unwrap_or(false),
-        prompts: prompts(f, map, &at),
-        prompts_generated: f.boolean(map, &at, "prompts_generated").unwrap_or(false),
-        keywords: f.texts(map, &at, "keywords").unwrap_or_default(),
-        compatibility: compatibility(f, map, &at),
+        display_name: display_name(f, map, at),
+        long_description: f.text(map, at, "long_description", Need::Optional),
+        license: f.text(map, at, "license", Need::Optional),
+        repository: repository(f, map, at),
+        homepage: f.link(map, at, "homepage"),
+        documentation: f.link(map, at, "documentation"),
+        support: f.link(map, at, "support"),
+        icon: icon(f, map, at),
+        icons: icons(f, map, at),
+        screenshots: screenshots(f, map, at),
+        tools: tools(f, map, at),
+        tools_generated: f.boolean(map, at, "tools_generated").unwrap_or(false),
+        prompts: prompts(f, map, at),
+        prompts_generated: f.boolean(map, at, "prompts_generated").unwrap_or(false),
+        keywords: f.texts(map, at, "keywords").unwrap_or_default(),
+        compatibility: compatibility(f, map, at),
         user_config,
-        privacy_policies: privacy_policies(f, map, &at),
-        localization: localization(f, map, &at),
-        meta: meta(f, map, &at),
+        privacy_policies: privacy_policies(f, map, at),
+        localization: localization(f, map, at),
+        meta: meta(f, map, at),
         raw: Value::Null,
         lines: Arc::default(),
     })

@@ -5,6 +5,7 @@ mod container;
 mod extract;
 mod manifest;
 mod manifest_contents;
+mod manifest_docs;
 mod manifest_random;
 mod manifest_schema;
 mod manifest_substitute;
