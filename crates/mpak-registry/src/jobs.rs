@@ -47,7 +47,12 @@ async fn work_one(state: &AppState) -> DbResult<bool> {
     let job = jobs::lease(&mut tx, scan::JOB, now, now + LEASE_MS).await?;
     tx.commit().await?;
     let Some(job) = job else { return Ok(false) };
-    let result = scan::scan(&job.subject, state).await;
+    // One attempt more than allowed: the server died under the others.
+    let result = if job.attempts > ATTEMPTS_MAX {
+        Err(ScanError::Fatal { attempts: ATTEMPTS_MAX })
+    } else {
+        scan::scan(&job.subject, state).await
+    };
     let mut tx = state.db.write().await?;
     match result {
         Ok(scanned) => {

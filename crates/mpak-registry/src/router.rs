@@ -13,7 +13,7 @@ use mpak_api::error::Code;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::api::{blob, health, upload};
+use crate::api::{blob, health, index, upload};
 use crate::compat::{badge, bundles, download, security};
 use crate::error::ApiError;
 use crate::http::{cross_origin, no_route, observe};
@@ -38,6 +38,8 @@ pub(crate) fn router(state: &AppState) -> Router {
         .route("/v1/bundles/{scope}/{name}/versions", get(bundles::versions))
         .route("/v1/bundles/{scope}/{name}/versions/{version}", get(bundles::version_detail))
         .route("/v1/bundles/{scope}/{name}/versions/{version}/download", get(download::download))
+        .route("/.well-known/mpak.json", get(index::well_known))
+        .route("/index/v1/{scope}/{file}", get(index::package))
         .route("/blobs/sha256/{first}/{others}", get(blob::blob))
         .merge(web::router())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, READ_TIMEOUT))

@@ -18,6 +18,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mpak_bundle::durable;
+use mpak_scan::controls::CONTROLS;
+use mpak_scan::report::ruleset;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
@@ -28,6 +30,7 @@ use crate::blob::{self, Blobs};
 use crate::config::{Config, first_token_path};
 use crate::counts::Counts;
 use crate::db::{Db, DbError, jobs as job_rows, tokens};
+use crate::ingest::scan;
 use crate::jobs;
 use crate::router::router;
 use crate::search::Search;
@@ -172,7 +175,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let blobs = Blobs::open(&config.data).map_err(data_error)?;
     let counts = Counts::load(&db).await?;
     let search = Search::load(&db).await.map_err(|e| ServeError::Search(Box::new(e)))?;
-    take_up_jobs(&db).await?;
+    take_up_jobs(&db, config.clock.now_ms()).await?;
     // 3. Listen.
     let listen_error = |source| ServeError::Listen { listen: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
@@ -223,9 +226,14 @@ pub(crate) fn create_data(data: &Path) -> io::Result<()> {
     builder.create(data)
 }
 
-async fn take_up_jobs(db: &Db) -> Result<(), DbError> {
+/// What a killed server was about to do, and what a changed ruleset asks for.
+async fn take_up_jobs(db: &Db, now_ms: i64) -> Result<(), DbError> {
     let mut tx = db.write().await?;
     job_rows::requeue_running(&mut tx).await?;
+    let added = job_rows::enqueue_unscanned(&mut tx, scan::JOB, &ruleset(CONTROLS), now_ms).await?;
+    if added > 0 {
+        tracing::info!(artifacts = added, "to be scanned with the current ruleset");
+    }
     Ok(tx.commit().await?)
 }
 

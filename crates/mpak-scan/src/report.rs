@@ -224,7 +224,7 @@ fn ordered(control: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Version of this crate and a digest over everything that can change a verdict and is not evidence.
-fn ruleset(controls: &[Control]) -> String {
+pub fn ruleset(controls: &[Control]) -> String {
     let mut text = String::new();
     for control in controls {
         let _ = writeln!(text, "{} {} {}", control.id, control.level, control.judge.is_some());

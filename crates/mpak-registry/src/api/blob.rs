@@ -107,7 +107,8 @@ fn respond(
     response.body(body).map_err(|e| ApiError::internal(&e))
 }
 
-fn matches_etag(headers: &HeaderMap, name: header::HeaderName, etag: &str) -> bool {
+/// Whether a conditional header names this entity tag.
+pub(super) fn matches_etag(headers: &HeaderMap, name: header::HeaderName, etag: &str) -> bool {
     let values = headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     values.split(',').map(str::trim).any(|v| v == etag || v == "*")
 }

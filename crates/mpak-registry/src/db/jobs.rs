@@ -28,6 +28,19 @@ pub(crate) async fn enqueue(c: &mut Connection, kind: &str, subject: &str, now_m
     Ok(())
 }
 
+/// Enqueues a job of this kind for every blob without a report by a ruleset, unless one failed already.
+/// The subject is the digest in hex.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn enqueue_unscanned(c: &mut Connection, kind: &str, ruleset: &str, now_ms: i64) -> DbResult<u64> {
+    let sql = "INSERT INTO jobs (kind, subject, state, run_at_ms) \
+               SELECT $1, lower(hex(b.digest)), 'queued', $3 FROM blobs b \
+               WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.digest = b.digest AND s.ruleset = $2) \
+               ON CONFLICT (kind, subject) DO NOTHING";
+    Ok(sqlx::query(sql).bind(kind).bind(ruleset).bind(now_ms).execute(c).await?.rows_affected())
+}
+
 /// Whether a job is due or its lease has run out: asked before the write lock is taken.
 ///
 /// # Errors

@@ -46,6 +46,8 @@ pub(crate) enum ScanError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Gather(#[from] GatherError),
+    #[error("the server ended {attempts} times while it scanned this")]
+    Fatal { attempts: i64 },
     #[error("the scanner panicked")]
     Panicked,
     #[error("the report cannot be written as JSON")]

@@ -1,4 +1,5 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`: real HTTP over loopback.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod blobs;
 mod concurrency;
@@ -9,5 +10,6 @@ mod read_api;
 mod restart;
 mod scans;
 mod search;
+mod static_index;
 mod tokens;
 mod world;

@@ -1,4 +1,5 @@
 //! `mpak admin` as an administrator meets it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::registry::Registry;
 use crate::world::World;

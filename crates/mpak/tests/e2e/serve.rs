@@ -1,4 +1,5 @@
 //! `mpak serve` as a user meets it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};

@@ -1,0 +1,104 @@
+//! The static index, version 1: everything a resolver needs, in files that any web server could serve.
+//!
+//! `/.well-known/mpak.json` says where things are, `/index/v1/@scope/name.json` what there is of a
+//! package. Canonical JSON (RFC 8785), so that equal content is equal bytes.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::name::PackageName;
+use mpak_bundle::version::Version;
+use serde_json::{Value, json};
+
+use super::blob::matches_etag;
+use crate::db::artifacts::Artifact;
+use crate::db::{artifacts, packages, versions};
+use crate::error::{ApiError, ApiResult};
+use crate::state::AppState;
+
+/// `GET /.well-known/mpak.json`
+pub(crate) async fn well_known(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let base = state.base_url(&headers);
+    let body = json!({
+        "version": 1, "registry": base, "api": format!("{base}/v1"), "index": format!("{base}/index/v1"),
+        "blobs": format!("{base}/blobs"), "log": null, "revocations": null, "key": null,
+    });
+    canonical(&body, &headers)
+}
+
+/// `GET /index/v1/@scope/name.json`
+pub(crate) async fn package(
+    State(state): State<AppState>,
+    Path((scope, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let not_found = || ApiError::not_found("Package not found");
+    let name = file.strip_suffix(".json").ok_or_else(not_found)?;
+    let name = PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| not_found())?;
+    let mut c = state.db.read().await?;
+    let package = packages::find(&mut c, name.as_str()).await?.ok_or_else(not_found)?;
+    let mut listed = versions::list(&mut c, package.id).await?;
+    listed.sort_by_cached_key(|v| Version::parse(&v.version).ok());
+    let all = artifacts::of_package(&mut c, package.id).await?;
+    drop(c);
+    let versions: Vec<Value> = listed.iter().map(|v| version(v, &all)).collect();
+    let body = json!({
+        "name": name.as_str(), "latest": package.latest_version, "deprecated": null, "versions": versions,
+    });
+    Ok(canonical(&body, &headers))
+}
+
+fn version(listed: &versions::Listed, all: &[Artifact]) -> Value {
+    let own = || all.iter().filter(|a| a.version_id == listed.id);
+    let artifact = |a: &Artifact| {
+        json!({
+            "os": a.platform.os.as_str(), "arch": a.platform.arch.as_str(), "sha256": a.sha256.to_string(),
+            "size": a.size_bytes,
+        })
+    };
+    json!({
+        "version": listed.version, "published_at": crate::clock::rfc3339(listed.published_at_ms), "yanked": false,
+        "level": null, "score": null, "artifacts": own().map(artifact).collect::<Vec<_>>(),
+        // The event that made the version known.
+        "event": own().map(|a| a.event_seq).min(),
+    })
+}
+
+fn canonical(value: &Value, headers: &HeaderMap) -> Response {
+    let body = sorted(value).to_string();
+    let etag = format!("\"{}\"", Sha256::of(body.as_bytes()));
+    let cache = (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    let etagged = (header::ETAG, HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\"")));
+    if matches_etag(headers, header::IF_NONE_MATCH, &etag) {
+        return (StatusCode::NOT_MODIFIED, [cache, etagged]).into_response();
+    }
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    ([content_type, cache, etagged], body).into_response()
+}
+
+/// Members in the order of RFC 8785 §3.2.3 (all our names are ASCII). Whole numbers and texts, which is
+/// all there is here, are written by `serde_json` as the RFC wants them.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let members: BTreeMap<&String, Value> = object.iter().map(|(name, v)| (name, sorted(v))).collect();
+            members.into_iter().map(|(name, v)| (name.clone(), v)).collect()
+        }
+        Value::Array(values) => values.iter().map(sorted).collect(),
+        value => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_sorted_at_every_depth() {
+        let value = json!({"b": [{"z": 1, "a": null}], "a": "\u{20ac}\u{f}\n\"\\"});
+        assert_eq!(sorted(&value).to_string(), r#"{"a":"€\u000f\n\"\\","b":[{"a":null,"z":1}]}"#);
+    }
+}

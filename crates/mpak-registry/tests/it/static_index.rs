@@ -1,0 +1,44 @@
+//! The static index: found from one well-known address, canonical, enough to resolve and download.
+
+use mpak_bundle::digest::Sha256;
+use serde_json::{Value, json};
+
+use crate::world::checklist;
+
+#[tokio::test]
+async fn the_well_known_file_leads_to_packages_and_blobs() {
+    let registry = checklist().await;
+    let root = registry.json("/.well-known/mpak.json").await;
+    assert_eq!(root["version"], 1);
+    assert_eq!(root["registry"], registry.url);
+    let index = format!("{}/@acme/widget.json", root["index"].as_str().unwrap());
+    let package: Value = registry.client.get(index).send().await.unwrap().json().await.unwrap();
+    let sha256 = package["versions"][0]["artifacts"][0]["sha256"].as_str().unwrap();
+    let blob = format!("{}/sha256/{}/{}", root["blobs"].as_str().unwrap(), &sha256[..2], &sha256[2..]);
+    let bytes = registry.client.get(blob).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(Sha256::of(&bytes).to_string(), sha256);
+}
+
+#[tokio::test]
+async fn a_package_file_lists_versions_ascending_in_canonical_json() {
+    let registry = checklist().await;
+    let response = registry.get("/index/v1/@acme/widget.json").await;
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let etag = response.headers()["etag"].clone();
+    let text = response.text().await.unwrap();
+    assert!(text.starts_with(
+        r#"{"deprecated":null,"latest":"1.1.0","name":"@acme/widget","versions":[{"artifacts":[{"arch":"#
+    ));
+    let body: Value = serde_json::from_str(&text).unwrap();
+    let versions: Vec<_> = body["versions"].as_array().unwrap().iter().map(|v| v["version"].clone()).collect();
+    assert_eq!(versions, ["1.0.0", "1.1.0", "2.0.0-beta.1"]);
+    let first = &body["versions"][0];
+    assert_eq!((&first["yanked"], &first["level"], &first["score"]), (&json!(false), &json!(null), &json!(null)));
+    assert!(first["event"].as_i64().unwrap() < body["versions"][1]["event"].as_i64().unwrap());
+    let url = format!("{}/index/v1/@acme/widget.json", registry.url);
+    let again = registry.client.get(url).header("if-none-match", etag).send().await.unwrap();
+    assert_eq!(again.status(), 304);
+    for missing in ["@acme/none.json", "@acme/widget", "acme/widget.json"] {
+        assert_eq!(registry.get(&format!("/index/v1/{missing}")).await.status(), 404, "{missing}");
+    }
+}
