@@ -202,6 +202,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::archive::Archive;
     use crate::collect::collect;
     use crate::limits::Limits;
 
@@ -279,6 +280,10 @@ mod tests {
             assert!(ran.status.success(), "{}: {}", program[0], String::from_utf8_lossy(&ran.stderr));
             assert!(!String::from_utf8_lossy(&ran.stdout).contains("corrupt"), "{}", program[0]);
         }
+        let archive = Archive::open(fs::File::open(&file).unwrap(), &Limits::default()).unwrap();
+        archive.check_all().unwrap();
+        let codes: Vec<_> = archive.findings().iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, ["zip64"]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod install;
 mod settings;
 mod ui;
 mod user_config;
+mod vendor;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -8,9 +8,11 @@ use crate::error::CommandError;
 
 mod progress;
 mod prompt;
+mod spinner;
 
 pub use progress::Progress;
 pub use prompt::{ask, ask_secret, can_ask};
+pub use spinner::Working;
 
 /// Makes text of others safe to show: control, bidi and other invisible characters become `\u{…}`.
 pub fn safe(text: &str) -> String {

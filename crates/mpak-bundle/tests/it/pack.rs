@@ -1,13 +1,16 @@
 //! Collecting and packing: what is left out, which links are followed, same input same bytes.
-#![allow(clippy::unwrap_used, reason = "tests, and what they are built from")]
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use mpak_bundle::archive::Archive;
 use mpak_bundle::collect::{CollectError, Collected, collect};
+use mpak_bundle::extract::{ExtractOptions, extract};
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::Contents as _;
 use mpak_bundle::pack::{PackOptions, Packed, pack};
+use proptest::prelude::*;
 
 /// A folder built by a test; `manifest.json` is there from the start.
 struct Tree(tempfile::TempDir);
@@ -327,4 +330,79 @@ fn the_old_bundle_stays_when_writing_fails() {
     assert!(error.to_string().contains("folder.mcpb"), "{error}");
     let left: Vec<_> = fs::read_dir(tree.0.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn entries_lie_in_order_and_keep_their_execute_bit() {
+    let tree = Tree::new().with("z", "").with("a/b", "").with("a-b", "");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(tree.at("a/b"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let archive = opened(&tree.packed().0);
+    let entries: Vec<_> = archive.entries().iter().map(|e| (e.path.as_str(), e.executable)).collect();
+    assert_eq!(entries, [("manifest.json", false), ("a-b", false), ("a/b", cfg!(unix)), ("z", false)]);
+    assert_eq!(archive.findings(), []);
+}
+
+fn opened(bytes: &[u8]) -> Archive {
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, bytes).unwrap();
+    Archive::open(file, &Limits::default()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whatever the files: extracted, they are what was packed; packed again, the same bytes.
+    #[test]
+    fn pack_then_extract_is_identity(files in prop::collection::btree_map(
+        "[a-z\u{e4}0-9 _.+-]{1,12}(/[A-Za-z]{1,5}){0,3}", (any::<bool>(), content()), 0..12,
+    )) {
+        let mut tree = Tree::new().with(".mcpbignore", "");
+        for (path, (executable, content)) in &files {
+            let place = tree.at(path);
+            // A file where another needs a folder, or a name that is left out: not this test's matter.
+            if path.split('/').any(|part| part.chars().all(|c| c == '.'))
+                || place.exists() || place.parent().is_some_and(|p| fs::create_dir_all(p).is_err()) {
+                continue;
+            }
+            tree = tree.with(path, content);
+            #[cfg(unix)]
+            if *executable {
+                use std::os::unix::fs::PermissionsExt as _;
+                fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+        }
+        let collected = match tree.collect() {
+            Ok(collected) => collected,
+            Err(CollectError::Collision { .. } | CollectError::Path { .. }) => return Ok(()),
+            Err(other) => panic!("{other}"),
+        };
+        let (bytes, _) = packed(&collected, &PackOptions::default());
+        let out = tempfile::tempdir().unwrap();
+        let folder = out.path().join("x");
+        extract(&opened(&bytes), &folder, ExtractOptions::default()).unwrap();
+        let again = collect(&folder, &Limits::default(), &[]).unwrap();
+        prop_assert_eq!(again.paths(), collected.paths());
+        for (before, after) in collected.files().iter().zip(again.files()) {
+            prop_assert_eq!(read(&before.source), read(&after.source));
+            prop_assert_eq!(before.executable, after.executable);
+        }
+        prop_assert_eq!(packed(&again, &PackOptions::default()).0, bytes);
+    }
+}
+
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..2000),
+        (any::<u8>(), 0_usize..300_000).prop_map(|(byte, length)| vec![byte; length]),
+    ]
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    File::open(path).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
 }
