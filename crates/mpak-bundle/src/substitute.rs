@@ -9,7 +9,7 @@
 //! - A list is spliced where it is a whole argument. Elsewhere its placeholder stays and `unknown` tells.
 //! - Values are never scanned again, and names are literal (`${user_config_x}` is no option).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use thiserror::Error;
@@ -97,7 +97,8 @@ pub enum SubstituteError {
 pub fn substitute(manifest: &Manifest, variables: &Variables<'_>) -> Result<Substituted, SubstituteError> {
     // 1. A value for every option that has one: the user's, else the default.
     let values = values(manifest, variables)?;
-    let table = Table { variables, options: &manifest.user_config, values };
+    let table =
+        Table { variables, options: manifest.user_config.iter().map(|(key, _)| key.as_str()).collect(), values };
     // 2. The command line for this system.
     let config = for_system(manifest, variables.os);
     // 3. Its templates.
@@ -176,7 +177,7 @@ fn check_value(key: &str, option: &UserConfigOption, value: &ConfigValue) -> Res
 
 /// A default with the folders of the machine in it; options are not among its variables.
 fn expanded(value: &ConfigValue, variables: &Variables<'_>) -> ConfigValue {
-    let table = Table { variables, options: &[], values: BTreeMap::new() };
+    let table = Table { variables, options: BTreeSet::new(), values: BTreeMap::new() };
     let expand = |text: &String| {
         let filled = template::parts(text).into_iter().map(|part| match part {
             Part::Text(text) | Part::Open(text) => text.to_owned(),
@@ -228,7 +229,8 @@ enum Filled {
 
 struct Table<'a> {
     variables: &'a Variables<'a>,
-    options: &'a [(String, UserConfigOption)],
+    /// Names of the declared options.
+    options: BTreeSet<&'a str>,
     values: BTreeMap<String, ConfigValue>,
 }
 
@@ -267,7 +269,7 @@ impl Table<'_> {
     }
 
     fn is_declared(&self, key: &str) -> bool {
-        self.options.iter().any(|(name, _)| name == key)
+        self.options.contains(key)
     }
 
     fn arguments(&self, args: &[String], unknown: &mut Vec<String>) -> Vec<String> {

@@ -12,6 +12,8 @@ use crate::platform::Os;
 const MODULE_ROOTS: [&str; 6] = ["", "server", "src", "server/lib", "lib", "deps"];
 /// Most native files that are looked at.
 const NATIVE_FILES_COUNT_MAX: usize = 1_000;
+/// Most icons and roots of modules that are looked at.
+const PLACES_COUNT_MAX: usize = 100;
 /// Most locale files that are read.
 const LOCALE_FILES_COUNT_MAX: usize = 200;
 
@@ -99,7 +101,7 @@ impl Check<'_> {
         let path = module.replace('.', "/");
         let env = self.manifest.server.mcp_config.as_ref().and_then(|c| c.env.get("PYTHONPATH"));
         let named = env.into_iter().flat_map(|v| v.split([':', ';'])).filter_map(template::in_bundle);
-        let roots = named.chain(MODULE_ROOTS.map(str::to_owned));
+        let roots = named.take(PLACES_COUNT_MAX).chain(MODULE_ROOTS.map(str::to_owned));
         roots
             .flat_map(|root| [".py", "/__init__.py", "/__main__.py"].map(|end| format!("{root}/{path}{end}")))
             .filter_map(|file| values::bundle_path(file.trim_start_matches('/')).ok())
@@ -171,7 +173,7 @@ impl Check<'_> {
     fn icons(&mut self) {
         let root = At::root();
         let list = root.key("icons");
-        for (index, icon) in self.manifest.icons.iter().enumerate() {
+        for (index, icon) in self.manifest.icons.iter().take(PLACES_COUNT_MAX).enumerate() {
             let here = list.index(index);
             let Some(path) = local(&icon.src) else { continue };
             if !self.is_file(&path) {
@@ -197,7 +199,7 @@ impl Check<'_> {
     fn screenshots(&mut self) {
         let root = At::root();
         let list = root.key("screenshots");
-        for (index, screenshot) in self.manifest.screenshots.iter().enumerate() {
+        for (index, screenshot) in self.manifest.screenshots.iter().take(PLACES_COUNT_MAX).enumerate() {
             let Some(path) = local(screenshot).filter(|path| !self.is_file(path)) else { continue };
             let message = format!("expected the screenshot `{}` in the bundle, found no such file", shown(&path));
             self.f.warn(code::SCREENSHOT_MISSING, &list.index(index), message, "add the file or correct the path");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fields::{Fields, Need, Object, list};
 use super::problems::{At, code, shown};
 use super::template::{self, Part};
-use super::user_config::Options;
+use super::user_config::{Index, Options};
 use super::{ManifestVersion, McpConfig, PlatformOverride, Server, ServerType, Severity, UserConfigType, values};
 
 /// Shells, by the last part of the command without `.exe`.
@@ -38,6 +38,7 @@ pub(super) type Uses = BTreeSet<String>;
 
 /// Reads `server` and the options it uses.
 pub(super) fn read(f: &mut Fields<'_>, map: &Object, at: &At<'_>, options: &Options) -> (Option<Server>, Uses) {
+    let options: Index<'_> = options.iter().map(|(key, option)| (key.as_str(), option)).collect();
     let mut uses = Uses::new();
     let server = f.member(map, at, "server", Need::Required).and_then(|value| {
         let here = at.key("server");
@@ -48,7 +49,7 @@ pub(super) fn read(f: &mut Fields<'_>, map: &Object, at: &At<'_>, options: &Opti
         if let Some(entry_point) = &entry_point {
             check_entry_point(f, entry_point, &here.key("entry_point"));
         }
-        let mcp_config = mcp_config(f, inner, &here, kind, options, &mut uses);
+        let mcp_config = mcp_config(f, inner, &here, kind, &options, &mut uses);
         Some(Server { kind: kind?, entry_point: entry_point?, mcp_config })
     });
     (server, uses)
@@ -89,7 +90,7 @@ fn mcp_config(
     map: &Object,
     at: &At<'_>,
     kind: Option<ServerType>,
-    options: &Options,
+    options: &Index<'_>,
     uses: &mut Uses,
 ) -> Option<McpConfig> {
     let Some(value) = map.get("mcp_config").filter(|v| !v.is_null()) else {
@@ -126,7 +127,7 @@ fn overrides(
     f: &mut Fields<'_>,
     map: &Object,
     at: &At<'_>,
-    options: &Options,
+    options: &Index<'_>,
     uses: &mut Uses,
 ) -> BTreeMap<String, PlatformOverride> {
     let mut out = BTreeMap::new();
@@ -154,7 +155,7 @@ fn overrides(
 }
 
 /// The rules that hold for the main command line and for every override.
-fn check_part(f: &mut Fields<'_>, part: &PlatformOverride, at: &At<'_>, options: &Options, uses: &mut Uses) {
+fn check_part(f: &mut Fields<'_>, part: &PlatformOverride, at: &At<'_>, options: &Index<'_>, uses: &mut Uses) {
     if let Some(command) = &part.command {
         let here = at.key("command");
         templates(f, command, &here, options, uses, Place::Command);
@@ -177,7 +178,7 @@ enum Place {
 }
 
 /// Checks the variables of one template.
-fn templates(f: &mut Fields<'_>, text: &str, at: &At<'_>, options: &Options, uses: &mut Uses, place: Place) {
+fn templates(f: &mut Fields<'_>, text: &str, at: &At<'_>, options: &Index<'_>, uses: &mut Uses, place: Place) {
     if text.contains('\0') {
         let message = "expected a text that a process can be given, found a NUL character";
         f.error(code::NUL_CHARACTER, at, message, "remove it");
@@ -205,8 +206,8 @@ fn templates(f: &mut Fields<'_>, text: &str, at: &At<'_>, options: &Options, use
     }
 }
 
-fn option(f: &mut Fields<'_>, text: &str, key: &str, at: &At<'_>, options: &Options, uses: &mut Uses, place: Place) {
-    let Some((_, option)) = options.iter().find(|(name, _)| name == key) else {
+fn option(f: &mut Fields<'_>, text: &str, key: &str, at: &At<'_>, options: &Index<'_>, uses: &mut Uses, place: Place) {
+    let Some(option) = options.get(key) else {
         if key.contains("${") {
             let message =
                 format!("expected the name of an option, found a template inside a template: `{}`", shown(text));
@@ -280,7 +281,7 @@ fn outside(command: &str, program: &str) -> bool {
     }
 }
 
-fn check_env(f: &mut Fields<'_>, env: &BTreeMap<String, String>, at: &At<'_>, options: &Options, uses: &mut Uses) {
+fn check_env(f: &mut Fields<'_>, env: &BTreeMap<String, String>, at: &At<'_>, options: &Index<'_>, uses: &mut Uses) {
     let mut folded = BTreeSet::new();
     for (name, value) in env {
         let here = at.key(name);

@@ -1,5 +1,7 @@
 //! `user_config`: the settings a server asks for, their values, and whether the two agree.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Number, Value};
 use thiserror::Error;
 
@@ -10,6 +12,9 @@ use super::{ConfigValue, UserConfigOption, UserConfigType};
 
 /// Options in the author's order.
 pub(super) type Options = Vec<(String, UserConfigOption)>;
+
+/// Options by name, so that many templates over many options stay cheap.
+pub(super) type Index<'o> = BTreeMap<&'o str, &'o UserConfigOption>;
 
 /// A text typed by a user is not a value of the option.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
