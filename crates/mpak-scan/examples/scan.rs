@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(out, "{} {:?} {} {place} {:?}", control.id, finding.severity, finding.title, finding.evidence)?;
     }
     let (files, components) = (evidence.files().len(), evidence.dependencies().components.len());
+    writeln!(out, "{} bytes examined", evidence.secrets().examined_bytes)?;
     writeln!(out, "{files} files, {components} components: gathered in {gathered:?}, whole {:?}", started.elapsed())?;
     Ok(())
 }

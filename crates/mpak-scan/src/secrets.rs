@@ -4,7 +4,9 @@
 //! In: the bytes of every file, from an attacker, once. Out: [`Secrets`]: places and masked texts. At
 //! most one chunk is held, and nothing is ever sent anywhere.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -28,8 +30,11 @@ const BEFORE_KEYWORD_BYTES: usize = 96;
 const PROBE_BYTES: usize = 8 << 10;
 /// Most hits kept of one confidence; the others are counted.
 const HITS_COUNT_MAX: usize = 1_000;
-/// Most hits kept of one file.
+/// Most hits kept of one file and one confidence.
 const FILE_HITS_COUNT_MAX: usize = 100;
+/// Most bytes that expressions run over, all rules and files together: real bundles with thousands of
+/// files stay far below it, and a flood of keywords would take minutes.
+const EXAMINED_BYTES_MAX: u64 = 256 << 20;
 
 /// One credential.
 #[derive(Clone, Debug)]
@@ -51,8 +56,12 @@ pub struct Hit {
 pub struct Secrets {
     /// In the order of the files.
     pub hits: Vec<Hit>,
-    /// How many more there were.
+    /// How many more there were, at least.
     pub omitted_count: u64,
+    /// Bytes that expressions ran over.
+    pub examined_bytes: u64,
+    /// Files that were not searched to their end, because there was more to examine than is allowed.
+    pub unfinished: Vec<String>,
 }
 
 /// Looks through files one after the other.
@@ -70,7 +79,7 @@ impl Scanner {
 
     /// Starts a file; write its bytes and then call [`FileScan::finish`].
     pub fn file<'a>(&'a mut self, path: &'a str) -> FileScan<'a> {
-        FileScan { scanner: self, path, buffer: Vec::new(), judged: 0, line: 1, binary: None, last: None, kept: 0 }
+        FileScan { scanner: self, path, buffer: Vec::new(), judged: 0, line: 1, binary: None, last: None, kept: [0; 2] }
     }
 
     /// A whole text in memory.
@@ -98,9 +107,10 @@ pub struct FileScan<'a> {
     line: u32,
     /// Decided from the first chunk.
     binary: Option<bool>,
-    /// Line and masked text of the last hit.
-    last: Option<(u32, String)>,
-    kept: usize,
+    /// Line, confidence and masked text of the last hit.
+    last: Option<(u32, Confidence, String)>,
+    /// By confidence.
+    kept: [usize; 2],
 }
 
 impl Write for FileScan<'_> {
@@ -143,7 +153,7 @@ impl FileScan<'_> {
     /// Judges matches that start in `judged..until`, and lets go of what lies before.
     fn judge(&mut self, until: usize) {
         let binary = *self.binary.get_or_insert_with(|| self.buffer.iter().take(PROBE_BYTES).any(|b| *b == 0));
-        let found = matches(&self.buffer, self.judged..until, binary);
+        let found = self.examine(until, binary);
         let (mut line, mut counted) = (self.line, 0);
         for found in found {
             line = line.saturating_add(newlines(&self.buffer[counted..found.start]));
@@ -156,25 +166,48 @@ impl FileScan<'_> {
         self.judged = until - gone;
     }
 
+    /// Matches of the rules that can still add something, within the bounds of the work.
+    fn examine(&mut self, until: usize, binary: bool) -> Vec<Match> {
+        let full = |confidence: Confidence| self.kept[confidence as usize] >= FILE_HITS_COUNT_MAX;
+        // A file full of sure hits has failed; one full of doubtful ones may still hide a sure one.
+        if full(Confidence::High) {
+            self.scanner.secrets.omitted_count += 1;
+            return Vec::new();
+        }
+        let least = if binary || full(Confidence::Low) { Confidence::High } else { Confidence::Low };
+        let windows = windows(&self.buffer, self.judged, least);
+        let bytes: usize = windows.iter().map(|window| window.end - window.start).sum();
+        let secrets = &mut self.scanner.secrets;
+        secrets.examined_bytes += bytes as u64;
+        if secrets.examined_bytes > EXAMINED_BYTES_MAX {
+            if secrets.unfinished.last().is_none_or(|path| path != self.path) {
+                secrets.unfinished.push(self.path.to_owned());
+            }
+            return Vec::new();
+        }
+        matches(&self.buffer, self.judged..until, windows, binary)
+    }
+
     fn keep(&mut self, found: Match, line: u32) {
         // The same value twice on one line says nothing new.
-        if self.last.as_ref().is_some_and(|(l, masked)| *l == line && *masked == found.masked) {
+        let seen = (line, found.confidence, found.masked);
+        if self.last.as_ref() == Some(&seen) {
             return;
         }
-        self.last = Some((line, found.masked.clone()));
-        let kept = &mut self.scanner.kept[usize::from(found.confidence == Confidence::High)];
-        if self.kept >= FILE_HITS_COUNT_MAX || *kept >= HITS_COUNT_MAX {
+        let masked = self.last.insert(seen).2.clone();
+        let rank = found.confidence as usize;
+        if self.kept[rank] >= FILE_HITS_COUNT_MAX || self.scanner.kept[rank] >= HITS_COUNT_MAX {
             self.scanner.secrets.omitted_count += 1;
             return;
         }
-        *kept += 1;
-        self.kept += 1;
+        self.kept[rank] += 1;
+        self.scanner.kept[rank] += 1;
         self.scanner.secrets.hits.push(Hit {
             rule: &rules::secrets()[found.rank],
             confidence: found.confidence,
             path: self.path.to_owned(),
             line,
-            masked: found.masked,
+            masked,
         });
     }
 }
@@ -211,10 +244,10 @@ fn keywords() -> &'static Keywords {
     })
 }
 
-/// All matches that start in a range, in order, without overlaps: the rule listed first wins.
-fn matches(buffer: &[u8], range: std::ops::Range<usize>, binary: bool) -> Vec<Match> {
+/// All matches that start in a range, in order, without overlaps: the surer match wins, then the rule listed first.
+fn matches(buffer: &[u8], range: Range<usize>, windows: Vec<Window>, binary: bool) -> Vec<Match> {
     let mut found = Vec::new();
-    for (rank, start, end) in windows(buffer, range.start, binary) {
+    for Window { rank, start, end } in windows {
         let rule = &rules::secrets()[rank];
         let Some(regex) = rule.regex() else { continue };
         let mut at = start;
@@ -244,7 +277,7 @@ fn matches(buffer: &[u8], range: std::ops::Range<usize>, binary: bool) -> Vec<Ma
     for next in found {
         match apart.last_mut() {
             Some(last) if next.start < last.end => {
-                if next.rank < last.rank {
+                if (Reverse(next.confidence), next.rank) < (Reverse(last.confidence), last.rank) {
                     *last = next;
                 }
             }
@@ -254,17 +287,24 @@ fn matches(buffer: &[u8], range: std::ops::Range<usize>, binary: bool) -> Vec<Ma
     apart
 }
 
-/// Where each rule is worth running: around its keywords, overlapping windows joined.
-fn windows(buffer: &[u8], from: usize, binary: bool) -> Vec<(usize, usize, usize)> {
+/// Where one rule is worth running.
+struct Window {
+    rank: usize,
+    start: usize,
+    end: usize,
+}
+
+/// Where each rule of a confidence is worth running: around its keywords, overlapping windows joined.
+fn windows(buffer: &[u8], from: usize, least: Confidence) -> Vec<Window> {
     let Keywords { automaton, patterns } = keywords();
     let rules = rules::secrets();
     let mut open: Vec<Option<(usize, usize)>> = vec![None; rules.len()];
-    let mut done = Vec::new();
+    let mut done: Vec<Window> = Vec::new();
     for hit in automaton.find_overlapping_iter(buffer) {
         let (rank, exact) = patterns[hit.pattern().as_usize()];
         let rule = &rules[rank];
         let other_case = exact.is_some_and(|keyword| buffer[hit.range()] != *keyword);
-        if other_case || (binary && rule.confidence == Confidence::Low) {
+        if other_case || rule.confidence < least {
             continue;
         }
         let start = hit.start().saturating_sub(BEFORE_KEYWORD_BYTES);
@@ -275,12 +315,13 @@ fn windows(buffer: &[u8], from: usize, binary: bool) -> Vec<(usize, usize, usize
         match &mut open[rank] {
             Some((_, last)) if start <= *last => *last = end.max(*last),
             window => {
-                done.extend(window.map(|(start, end)| (rank, start, end)));
+                done.extend(window.map(|(start, end)| Window { rank, start, end }));
                 *window = Some((start, end));
             }
         }
     }
-    done.extend(open.iter().enumerate().filter_map(|(rank, window)| window.map(|(start, end)| (rank, start, end))));
+    let last = open.iter().enumerate();
+    done.extend(last.filter_map(|(rank, window)| window.map(|(start, end)| Window { rank, start, end })));
     done
 }
 
@@ -390,6 +431,24 @@ mod tests {
         let secrets = scan(text.as_bytes());
         assert_eq!(secrets.hits.len(), FILE_HITS_COUNT_MAX);
         assert_eq!(secrets.omitted_count as usize, 5_000 - FILE_HITS_COUNT_MAX);
+    }
+
+    #[test]
+    fn a_flood_of_doubtful_ones_hides_nothing_sure() {
+        let doubtful = &rules::secrets().iter().find(|r| r.id == "github-token").unwrap().matches[2];
+        let doubtful = doubtful.replace('·', "");
+        for flood in [format!("{doubtful}\n").repeat(5_000), format!("{doubtful} ")] {
+            let secrets = scan(format!("{flood}{}\n", token()).as_bytes());
+            assert_eq!(secrets.hits.iter().filter(|hit| hit.confidence == Confidence::High).count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_named_and_not_taken_for_clean() {
+        let mut scanner = Scanner::new();
+        scanner.secrets.examined_bytes = EXAMINED_BYTES_MAX;
+        scanner.text("flood", format!("{}\n", token()).as_bytes());
+        assert_eq!(scanner.finish().unfinished, ["flood"]);
     }
 
     #[test]

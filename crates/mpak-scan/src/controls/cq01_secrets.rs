@@ -2,7 +2,7 @@
 //!
 //! Spec: MTF 0.1 §3.4 CQ-01. Vendored files are judged like all others.
 
-use crate::control::{Status, Verdict};
+use crate::control::Verdict;
 use crate::evidence::Evidence;
 use crate::report::{Finding, Severity};
 use crate::rules::Confidence;
@@ -14,16 +14,24 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     let secrets = evidence.secrets();
     let mut findings: Vec<Finding> = secrets.hits.iter().map(finding).collect();
     if secrets.omitted_count > 0 {
-        let title = format!("{} more places look like credentials and are not listed", secrets.omitted_count);
+        let title = format!("at least {} more places look like credentials and are not listed", secrets.omitted_count);
         findings.push(Finding::new("CQ-01/more", Severity::Low, title));
     }
+    findings.extend(secrets.unfinished.iter().map(|path| {
+        Finding::new("CQ-01/not-searched", Severity::High, "too much of it looks like the beginning of a credential")
+            .at(path, None)
+            .fix("leave the file out, or shorten it; what cannot be searched is not passed")
+    }));
     let sure = secrets.hits.iter().filter(|hit| hit.confidence == Confidence::High).count();
     if sure > 0 {
         let reason = match sure {
             1 => "a credential was found".to_owned(),
             _ => format!("{sure} credentials were found"),
         };
-        return Verdict { status: Status::Fail, ..Verdict::fail(reason, findings) };
+        return Verdict::fail(reason, findings);
+    }
+    if !secrets.unfinished.is_empty() {
+        return Verdict::fail("not all files could be searched", findings);
     }
     let reason = if findings.is_empty() { "no credentials were found" } else { "something looks like a credential" };
     Verdict::pass_or_warn(reason, findings)

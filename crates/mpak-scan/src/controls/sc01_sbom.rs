@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mpak_bundle::dependencies::Component;
 use mpak_bundle::sbom::{self, Listed, Sbom};
 
-use crate::control::{Status, Verdict};
+use crate::control::Verdict;
 use crate::evidence::{Evidence, SbomFile};
 use crate::report::{Finding, Severity};
 
@@ -33,7 +33,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
         findings.extend(found);
     }
     if contradicted {
-        return Verdict { status: Status::Fail, ..Verdict::fail("the SBOM contradicts the content", findings) };
+        return Verdict::fail("the SBOM contradicts the content", findings);
     }
     Verdict::pass_or_warn(format!("the SBOM agrees with the {count} components found"), findings)
 }

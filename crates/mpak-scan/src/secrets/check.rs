@@ -76,7 +76,9 @@ impl Check {
             }
             Self::Pem => pem::judge(whole, secret),
             Self::ConnectionString => connection::judge(whole, secret),
-            Self::Jwt => Outcome::keep_if(jwt(secret).is_some_and(|payload| !is_documentation(&payload))),
+            Self::Jwt => {
+                Outcome::keep_if(jwt(secret).is_some_and(|payload| claims(&payload) && !is_documentation(&payload)))
+            }
             Self::JwtServiceRole => {
                 Outcome::keep_if(jwt(secret).is_some_and(|payload| payload.get("role") == Some(&"service_role".into())))
             }
@@ -119,6 +121,11 @@ fn jwt(token: &[u8]) -> Option<Value> {
     };
     let (header, payload) = (object()?, object()?);
     header.get("alg").is_some().then_some(payload)
+}
+
+/// Whether a token claims anything that a service would act on. Source: RFC 7519 §4.1.
+fn claims(payload: &Value) -> bool {
+    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"].iter().any(|claim| payload.get(claim).is_some())
 }
 
 /// The token that every introduction shows: its subject is counted digits.
