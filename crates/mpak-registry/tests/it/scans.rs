@@ -49,6 +49,49 @@ async fn what_was_published_while_no_worker_ran_is_scanned_later() {
     assert_eq!(scanned(&registry, "@acme/two").await["status"], "completed");
 }
 
+/// Changes the stored rows of a stopped registry, as another version or a crash would have left them.
+async fn change_rows(registry: &Registry, sql: &'static str) {
+    use sqlx::Connection as _;
+    let path = registry.data().join("registry.db").display().to_string();
+    let mut c = sqlx::SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
+    assert_eq!(sqlx::query(sql).execute(&mut c).await.unwrap().rows_affected(), 1);
+    c.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_ruleset_scans_what_is_there_again() {
+    let mut registry = Registry::start_with(|c| c.scans = true).await;
+    registry.publish("@acme/widget", "1.0.0", "any", &bundle("@acme/widget", "1.0.0")).await;
+    let first = scanned(&registry, "@acme/widget").await["scanned_at"].clone();
+    registry.restart().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(scanned(&registry, "@acme/widget").await["scanned_at"], first, "the ruleset is the same");
+    registry.stop().await;
+    change_rows(&registry, "UPDATE scans SET ruleset = 'of an older version'").await;
+    registry.wait_ms(60_000);
+    registry.begin().await;
+    for _ in 0..1_000 {
+        if scanned(&registry, "@acme/widget").await["scanned_at"] != first {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not scanned again in time");
+}
+
+#[tokio::test]
+async fn a_bundle_under_which_the_server_dies_again_and_again_is_given_up() {
+    let mut registry = Registry::start().await;
+    registry.publish("@acme/widget", "1.0.0", "any", &bundle("@acme/widget", "1.0.0")).await;
+    registry.stop().await;
+    change_rows(&registry, "UPDATE jobs SET state = 'running', attempts = 3").await;
+    registry.change_for_next_start(|c| c.scans = true);
+    registry.begin().await;
+    assert_eq!(scanned(&registry, "@acme/widget").await["status"], "failed");
+    registry.restart().await;
+    assert_eq!(scanned(&registry, "@acme/widget").await["status"], "failed", "and not begun anew");
+}
+
 #[tokio::test]
 async fn a_scan_that_cannot_be_done_is_tried_again_and_does_not_stop_the_server() {
     let mut registry = Registry::start().await;

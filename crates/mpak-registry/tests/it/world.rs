@@ -56,7 +56,8 @@ impl Registry {
         registry
     }
 
-    async fn begin(&mut self) {
+    /// Starts it again after [`Registry::stop`].
+    pub(crate) async fn begin(&mut self) {
         let mut config = Config::new(self.data(), "127.0.0.1:0".parse().unwrap());
         config.scans = false;
         config.clock = self.clock();
