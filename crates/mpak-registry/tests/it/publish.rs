@@ -1,7 +1,7 @@
 //! The upload door: what is accepted, what is refused, and that a refusal leaves no trace.
 
 use mpak_bundle::digest::Sha256;
-use mpak_testkit::zip::{GOOD_ENTRY_POINT, ZipBuilder};
+use mpak_testkit::zip::{GOOD_ENTRY_POINT, ZipBuilder, ZipEntry};
 use serde_json::{Value, json};
 
 use crate::world::{Registry, bundle, bundle_of, bundle_with, elf_x64, manifest};
@@ -141,9 +141,11 @@ fn refusals() -> Vec<Refusal> {
     traversal.file("../../etc/cron.d/x", "* * * * * root true");
     let mut twice = ZipBuilder::with_manifest(&manifest("@acme/widget", "1.0.0"));
     twice.file(GOOD_ENTRY_POINT.0, "console.log('other')");
-    let mut damaged = good();
-    let at = damaged.windows(2).position(|w| w == [b'o', b'g']).unwrap_or(damaged.len() / 3);
-    damaged[at] ^= 1;
+    let mut last = ZipBuilder::with_manifest(&manifest("@acme/widget", "1.0.0"));
+    last.entry(ZipEntry::new("data.bin", vec![b'x'; 9_000]).stored());
+    let mut damaged = last.build();
+    let end = damaged.windows(9).rposition(|w| w == b"xxxxxxxxx").expect("the data");
+    damaged[end] = b'y';
     let mut no_manifest = ZipBuilder::default();
     no_manifest.file("readme", "hello");
     vec![
@@ -208,12 +210,12 @@ async fn the_digest_header_is_held_against_the_bytes() {
     assert_eq!(body["error"]["details"]["found"], Sha256::of(&bytes).prefixed());
     assert_eq!(put("sha-256=nonsense").send().await.unwrap().status(), 400);
     assert_eq!(registry.everything(), before);
-    let right = mpak_testkit_base64(Sha256::of(&bytes).as_bytes());
+    let right = base64(Sha256::of(&bytes).as_bytes());
     assert_eq!(put(&format!("sha-256={right}")).send().await.unwrap().status(), 201);
 }
 
 /// Base64 by hand, so that the test does not share the code under test.
-fn mpak_testkit_base64(bytes: &[u8]) -> String {
+fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |n: u32| char::from(DIGITS[(n & 63) as usize]);
     let mut text = String::new();
@@ -242,6 +244,25 @@ async fn an_upload_over_the_limit_is_refused_by_its_length_and_while_it_streams(
     let streamed = registry.put("@acme/widget", "1.0.0", "any", "").body(stream).send().await.unwrap();
     assert_eq!(streamed.status(), 413);
     assert_eq!(registry.everything(), before);
+}
+
+/// A publisher who sends first and reads later, as simple clients do.
+#[tokio::test]
+async fn a_refusal_by_the_head_reaches_a_publisher_who_is_still_sending() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let registry = Registry::start().await;
+    let mut stream = tokio::net::TcpStream::connect(registry.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let bytes = vec![0_u8; 30 << 20];
+    let head = format!(
+        "PUT /api/v1/packages/@acme/widget/versions/1.0.0/artifacts/any HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Bearer mpak_wrong\r\nContent-Length: {}\r\n\r\n",
+        bytes.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&bytes).await.expect("the registry reads on");
+    let mut answer = vec![0; 12];
+    stream.read_exact(&mut answer).await.expect("the answer is still there");
+    assert_eq!(answer, b"HTTP/1.1 401");
 }
 
 #[tokio::test]
