@@ -1,6 +1,8 @@
 //! The real binary, one file per command; `path.rs` walks the whole road.
 
 mod registry;
+mod servers;
+mod stand_in;
 mod world;
 
 mod admin;
