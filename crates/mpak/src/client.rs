@@ -49,7 +49,7 @@ const REDIRECTS_MAX: usize = 5;
 const ATTEMPTS_MAX: u32 = 3;
 
 /// Longest patience that a registry may ask for.
-const PATIENCE_MAX: Duration = Duration::from_secs(60);
+const PATIENCE_MAX: Duration = Duration::from_mins(1);
 
 /// The address of a registry, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,22 +74,22 @@ pub enum ClientError {
     NotFound {
         /// Package and version, or the path.
         what: String,
-        /// The registry.
-        registry: Registry,
+        /// Its address.
+        registry: String,
     },
     /// 401, 403.
     #[error("{registry} does not allow it: {message}")]
     Denied {
-        /// The registry.
-        registry: Registry,
+        /// Its address.
+        registry: String,
         /// What it says.
         message: String,
     },
     /// 4xx otherwise.
     #[error("{registry} refuses: {message}")]
     Refused {
-        /// The registry.
-        registry: Registry,
+        /// Its address.
+        registry: String,
         /// What it says.
         message: String,
         /// Its code, if it gives one.
@@ -100,8 +100,8 @@ pub enum ClientError {
     /// Asked for patience more often, or for more, than we have.
     #[error("{registry} is busy and asks to wait {seconds} s")]
     Busy {
-        /// The registry.
-        registry: Registry,
+        /// Its address.
+        registry: String,
         /// Its wish.
         seconds: u64,
     },
@@ -254,7 +254,6 @@ pub struct SearchQuery<'a> {
 
 /// What to upload.
 #[derive(Debug)]
-#[allow(dead_code, reason = "publish is written beside this")]
 pub struct Upload<'a> {
     /// Package.
     pub name: &'a PackageName,
@@ -300,7 +299,7 @@ impl Client {
                 value.map(|v| pairs.append_pair(name, &v.to_string()));
             }
         }
-        self.json(url, "the search")
+        self.json(&url, "the search")
     }
 
     /// A package.
@@ -308,7 +307,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn detail(&self, name: &PackageName) -> Result<Detail, ClientError> {
-        self.json(self.registry.at(&path::bundle(name))?, name.as_str())
+        self.json(&self.registry.at(&path::bundle(name))?, name.as_str())
     }
 
     /// All versions of a package.
@@ -316,7 +315,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn versions(&self, name: &PackageName) -> Result<VersionsResponse, ClientError> {
-        self.json(self.registry.at(&path::versions(name))?, name.as_str())
+        self.json(&self.registry.at(&path::versions(name))?, name.as_str())
     }
 
     /// Where the artifact of a version (or of `latest`) for a platform is.
@@ -325,7 +324,7 @@ impl Client {
     /// [`ClientError`].
     pub fn download(&self, name: &PackageName, version: &str, platform: Platform) -> Result<Download, ClientError> {
         let platform = Some(platform).filter(|p| p.os != mpak_bundle::platform::Os::Any);
-        self.json(self.registry.at(&path::download(name, version, platform))?, &format!("{name}@{version}"))
+        self.json(&self.registry.at(&path::download(name, version, platform))?, &format!("{name}@{version}"))
     }
 
     /// Reads bytes from an address that an answer gave, from an offset, to a writer. Gives the offset at
@@ -382,12 +381,12 @@ impl Client {
         })
     }
 
-    fn json<T: DeserializeOwned>(&self, url: Url, what: &str) -> Result<T, ClientError> {
+    fn json<T: DeserializeOwned>(&self, url: &Url, what: &str) -> Result<T, ClientError> {
         let open = self.open()?;
         open.runtime.block_on(async {
             let headers = HeaderMap::from_iter([(ACCEPT, "application/json".parse().expect("a header value"))]);
             let response = self.get(open, url.clone(), headers, what).await?;
-            parse(&read(response, &url, JSON_BYTES_MAX).await?, &url)
+            parse(&read(response, url, JSON_BYTES_MAX).await?, url)
         })
     }
 
@@ -424,7 +423,7 @@ impl Client {
             }
             if let Some(wait) = patience(&response) {
                 if attempts >= ATTEMPTS_MAX || wait > PATIENCE_MAX {
-                    return Err(ClientError::Busy { registry: self.registry.clone(), seconds: wait.as_secs() });
+                    return Err(ClientError::Busy { registry: self.registry.to_string(), seconds: wait.as_secs() });
                 }
                 attempts += 1;
                 ui::note(&format!("{} is busy; trying again in {} s", self.registry, wait.as_secs()));
@@ -451,12 +450,12 @@ impl Client {
             return Ok(response);
         }
         if status == StatusCode::NOT_FOUND {
-            return Err(ClientError::NotFound { what: what.to_owned(), registry: self.registry.clone() });
+            return Err(ClientError::NotFound { what: what.to_owned(), registry: self.registry.to_string() });
         }
         if !status.is_client_error() {
             return Err(ClientError::Status { url: url.to_string(), status: status.as_u16() });
         }
-        let registry = self.registry.clone();
+        let registry = self.registry.to_string();
         let body = read(response, url, ERROR_BYTES_MAX).await.unwrap_or_default();
         let detail = serde_json::from_slice::<ErrorBody>(&body).ok().map(|b| b.error);
         let message = detail.as_ref().map_or_else(|| format!("status {}", status.as_u16()), |d| d.message.clone());

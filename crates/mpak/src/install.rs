@@ -58,5 +58,5 @@ pub fn install(home: &Home, client: &Client, request: &Request) -> Result<Activa
     let verified = verify::verify(downloaded)?;
     // 16–17. into the store, and known from now on
     let extracted = extract::extract(home, verified)?;
-    Ok(activate::activate(home, extracted)?)
+    Ok(activate::activate(home, &extracted)?)
 }

@@ -5,9 +5,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mpak_bundle::manifest::{
-    Author, Compatibility, Manifest, ManifestVersion, McpConfig, PlatformOverride, Server, ServerType,
-};
+use mpak_bundle::limits::Limits;
+use mpak_bundle::manifest::{Manifest, PlatformOverride, Reading, ServerType, read};
 use mpak_bundle::platform::Os;
 use mpak_bundle::substitute::Substituted;
 use mpak_runner::environment::Environment;
@@ -114,44 +113,15 @@ impl Case {
 }
 
 fn manifest(kind: ServerType, command: &str, args: &[&str]) -> Manifest {
-    Manifest {
-        manifest_version: ManifestVersion::V0_4,
-        name: "example".into(),
-        version: "1.0.0".into(),
-        description: String::new(),
-        author: Author::default(),
-        server: Server {
-            kind,
-            entry_point: "server/index.js".into(),
-            mcp_config: Some(McpConfig {
-                command: command.into(),
-                args: args.iter().map(|a| (*a).into()).collect(),
-                env: BTreeMap::new(),
-                platform_overrides: BTreeMap::new(),
-            }),
-        },
-        display_name: None,
-        long_description: None,
-        license: None,
-        repository: None,
-        homepage: None,
-        documentation: None,
-        support: None,
-        icon: None,
-        icons: Vec::new(),
-        screenshots: Vec::new(),
-        tools: None,
-        tools_generated: false,
-        prompts: Vec::new(),
-        prompts_generated: false,
-        keywords: Vec::new(),
-        compatibility: Compatibility::default(),
-        user_config: Vec::new(),
-        privacy_policies: Vec::new(),
-        localization: None,
-        meta: serde_json::Map::new(),
-        raw: serde_json::Value::Null,
-    }
+    let text = serde_json::json!({
+        "manifest_version": "0.4", "name": "example", "version": "1.0.0", "description": "d", "author": {"name": "a"},
+        "server": {"type": kind.as_str(), "entry_point": "server/index.js",
+            "mcp_config": {"command": "node", "args": args, "env": {}}},
+    });
+    let bytes = serde_json::to_vec(&text).unwrap();
+    let mut manifest = read(&bytes, Reading::Tolerant, &Limits::default()).manifest.unwrap();
+    manifest.server.mcp_config.as_mut().unwrap().command = command.into();
+    manifest
 }
 
 fn write(path: &Path, content: &str) {

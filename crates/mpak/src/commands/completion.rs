@@ -18,6 +18,7 @@ pub struct Args {
 }
 
 /// Runs it.
+#[allow(clippy::unnecessary_wraps, reason = "every command has this form")]
 pub fn run(args: &Args, _settings: &Settings) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::cli::Cli::command(), "mpak", &mut script);

@@ -5,8 +5,10 @@
 //! is installed a value counts as sensitive, unless `--plain` says otherwise. Values are shown masked.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::{self, Manifest, Reading};
 use mpak_bundle::name::PackageName;
@@ -16,6 +18,7 @@ use crate::client::Registry;
 use crate::commands::configured_registry;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::home::config_file::ConfigFile;
+use crate::home::record::LocalRecord;
 use crate::home::secrets::Secrets;
 use crate::home::{self, Home};
 use crate::install::{Request, installed};
@@ -150,12 +153,25 @@ fn set(home: &Home, args: &Set, settings: &Settings) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The manifest of the installed package of this name; values of local bundles stand under the manifest's name.
 fn installed_manifest(home: &Home, package: &str, settings: &Settings) -> Option<Manifest> {
+    let Ok(name) = PackageName::lookup(package) else {
+        let digests = local_digests(home).into_iter();
+        return digests.filter_map(|sha256| read_manifest(&home.stored(&sha256))).find(|m| m.name == package);
+    };
     let registry = configured_registry(None, settings).ok()?;
-    let name = PackageName::lookup(package).ok()?;
     let request = Request { name, version: None, platform: Platform::host() };
-    let activated = installed(home, &registry, &request).ok()??;
-    let bytes = home::read(&activated.folder().join("manifest.json")).ok()??;
+    read_manifest(installed(home, &registry, &request).ok()??.folder())
+}
+
+fn local_digests(home: &Home) -> Vec<Sha256> {
+    let entries = std::fs::read_dir(home.local_records()).into_iter().flatten().flatten();
+    let records = entries.filter_map(|e| home::read_json::<LocalRecord>(&e.path()).ok().flatten());
+    records.map(|record| record.sha256).collect()
+}
+
+fn read_manifest(folder: &Path) -> Option<Manifest> {
+    let bytes = home::read(&folder.join("manifest.json")).ok()??;
     manifest::read(&bytes, Reading::Tolerant, &Limits::default()).manifest
 }
 

@@ -54,7 +54,7 @@ pub struct Args {
     pub plan: bool,
     /// Further arguments for the server
     #[arg(last = true, value_name = "ARGS")]
-    pub args: Vec<OsString>,
+    pub for_server: Vec<OsString>,
 }
 
 /// Runs it.
@@ -196,7 +196,7 @@ fn plan(
             os: Platform::host().os,
             inherit_env: args.inherit_env,
             extra_env: &extra_env(&args.env, settings)?,
-            extra_args: &args.args,
+            extra_args: &args.for_server,
             workspace: &workspace,
             uv_environment: &home.venv(bundle.sha256()),
             python_abis: bundle.python_abis(),
@@ -206,11 +206,11 @@ fn plan(
     if probes.changed {
         home.write_json(&home.interpreters(), &probes.answers)?;
     }
-    result.map_err(refused)
+    result.map_err(|e| refused(&e))
 }
 
-fn refused(error: LaunchError) -> CommandError {
-    let (kind, hint) = match &error {
+fn refused(error: &LaunchError) -> CommandError {
+    let (kind, hint) = match error {
         LaunchError::Platform { .. } => (Kind::Refused, None),
         LaunchError::NotFound { program, .. } => {
             (Kind::NotFound, Some(format!("install {program}, or add its folder to PATH")))
@@ -229,7 +229,7 @@ fn refused(error: LaunchError) -> CommandError {
         }
         LaunchError::Io { .. } => (Kind::NeedsPerson, None),
     };
-    let error = CommandError::from_error(kind, &error);
+    let error = CommandError::from_error(kind, error);
     match hint {
         Some(hint) => error.hint(hint),
         None => error,

@@ -70,7 +70,7 @@ pub fn again(home: &Home, resolved: &Resolved) -> Result<Option<Activated>, Home
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn activate(home: &Home, extracted: Extracted) -> Result<Activated, StoreError> {
+pub fn activate(home: &Home, extracted: &Extracted) -> Result<Activated, StoreError> {
     let verified = extracted.verified();
     let paths = verified.bundle().archive.entries().iter().map(|e| e.path.as_str());
     let python_abis = vendored_abis(paths);
@@ -86,7 +86,7 @@ pub fn activate(home: &Home, extracted: Extracted) -> Result<Activated, StoreErr
         };
         note(home, resolved, installed)?;
         // 2. the copy for existing clients; ours runs without it
-        if let Err(error) = copy(home, &extracted, resolved) {
+        if let Err(error) = copy(home, extracted, resolved) {
             ui::note(&format!("warning: the copy for other clients was not made: {error}"));
         }
         discard(verified.path());

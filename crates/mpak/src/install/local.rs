@@ -90,7 +90,8 @@ fn absolute(file: &Path) -> PathBuf {
 /// The first 12 hex digits of the MD5 of the path: the name of the folder in existing clients' cache.
 fn key(path: &Path) -> String {
     let digest = Md5::digest(path.to_string_lossy().as_bytes());
-    digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
+    let bytes: [u8; 6] = digest[..6].try_into().expect("MD5 has 16 bytes");
+    format!("{:012x}", u64::from_be_bytes([0, 0, bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]]))
 }
 
 #[cfg(test)]

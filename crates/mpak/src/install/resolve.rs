@@ -208,6 +208,8 @@ fn shown(request: &Request) -> String {
 mod tests {
     use super::*;
 
+    type Spoil = fn(&mut Download);
+
     fn answer() -> Download {
         serde_json::from_value(serde_json::json!({
             "url": "https://r.example/x",
@@ -241,7 +243,7 @@ mod tests {
         assert!(!check(Some("1.2.3"), |_| ()).unwrap().becomes_current);
         let other = "asked for @acme/widget for linux-x64, the registry answers with";
         let unusable = "the registry's answer for @acme/widget for linux-x64 has an unusable";
-        let cases: [(fn(&mut Download), String); 9] = [
+        let cases: [(Spoil, String); 9] = [
             (|a| a.bundle.name = "@acme/other".into(), format!("{other} name `@acme/other`")),
             (|a| a.bundle.platform.os = "win32".into(), format!("{other} platform `win32-any`")),
             (|a| a.bundle.platform.arch = "riscv".into(), format!("{other} platform `linux-riscv`")),

@@ -77,7 +77,8 @@ fn a_bundle_in_use_is_kept() {
     let world = World::new();
     let script = "#!/bin/sh\necho ready\nread line";
     let file = Server::running("tell", "1.0.0", script).file(&world, "x.mcpb").display().to_string();
-    let mut child = world.command(&["run", "--local", &file]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        world.command(&["run", "--local", &file]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();

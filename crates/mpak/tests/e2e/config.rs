@@ -49,9 +49,7 @@ fn e5_e8_other_clients_can_read_what_is_plain() {
 fn sensitive_values_stay_out_of_the_shared_file() {
     let world = World::new();
     let option = |sensitive: bool| json!({"type": "string", "title": "T", "description": "", "sensitive": sensitive});
-    let server = || {
-        Server::new("tell", "1.0.0").options(&json!({"secret": option(true), "word": option(false)}))
-    };
+    let server = || Server::new("tell", "1.0.0").options(&json!({"secret": option(true), "word": option(false)}));
     let file = server().file(&world, "x.mcpb").display().to_string();
     world.mpak(&["run", "--local", &file]).ok();
     let ran = world.mpak(&["config", "set", "tell", "secret=sekret-1", "word=plain-1", "typo=x"]);

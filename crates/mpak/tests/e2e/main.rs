@@ -1,4 +1,10 @@
 //! The real binary, one file per command; `path.rs` walks the whole road.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test binary has no outside, and a test that cannot go on fails"
+)]
 
 mod registry;
 mod servers;

@@ -101,7 +101,8 @@ fn update_takes_the_latest_and_older_versions_stay() {
     let world = World::new();
     let registry = Registry::start(&world);
     let version = |v: &'static str| Server::new("tell", v).config(&[v], &json!({}));
-    let said = |args: &[&str]| told(&world.mpak(&[&["run", "--registry", &registry.url], args].concat()).ok(), "arg").concat();
+    let said =
+        |args: &[&str]| told(&world.mpak(&[&["run", "--registry", &registry.url], args].concat()).ok(), "arg").concat();
     version("1.0.0").publish(&registry, "@acme/tell", "any");
     assert_eq!(said(&["@acme/tell"]), "1.0.0");
     version("1.1.0").publish(&registry, "@acme/tell", "any");
@@ -301,7 +302,9 @@ fn e9_damaged_settings_are_named_and_help_still_helps() {
     let error = local(&world, Server::new("tell", "1.0.0"), &[]).fails(7);
     assert!(error.contains("home/.mpak/config.json` is damaged"), "{error}");
     assert!(error.contains("help: "), "{error}");
-    assert!(world.mpak(&["config", "list", "--json"]).json()["error"]["message"].as_str().unwrap().contains("is damaged"));
+    assert!(
+        world.mpak(&["config", "list", "--json"]).json()["error"]["message"].as_str().unwrap().contains("is damaged")
+    );
 }
 
 #[test]
@@ -309,7 +312,8 @@ fn e10_names_that_share_a_folder_are_never_confused() {
     let world = World::new();
     let registry = Registry::start(&world);
     for name in ["@a-b/c", "@a/b-c"] {
-        Server::new("tell", "1.0.0").config(&[name], &json!({})).publish(&registry, name, "any");
+        let base = name.split_once('/').unwrap().1;
+        Server::new(base, "1.0.0").config(&[name], &json!({})).publish(&registry, name, "any");
     }
     let world = world_of(&registry.url);
     for name in ["@a-b/c", "@a/b-c", "@a-b/c", "@a/b-c"] {
@@ -393,7 +397,8 @@ fn e14_the_server_gets_what_it_needs_and_no_more() {
         .with("LANG", "C.UTF-8")
         .with("DECLARED", "host")
         .with("FIXED", "host");
-    let env = json!({"FIXED": "${__dirname}${/}x", "WHERE": "${HOME}|${DOCUMENTS}", "DECLARED": "${user_config.none}x"});
+    let env =
+        json!({"FIXED": "${__dirname}${/}x", "WHERE": "${HOME}|${DOCUMENTS}", "DECLARED": "${user_config.none}x"});
     let server = Server::new("tell", "1.0.0")
         .config(&["$HOME", "$(id)", "${UNKNOWN}"], &env)
         .options(&json!({"none": {"type": "string", "title": "N", "description": ""}}));
@@ -424,7 +429,8 @@ fn e15_the_servers_exit_code_is_ours() {
 fn started(world: &World, script: &str) -> (std::process::Child, i32) {
     let script = format!("#!/bin/sh\n{script}");
     let file = Server::running("tell", "1.0.0", &script).file(world, "local.mcpb").display().to_string();
-    let mut child = world.command(&["run", "--local", &file]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        world.command(&["run", "--local", &file]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     (child, line.trim().strip_prefix("ready ").unwrap().parse().unwrap())
@@ -483,9 +489,11 @@ fn e17_standard_output_carries_the_servers_bytes_only() {
     let registry = Registry::start(&world);
     let script = "#!/bin/sh\nprintf 'a\\000b\\377'\nprintf 'person' >&2";
     let bytes = b"a\0b\xff".to_vec();
-    Server::running("tell", "1.0.0", script)
-        .config(&["${UNKNOWN}"], &json!({}))
-        .publish(&registry, "@acme/tell", "any");
+    Server::running("tell", "1.0.0", script).config(&["${UNKNOWN}"], &json!({})).publish(
+        &registry,
+        "@acme/tell",
+        "any",
+    );
     for update in [&[][..], &[], &["--update"]] {
         let args = [&["run", "@acme/tell", "--registry", &registry.url], update].concat();
         let out = world.command(&args).output().unwrap();
@@ -503,7 +511,13 @@ fn e18_hostile_containers_leave_nothing_behind() {
         ("parent", ZipEntry::new("../evil", "x")),
         ("absolute", ZipEntry::new("/tmp/evil", "x")),
         ("nul", ZipEntry::new("a\0b", "x")),
-        ("huge", ZipEntry::new("huge", "x").with(|e| { e.local.bytes = Some(3 << 30); e.central.bytes = Some(3 << 30); })),
+        (
+            "huge",
+            ZipEntry::new("huge", "x").with(|e| {
+                e.local.bytes = Some(3 << 30);
+                e.central.bytes = Some(3 << 30);
+            }),
+        ),
     ] {
         let world = World::new();
         let ran = local(&world, Server::new("tell", "1.0.0").entry(entry), &[]);

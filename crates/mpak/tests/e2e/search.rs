@@ -53,10 +53,7 @@ fn the_query_reaches_the_registry_as_it_is() {
     let world = World::new().with("MPAK_REGISTRY_URL", &stand_in.url);
     let flags = ["--type", "node", "--sort", "name", "--limit", "5", "--offset", "10"];
     world.mpak(&[&["bundle", "search", "a&b=c ü"], &flags[..]].concat()).ok();
-    assert_eq!(
-        stand_in.asked()[0].path,
-        "/v1/bundles/search?q=a%26b%3Dc+%C3%BC&type=node&sort=name&limit=5&offset=10"
-    );
+    assert_eq!(stand_in.asked()[0].path, "/v1/bundles/search?q=a%26b%3Dc+%C3%BC&type=node&sort=name&limit=5&offset=10");
     world.mpak(&["search", "x", "--limit", "101"]).fails(2);
     world.mpak(&["search", "x", "--sort", "stars"]).fails(2);
 }
@@ -83,7 +80,8 @@ fn texts_of_a_hostile_registry_do_not_reach_the_terminal() {
 
 #[test]
 fn errors_have_an_exit_code_and_are_json_too() {
-    let stand_in = StandIn::start(|_, before| if before % 2 == 0 { Answer::bytes(b"<html>".into()) } else { Answer::status(502) });
+    let stand_in =
+        StandIn::start(|_, before| if before % 2 == 0 { Answer::bytes(b"<html>".into()) } else { Answer::status(502) });
     let world = World::new().with("MPAK_REGISTRY_URL", &stand_in.url);
     assert!(world.mpak(&["search", "x"]).fails(6).contains("is not what the API promises"));
     let ran = world.mpak(&["search", "x", "--json"]);

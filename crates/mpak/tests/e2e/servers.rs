@@ -17,7 +17,9 @@ use crate::world::World;
 
 /// Says its arguments, working folder and environment, one per line, then does what `then` says.
 pub fn telling(then: &str) -> String {
-    format!("#!/bin/sh\nfor a in \"$@\"; do echo \"arg:$a\"; done\necho \"cwd:$(pwd)\"\nenv | sed 's/^/env:/'\n{then}\n")
+    format!(
+        "#!/bin/sh\nfor a in \"$@\"; do echo \"arg:$a\"; done\necho \"cwd:$(pwd)\"\nenv | sed 's/^/env:/'\n{then}\n"
+    )
 }
 
 /// A server that is a shell script: a binary server, so it needs no interpreter but what systems have.
