@@ -118,17 +118,25 @@ impl Search {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             (std::mem::take(&mut waiting.0), waiting.1)
         };
+        if let Err(error) = self.index(db, &names).await {
+            // The next publish tries them again.
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.extend(names);
+            return Err(error);
+        }
+        self.indexed.store(last, Atomic::Release);
+        Ok(())
+    }
+
+    async fn index(&self, db: &Db, names: &[String]) -> Result<(), SearchError> {
         let mut entries = BTreeMap::new();
         let mut read = db.read().await?;
         for name in names {
-            if let Some(row) = packages::catalogue_row(&mut read, &name).await? {
+            if let Some(row) = packages::catalogue_row(&mut read, name).await? {
                 entries.insert(name, Arc::new(Entry::new(&row)));
             }
         }
         drop(read);
-        self.apply(entries.into_values().collect()).await?;
-        self.indexed.store(last, Atomic::Release);
-        Ok(())
+        self.apply(entries.into_values().collect()).await
     }
 
     async fn apply(&self, entries: Vec<Arc<Entry>>) -> Result<(), SearchError> {
