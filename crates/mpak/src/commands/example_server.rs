@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use mpak_bundle::digest::Sha256;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use rmcp::service::ServerInitializeError;
 use rmcp::{ServerHandler, ServiceExt as _, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -73,8 +74,12 @@ pub fn run(_args: &Args, settings: &Settings) -> CommandResult {
         .map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
     runtime
         .block_on(async move {
-            let service = example.serve(rmcp::transport::stdio()).await.map_err(|e| e.to_string())?;
-            service.waiting().await.map_err(|e| e.to_string())
+            match example.serve(rmcp::transport::stdio()).await {
+                Ok(service) => service.waiting().await.map(drop).map_err(|e| e.to_string()),
+                // Nobody spoke: like any server, it ends with its input.
+                Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+                Err(e) => Err(e.to_string()),
+            }
         })
         .map_err(|e| CommandError::new(Kind::Ours, format!("the example server stopped: {e}")))?;
     Ok(ExitCode::SUCCESS)

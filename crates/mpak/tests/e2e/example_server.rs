@@ -21,3 +21,8 @@ async fn the_example_server_answers_a_real_client() {
     assert!(serde_json::to_string(&answer).expect("json").contains("hello world"));
     client.cancel().await.expect("it ends");
 }
+
+#[test]
+fn the_example_server_ends_with_its_input() {
+    World::new().mpak(&["example-server"]).ok();
+}
