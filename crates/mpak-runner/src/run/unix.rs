@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, getppid};
 
 use super::{Ended, Plan, Prepare, RunError};
-use crate::sandbox::die_with_parent;
+use crate::sandbox::{die_with_parent, give_back};
 
 /// How long a process may take to end after SIGTERM before SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -77,6 +77,7 @@ impl Watch {
         let group = own_group.then(|| Pid::from_raw(child.id().cast_signed()));
         if last {
             let_go_of_streams();
+            give_back::code_pages();
         }
 
         // 3. to its end
