@@ -100,15 +100,16 @@ pub fn extract(archive: &Archive, folder: &Path, options: ExtractOptions<'_>) ->
     let content = staging.path().join("content");
     let result = fill(archive, &content, options)
         // 3. The rename, or the renames.
-        .and_then(|()| if target.exists { move_into(&content, folder) } else { move_to(&content, folder) });
+        .and_then(|()| if target.exists { move_into(&content, folder) } else { move_to(&content, folder) })
+        // 4. What had to wait for it.
+        .and_then(|()| {
+            seal(archive, folder, target.exists, options)
+                .inspect_err(|_| take_back(archive, &content, folder, target.exists))
+        });
     drop(staging);
     if let Err(error) = result {
         made.remove();
         return Err(error);
-    }
-    // 4. Folders lose their write permission last: until here their contents had to be written.
-    if options.read_only {
-        make_folders_read_only(archive, folder, !target.exists)?;
     }
     Ok(Extracted { folder: folder.to_owned(), files_count: archive.entries().len(), bytes: archive.unpacked_bytes() })
 }
@@ -337,8 +338,35 @@ fn sync_all(archive: &Archive, content: &Path) -> Result<(), ExtractError> {
 }
 
 fn move_to(content: &Path, folder: &Path) -> Result<(), ExtractError> {
-    // A folder made meanwhile by someone else is replaced only if it is empty; that is the rename's rule.
-    durable::rename(content, folder).map_err(at(folder))
+    // A folder that someone else made meanwhile is replaced only if it is empty: that is the rename's rule.
+    fs::rename(content, folder).map_err(at(folder))
+}
+
+/// Folders lose their write permission, as until here their contents had to be written and moved; and
+/// the renames are made to last.
+fn seal(archive: &Archive, folder: &Path, existed: bool, options: ExtractOptions<'_>) -> Result<(), ExtractError> {
+    if options.read_only {
+        set_folder_modes(archive, folder, !existed, 0o555)?;
+    }
+    if options.sync {
+        let changed = if existed { folder } else { parent(folder) };
+        durable::sync_folder(changed).map_err(at(changed))?;
+    }
+    Ok(())
+}
+
+/// Moves everything back to the staging folder, which is about to be removed; as far as possible.
+fn take_back(archive: &Archive, content: &Path, folder: &Path, existed: bool) {
+    let _ = set_folder_modes(archive, folder, !existed, 0o755);
+    if !existed {
+        let _ = fs::rename(folder, content);
+        return;
+    }
+    for item in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !item.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {
+            let _ = fs::rename(item.path(), content.join(item.file_name()));
+        }
+    }
 }
 
 /// Moves the top entries into the existing folder; what was moved is taken back on error.
@@ -356,14 +384,46 @@ fn move_into(content: &Path, folder: &Path) -> Result<(), ExtractError> {
             return Err(ExtractError::Io { path: folder.join(name), source });
         }
     }
-    durable::sync_folder(folder).map_err(at(folder))
+    Ok(())
 }
 
-/// The folder itself only where we made it.
-fn make_folders_read_only(archive: &Archive, folder: &Path, itself: bool) -> Result<(), ExtractError> {
-    for below in folders_of(archive).into_iter().rev() {
+/// Of all folders below; of the folder itself only where we made it.
+fn set_folder_modes(archive: &Archive, folder: &Path, itself: bool, mode: u32) -> Result<(), ExtractError> {
+    for below in folders_of(archive) {
         let path = folder.join(below);
-        set_mode(&path, 0o555).map_err(at(&path))?;
+        set_mode(&path, mode).map_err(at(&path))?;
     }
-    if itself { set_mode(folder, 0o555).map_err(at(folder)) } else { Ok(()) }
+    if itself { set_mode(folder, mode).map_err(at(folder)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    /// What comes after the renames can fail too; then nothing stays either.
+    #[test]
+    fn what_is_in_place_can_be_taken_back() {
+        let file = mpak_testkit::zip::temporary(&mpak_testkit::zip::minimal_bundle());
+        let archive = Archive::open(file, &Limits::default()).unwrap();
+        let options = ExtractOptions { read_only: true, ..ExtractOptions::default() };
+        for existed in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = dir.path().join("out");
+            if existed {
+                fs::create_dir(&folder).unwrap();
+            }
+            extract(&archive, &folder, options).unwrap();
+            let staging = staging_in(if existed { &folder } else { dir.path() }).unwrap();
+            let content = staging.path().join("content");
+            if existed {
+                fs::create_dir(&content).unwrap();
+            }
+            take_back(&archive, &content, &folder, existed);
+            assert!(content.join("manifest.json").exists());
+            drop(staging);
+            let left = if existed { &folder } else { dir.path() };
+            assert_eq!(fs::read_dir(left).unwrap().count(), 0, "existed: {existed}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A bundle that the user names by its path: opening it, and saying what is wrong with it.
 
+use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -40,11 +41,11 @@ fn open_file(path: &Path) -> Result<File, CommandError> {
 
 /// Exit 65, with code and help.
 pub fn not_a_bundle(path: &Path, error: &ArchiveError) -> CommandError {
-    with_cause(path, error.to_string(), error.code(), error.help().to_owned())
+    with_cause(path, error, error.code(), error.help().to_owned())
 }
 
 fn refused(path: &Path, error: &OpenError) -> CommandError {
-    let mut out = with_cause(path, error.to_string(), error.code(), error.help());
+    let mut out = with_cause(path, error, error.code(), error.help());
     if let OpenError::Manifest { problems } = error {
         let others = problems.iter().filter(|p| p.severity == Severity::Error).skip(1);
         out.causes.extend(others.map(|problem| format!("manifest.json: {} ({})", problem.message, problem.code)));
@@ -52,7 +53,7 @@ fn refused(path: &Path, error: &OpenError) -> CommandError {
     out
 }
 
-fn with_cause(path: &Path, cause: String, code: &str, help: String) -> CommandError {
+fn with_cause(path: &Path, cause: &dyn Error, code: &str, help: String) -> CommandError {
     let mut out = CommandError::new(Kind::NotABundle, format!("`{}` is not a bundle that can be read", path.display()));
     out.causes.push(format!("{cause} ({code})"));
     out.hint(help)
@@ -84,14 +85,13 @@ pub fn problems_json(problems: &[Problem]) -> Value {
 
 /// A size for people, in decimal units.
 pub fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "kB", "MB"] {
-        if value < 999.5 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1000.0;
+    const UNITS: [(&str, u64); 3] = [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000)];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
     }
-    format!("{value:.1} GB")
+    let tenths = |unit: u64| (u128::from(bytes) * 10 + u128::from(unit / 2)) / u128::from(unit);
+    let (name, unit) = UNITS.into_iter().find(|(_, unit)| tenths(*unit) < 10_000).unwrap_or(UNITS[2]);
+    format!("{}.{} {name}", tenths(unit) / 10, tenths(unit) % 10)
 }
 
 /// A number of things, in the singular or the plural.
@@ -110,6 +110,7 @@ mod tests {
             (999, "999 B"),
             (1000, "1.0 kB"),
             (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
             (1_000_000, "1.0 MB"),
             (2_147_483_648, "2.1 GB"),
         ] {
