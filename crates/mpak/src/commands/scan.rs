@@ -38,7 +38,7 @@ pub fn run(args: &Args, _: &Settings) -> CommandResult {
     if args.json {
         ui::json(&report);
     } else {
-        for line in text(&report) {
+        for line in text(&report, args.level) {
             ui::data(line.trim_end());
         }
     }
@@ -73,7 +73,7 @@ fn gather(path: &Path) -> Result<Evidence, CommandError> {
     })
 }
 
-fn text(report: &Report) -> Vec<String> {
+fn text(report: &Report, level: u8) -> Vec<String> {
     let mut lines = vec![headline(report), format!("ruleset {}", report.ruleset), String::new()];
     lines.extend(ui::table(&["CONTROL", "LEVEL", "STATUS", "NAME", "REASON"], &rows(report)));
     for result in report.controls.iter().filter(|c| !c.findings.is_empty()) {
@@ -82,7 +82,7 @@ fn text(report: &Report) -> Vec<String> {
         lines.extend(result.findings.iter().flat_map(finding));
     }
     lines.push(String::new());
-    lines.push(summary(report));
+    lines.push(summary(report, level));
     lines
 }
 
@@ -127,18 +127,19 @@ fn finding(finding: &Finding) -> Vec<String> {
     lines
 }
 
-fn summary(report: &Report) -> String {
-    let failed: Vec<&str> =
-        report.controls.iter().filter(|c| c.status == Status::Fail).map(|c| c.id.as_str()).collect();
-    let (pass, warn) = (report.count(Status::Pass), report.count(Status::Warn));
-    match failed.first() {
-        None => format!("no control fails: {pass} pass, {warn} with findings"),
-        Some(first) => {
-            let list = failed.join(", ");
-            format!(
-                "{} fail ({list}), {pass} pass, {warn} with findings; `mpak explain {first}` tells more",
-                failed.len()
-            )
-        }
+/// What the exit code says, and what would say no at a higher level.
+fn summary(report: &Report, level: u8) -> String {
+    let ids = |results: &[&ControlResult]| results.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
+    let failing = report.failing_at(level);
+    if let Some(first) = failing.first() {
+        return format!(
+            "level {level} is out of reach: {} fails; `mpak explain {}` tells more",
+            ids(&failing),
+            first.id
+        );
     }
+    let (pass, warn, not_run) = (report.count(Status::Pass), report.count(Status::Warn), report.count(Status::NotRun));
+    let above = report.failing_at(level::LEVEL_MAX);
+    let above = if above.is_empty() { String::new() } else { format!("; above it: {}", ids(&above)) };
+    format!("nothing that level {level} requires fails{above} ({pass} pass, {warn} with findings, {not_run} not run)")
 }
