@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root exists")
 }
 
 /// All files below the root with one of the endings, but build output and version control; paths are
 /// relative to the root, `/`-separated, sorted.
-pub fn files(endings: &[&str]) -> Vec<(String, String)> {
+pub(crate) fn files(endings: &[&str]) -> Vec<(String, String)> {
     let root = root();
     let mut found = Vec::new();
     walk(&root, &root, endings, &mut found);
@@ -34,11 +34,11 @@ fn walk(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<(String, S
 }
 
 /// Whether a Rust file is a test's (integration tests and benches; unit tests stand inside files).
-pub fn is_test(path: &str) -> bool {
+pub(crate) fn is_test(path: &str) -> bool {
     path.contains("/tests/") || path.starts_with("bench/") || path.starts_with("crates/mpak-testkit/")
 }
 
 /// A file without its unit tests.
-pub fn without_tests(text: &str) -> &str {
+pub(crate) fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap_or(text)
 }
