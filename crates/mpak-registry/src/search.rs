@@ -33,6 +33,8 @@ pub(crate) enum Sort {
     Downloads,
     /// Newest package first.
     Recent,
+    /// Newest publish of a latest version first.
+    Published,
     /// By name.
     Name,
 }
@@ -197,6 +199,8 @@ impl Hit<'_> {
             Sort::Relevance => other.score.total_cmp(&self.score).then(other.downloads.cmp(&self.downloads)),
             Sort::Downloads => other.downloads.cmp(&self.downloads),
             Sort::Recent => other.entry.created_at_ms.cmp(&self.entry.created_at_ms),
+            // RFC 3339 in UTC with a fixed number of digits sorts as text.
+            Sort::Published => other.entry.summary.published_at.cmp(&self.entry.summary.published_at),
             Sort::Name => Ordering::Equal,
         }
     }

@@ -1,0 +1,45 @@
+//! Lists of packages, asked of the search index and counted from memory.
+
+use super::entry::{Entry, Facts};
+use super::lost::Fault;
+use crate::search::{self, Query, Sort};
+use crate::state::AppState;
+
+/// A page of a list.
+pub(crate) struct List {
+    /// In order.
+    pub(crate) entries: Vec<Entry>,
+    /// All that match.
+    pub(crate) total: usize,
+}
+
+/// Asks for a page of packages; without words, of all.
+pub(crate) async fn list(
+    state: &AppState,
+    text: String,
+    server_type: Option<&str>,
+    sort: Sort,
+    limit: usize,
+    offset: usize,
+) -> Result<List, Fault> {
+    let query = Query { text, server_type: server_type.map(str::to_owned), sort, limit, offset };
+    let found = {
+        let state = state.clone();
+        tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await??
+    };
+    Ok(List { entries: found.entries.iter().map(|e| entry(state, e)).collect(), total: found.total })
+}
+
+fn entry(state: &AppState, found: &search::Entry) -> Entry {
+    let summary = &found.summary;
+    Entry::new(Facts {
+        name: &summary.name,
+        display_name: summary.display_name.as_deref(),
+        description: summary.description.as_deref(),
+        version: &summary.latest_version,
+        server_type: &summary.server_type,
+        downloads: state.counts.package(found.package_id),
+        tools_count: summary.tools.as_array().map_or(0, Vec::len),
+        published_at: &summary.published_at,
+    })
+}

@@ -1,0 +1,127 @@
+//! One package in a list.
+
+use super::figures::{Moment, counted};
+use super::text::Shown;
+
+/// What a list shows of a package.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// `@scope/name`.
+    pub(crate) name: Shown,
+    /// Its page.
+    pub(crate) href: String,
+    /// Name for people, where it says more than the name.
+    pub(crate) title: Option<Shown>,
+    /// What it is for.
+    pub(crate) description: Shown,
+    /// Highest stable version.
+    pub(crate) version: Shown,
+    /// `node`, `python`, `binary`, `uv`.
+    pub(crate) server_type: Shown,
+    /// `1,234 downloads`.
+    pub(crate) downloads: String,
+    /// `12 tools`; `None` without declared tools.
+    pub(crate) tools: Option<String>,
+    /// Publish time of the latest version.
+    pub(crate) published: Moment,
+    /// Its picture.
+    pub(crate) tile: Tile,
+}
+
+/// What an entry is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    /// `@scope/name`.
+    pub(crate) name: &'a str,
+    /// The manifest's name for people.
+    pub(crate) display_name: Option<&'a str>,
+    /// The manifest's.
+    pub(crate) description: Option<&'a str>,
+    /// Highest stable version.
+    pub(crate) version: &'a str,
+    /// The manifest's.
+    pub(crate) server_type: &'a str,
+    /// Resolved downloads.
+    pub(crate) downloads: u64,
+    /// Declared tools.
+    pub(crate) tools_count: usize,
+    /// Publish time of the latest version, as on the wire.
+    pub(crate) published_at: &'a str,
+}
+
+impl Entry {
+    /// In the list's words.
+    pub(crate) fn new(facts: Facts<'_>) -> Self {
+        let tools = (facts.tools_count > 0).then(|| counted(facts.tools_count as u64, "tool", "tools"));
+        Self {
+            name: Shown::word(facts.name, 80),
+            href: package_path(facts.name),
+            title: title(facts.display_name, facts.name),
+            description: Shown::line(facts.description.unwrap_or_default(), 180),
+            version: Shown::word(facts.version, 50),
+            server_type: Shown::word(facts.server_type, 20),
+            downloads: counted(facts.downloads, "download", "downloads"),
+            tools,
+            published: Moment::parse(facts.published_at),
+            tile: Tile::of(facts.name),
+        }
+    }
+}
+
+/// Name for people, unless it is what the package name says already.
+pub(crate) fn title(display_name: Option<&str>, name: &str) -> Option<Shown> {
+    let title = Shown::line(display_name?, 80);
+    let base = name.rsplit('/').next().unwrap_or(name);
+    (!title.is_empty() && title.as_str() != name && title.as_str() != base).then_some(title)
+}
+
+/// `/packages/@scope/name`; names hold no character that needs encoding, anything else is encoded.
+pub(crate) fn package_path(name: &str) -> String {
+    let parts: Vec<String> = name.trim_start_matches('@').split('/').map(mpak_api::path::encode).collect();
+    format!("/packages/@{}", parts.join("/"))
+}
+
+/// A picture made from the name: a letter on one of eight colours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tile {
+    /// First letter of the part after the slash.
+    pub(crate) letter: char,
+    /// 0 to 7.
+    pub(crate) color: u32,
+}
+
+impl Tile {
+    /// The same name has the same picture everywhere.
+    pub(crate) fn of(name: &str) -> Self {
+        let base = name.rsplit('/').next().unwrap_or(name);
+        let letter = base.chars().find(char::is_ascii_alphanumeric).unwrap_or('?').to_ascii_uppercase();
+        let color = name.bytes().fold(0x811c_9dc5_u32, |hash, b| (hash ^ u32::from(b)).wrapping_mul(0x0100_0193)) % 8;
+        Self { letter, color }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_that_repeat_the_name_are_left_out() {
+        assert_eq!(title(Some("Widget Maker"), "@acme/widget").unwrap().as_str(), "Widget Maker");
+        for same in [None, Some(""), Some("widget"), Some("@acme/widget")] {
+            assert_eq!(title(same, "@acme/widget"), None);
+        }
+    }
+
+    #[test]
+    fn paths_of_packages_are_plain() {
+        assert_eq!(package_path("@acme/widget"), "/packages/@acme/widget");
+        assert_eq!(package_path("@a\"><script>/x?y#z"), "/packages/@a%22%3E%3Cscript%3E/x%3Fy%23z");
+    }
+
+    #[test]
+    fn tiles_show_a_letter_of_the_name() {
+        assert_eq!(Tile::of("@acme/widget").letter, 'W');
+        assert_eq!(Tile::of("@acme/widget"), Tile::of("@acme/widget"));
+        assert_eq!(Tile::of("@a/-").letter, '?');
+    }
+}

@@ -1,0 +1,174 @@
+//! `GET /packages/@scope/name` and `…/VERSION`: finds the rows and gives the page.
+
+use std::collections::HashMap;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::name::PackageName;
+use mpak_bundle::platform::Platform;
+use mpak_scan::report::Report;
+
+use super::{ArtifactFacts, Facts, Package, Room, VersionFacts, version_path};
+use crate::db::artifacts::Artifact;
+use crate::db::versions::{Listed, Version};
+use crate::db::{self, Connection, DbResult, artifacts, jobs, packages, scans, versions};
+use crate::ingest::scan;
+use crate::state::AppState;
+use crate::web::entry::package_path;
+use crate::web::lost::{self, Fault, Lost};
+use crate::web::shell::page;
+use crate::web::trust::{Trust, Unscanned};
+
+/// Parameters of the query string.
+type Parameters = Query<HashMap<String, String>>;
+
+/// `GET /packages/@scope/name`
+pub(crate) async fn latest(
+    State(state): State<AppState>,
+    Path((scope, name)): Path<(String, String)>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    answer(&state, &format!("{scope}/{name}"), None, &query, &headers).await
+}
+
+/// `GET /packages/@scope/name/VERSION`
+pub(crate) async fn pinned(
+    State(state): State<AppState>,
+    Path((scope, name, version)): Path<(String, String, String)>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    answer(&state, &format!("{scope}/{name}"), Some(&version), &query, &headers).await
+}
+
+/// `GET /p/@scope/name`: the short address.
+pub(crate) async fn short(Path((scope, name)): Path<(String, String)>) -> Response {
+    moved(&package_path(&format!("{scope}/{name}")))
+}
+
+/// `GET /p/@scope/name/VERSION`
+pub(crate) async fn short_pinned(Path((scope, name, version)): Path<(String, String, String)>) -> Response {
+    match PackageName::lookup(&format!("{scope}/{name}")) {
+        Ok(name) => moved(&version_path(&name, &version)),
+        Err(_no_name) => lost::not_found(Lost::Package, &format!("{scope}/{name}")),
+    }
+}
+
+/// 301. The path is made of encoded parts after `/packages/`, so it never leads to another host.
+fn moved(path: &str) -> Response {
+    let mut response = Redirect::permanent(path).into_response();
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response
+}
+
+async fn answer(
+    state: &AppState,
+    name: &str,
+    wanted: Option<&str>,
+    query: &HashMap<String, String>,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    // 1. The package and the version.
+    let Ok(name) = PackageName::lookup(name) else { return Ok(lost::not_found(Lost::Package, name)) };
+    let mut c = state.db.read().await?;
+    let Some(package) = packages::find(&mut c, name.as_str()).await? else {
+        return Ok(lost::not_found(Lost::Package, name.as_str()));
+    };
+    let asked = wanted.filter(|v| *v != "latest").unwrap_or(&package.latest_version);
+    let Some(version) = versions::find(&mut c, package.id, asked).await? else {
+        return Ok(lost::not_found(Lost::Version, &format!("{name}@{asked}")));
+    };
+    // 2. All versions with their artifacts.
+    let listed = versions::list(&mut c, package.id).await?;
+    let all = artifacts::of_package(&mut c, package.id).await?;
+    // 3. What the controls say about the artifact that was asked for, else the first.
+    let room = if query.get("view").is_some_and(|v| v == "full") { Room::WHOLE } else { Room::USUAL };
+    let judged = judged(&all, version.id, query.get("platform").map(String::as_str));
+    let trust = match judged {
+        Some(artifact) => trust(&mut c, &artifact.sha256, room).await?,
+        None => Trust::unscanned(Unscanned::NotAsked),
+    };
+    let judged = judged.map(|a| a.platform);
+    drop(c);
+    // 4. The page, on a thread that may block: a README may be long.
+    let asked = Asked { name, package, version, pinned: wanted.is_some(), trust, judged, room };
+    let versions = version_facts(state, &listed, &all);
+    let (base_url, downloads) = (state.base_url(headers), state.counts.package(asked.package.id));
+    let rendered = tokio::task::spawn_blocking(move || {
+        let view = Package::new(asked.facts(&versions, downloads, &base_url));
+        page(StatusCode::OK, &view)
+    });
+    Ok(rendered.await?)
+}
+
+/// Everything about the shown version.
+struct Asked {
+    name: PackageName,
+    package: packages::Package,
+    version: Version,
+    pinned: bool,
+    trust: Trust,
+    judged: Option<Platform>,
+    room: Room,
+}
+
+impl Asked {
+    fn facts<'a>(&'a self, versions: &'a [VersionFacts], downloads: u64, base_url: &'a str) -> Facts<'a> {
+        Facts {
+            name: &self.name,
+            latest_version: &self.package.latest_version,
+            version: &self.version.version,
+            manifest_json: &self.version.manifest_json,
+            readme: self.version.readme.as_deref(),
+            server_type: &self.version.server_type,
+            downloads,
+            versions,
+            trust: self.trust.clone(),
+            judged: self.judged,
+            base_url,
+            pinned: self.pinned,
+            room: self.room,
+        }
+    }
+}
+
+fn judged<'a>(all: &'a [Artifact], version_id: i64, platform: Option<&str>) -> Option<&'a Artifact> {
+    let of_version = || all.iter().filter(|a| a.version_id == version_id);
+    let wanted: Option<Platform> = platform.and_then(|p| p.parse().ok());
+    of_version().find(|a| Some(a.platform) == wanted).or_else(|| of_version().next())
+}
+
+/// The newest report on some bytes, or how far the scan is.
+async fn trust(c: &mut Connection, sha256: &Sha256, room: Room) -> DbResult<Trust> {
+    if let Some(found) = scans::newest(c, sha256).await? {
+        let report: Report = serde_json::from_str(&found.report_json)
+            .map_err(|e| db::DbError::Corrupt { what: "scan report", found: e.to_string() })?;
+        return Ok(Trust::scanned(&report, found.scanned_at_ms, room.findings_count_max, room.findings_sum_max));
+    }
+    let job = jobs::state(c, scan::JOB, &sha256.to_string()).await?;
+    Ok(Trust::unscanned(match job.as_deref() {
+        Some("queued") => Unscanned::Waiting,
+        Some("running") => Unscanned::Running,
+        Some(_) => Unscanned::Failed,
+        None => Unscanned::NotAsked,
+    }))
+}
+
+fn version_facts(state: &AppState, listed: &[Listed], all: &[Artifact]) -> Vec<VersionFacts> {
+    let mut by_version: HashMap<i64, Vec<ArtifactFacts>> = HashMap::new();
+    for a in all {
+        let facts = ArtifactFacts { platform: a.platform, sha256: a.sha256, size_bytes: a.size_bytes };
+        by_version.entry(a.version_id).or_default().push(facts);
+    }
+    let facts = |v: &Listed| VersionFacts {
+        version: v.version.clone(),
+        published_at_ms: v.published_at_ms,
+        publish_method: v.publish_method.clone(),
+        downloads: state.counts.version(v.id),
+        artifacts: by_version.remove(&v.id).unwrap_or_default(),
+    };
+    listed.iter().map(facts).collect()
+}
