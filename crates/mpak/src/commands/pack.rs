@@ -10,7 +10,7 @@ use mpak_bundle::archive::Bundle;
 use mpak_bundle::collect::{CollectError, Collected, collect};
 use mpak_bundle::durable;
 use mpak_bundle::limits::Limits;
-use mpak_bundle::manifest::{self, Contents as _, Manifest, Problem, Reading, Severity};
+use mpak_bundle::manifest::{self, Contents as _, Manifest, Problem, Reading, ServerType, Severity};
 use mpak_bundle::native::NativeCode;
 use mpak_bundle::pack::{PackOptions, Packed, pack};
 use mpak_bundle::platform::Platform;
@@ -76,7 +76,8 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     // 3. The files, and what the manifest says about them.
     let collected = collect(folder, &limits, std::slice::from_ref(&output)).map_err(of_collect)?;
     let more = manifest::check_contents(&manifest, &collected, Reading::Strict, &limits);
-    let problems = refuse_errors(problems.into_iter().chain(more).collect())?;
+    let mut problems = refuse_errors(problems.into_iter().chain(more).collect())?;
+    problems.extend(not_vendored(&manifest, &collected));
     let native = NativeCode::of(&collected);
     check_platform(args.platform, &native)?;
     // 4. Written beside its place, opened by the reader that everybody uses, put in place.
@@ -200,6 +201,40 @@ fn vendored(args: &Args, manifest: &Manifest, settings: &Settings) -> Result<Opt
         Ok(vendored) => Ok(Some(vendored)),
         Err(vendor::VendorError::Collect(error)) => Err(of_collect(error)),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Dependencies that are named beside the manifest, while no package is packed.
+fn not_vendored(manifest: &Manifest, collected: &Collected) -> Option<Problem> {
+    let (sources, packages): (&[&str], &str) = match manifest.server.kind {
+        ServerType::Node => (&["package.json"], "node_modules/"),
+        ServerType::Python => (&["requirements.txt", "pyproject.toml"], ".dist-info/"),
+        ServerType::Binary | ServerType::Uv => return None,
+    };
+    let source = sources.iter().find(|source| names_dependencies(collected, source))?;
+    let packed = collected.files().iter().any(|file| file.path.as_str().contains(packages));
+    (!packed).then(|| Problem {
+        severity: Severity::Warning,
+        code: "not-vendored",
+        pointer: (*source).to_owned(),
+        line: None,
+        message: "names dependencies, and none is packed; --vendor brings them in".to_owned(),
+        help: Some("pack with --vendor, unless the server was built into files that need no packages".to_owned()),
+    })
+}
+
+fn names_dependencies(collected: &Collected, source: &str) -> bool {
+    const BYTES_MAX: usize = 1 << 20;
+    let Some(bytes) = collected.head(source, BYTES_MAX) else { return false };
+    let text = String::from_utf8_lossy(&bytes);
+    match source {
+        "package.json" => serde_json::from_str::<serde_json::Value>(&text)
+            .is_ok_and(|package| package["dependencies"].as_object().is_some_and(|list| !list.is_empty())),
+        "pyproject.toml" => text.parse::<toml::Table>().is_ok_and(|project| {
+            let list = project.get("project").and_then(|project| project.get("dependencies"));
+            list.and_then(toml::Value::as_array).is_some_and(|list| !list.is_empty())
+        }),
+        _ => text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')),
     }
 }
 

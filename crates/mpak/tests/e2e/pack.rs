@@ -412,6 +412,31 @@ fn a_package_without_a_wheel_for_the_platform_is_an_error_that_says_so() {
 }
 
 #[test]
+fn dependencies_that_are_named_and_not_packed_are_told() {
+    let world = demo();
+    let codes = |world: &World| {
+        let told = world.mpak(&["pack", "demo", "--json"]).json();
+        let warnings = told["warnings"].as_array().expect("a list").clone();
+        warnings.iter().map(|w| format!("{} {}", w["code"], w["place"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    world.write("demo/package.json", r#"{"dependencies": {}}"#);
+    assert_eq!(codes(&world), [""; 0]);
+    world.write("demo/package.json", r#"{"dependencies": {"dep": "1.0.0"}}"#);
+    assert_eq!(codes(&world), ["not-vendored package.json"]);
+    world.write("demo/node_modules/dep/index.js", "");
+    assert_eq!(codes(&world), [""; 0]);
+    let world = python_demo("# nothing\n");
+    assert_eq!(codes(&world), [""; 0]);
+    world.write("demo/requirements.txt", "dep==1.0\n");
+    assert_eq!(codes(&world), ["not-vendored requirements.txt"]);
+    fs::remove_file(world.path("demo/requirements.txt")).expect("gone");
+    world.write("demo/pyproject.toml", "[project]\ndependencies = [\"dep\"]\n");
+    assert_eq!(codes(&world), ["not-vendored pyproject.toml"]);
+    world.write("demo/server/lib/dep-1.0.dist-info/METADATA", "");
+    assert_eq!(codes(&world), [""; 0]);
+}
+
+#[test]
 fn what_a_package_manager_lacks_is_said() {
     let world = demo();
     let error = world.mpak(&["pack", "demo", "--vendor"]).fails(1);

@@ -6,6 +6,7 @@ use mpak_bundle::manifest::Problem;
 use serde_json::{Value, json};
 
 use super::{Outcome, python_abis};
+use crate::bundle_file;
 use crate::ui;
 
 /// Lines of the list of contents.
@@ -26,7 +27,7 @@ pub(super) fn text(outcome: &Outcome) -> Vec<String> {
     let row = |name: &str, value: String| format!("  {name:<10}{}", ui::safe(&value));
     let mut lines = vec![ui::safe(&format!("{}@{}", outcome.manifest.name, outcome.manifest.version))];
     lines.extend(contents(outcome));
-    let files = if packed.files_count == 1 { "1 file".to_owned() } else { format!("{} files", packed.files_count) };
+    let files = bundle_file::count(packed.files_count, "file");
     lines.push(row(
         "files",
         format!("{files}, {}; {} ignored", ui::bytes(packed.unpacked_bytes), outcome.ignored_count),
@@ -40,10 +41,9 @@ pub(super) fn text(outcome: &Outcome) -> Vec<String> {
         let what = if done.tool == "none" {
             format!("nothing: the runner installs what {} names", done.source)
         } else {
-            let plural = if done.components_count == 1 { "" } else { "s" };
             let word = if done.tool == "copy" { "program" } else { "package" };
-            let count = done.components_count;
-            format!("{count} {word}{plural} from {} into {} by {} in {took}", done.source, done.into, done.tool)
+            let count = bundle_file::count(done.components_count, word);
+            format!("{count} from {} into {} by {} in {took}", done.source, done.into, done.tool)
         };
         lines.push(row("vendored", what));
         for skipped in &done.skipped {
@@ -65,7 +65,7 @@ fn platform(outcome: &Outcome) -> String {
     let native = &outcome.native;
     let names: Vec<String> = native.platforms().iter().map(ToString::to_string).collect();
     let count = native.files.len() + native.others.len();
-    let files = if count == 1 { "1 native file".to_owned() } else { format!("{count} native files") };
+    let files = bundle_file::count(count, "native file");
     let fits = match native.platform() {
         Some(platform) if count == 0 => return format!("{platform} (no native code)"),
         Some(platform) => format!("fits {platform} only ({files})"),
@@ -87,7 +87,8 @@ fn contents(outcome: &Outcome) -> Vec<String> {
     }
     let more = groups.len().saturating_sub(CONTENTS_LINES_MAX);
     let line = |(name, (bytes, count)): (&String, &(u64, usize))| {
-        let files = if name.ends_with('/') { format!(" ({count} files)") } else { String::new() };
+        let files =
+            if name.ends_with('/') { format!(" ({})", bundle_file::count(*count, "file")) } else { String::new() };
         format!("  {:>9}  {}{files}", ui::bytes(*bytes), ui::safe(name))
     };
     let mut lines: Vec<String> = groups.iter().take(CONTENTS_LINES_MAX).map(line).collect();
