@@ -34,6 +34,19 @@ struct Source {
     project: bool,
 }
 
+/// Folders of one installation.
+struct Places<'a> {
+    /// What will be packed.
+    copy: &'a Path,
+    /// Where packages go, in the copy.
+    target: &'a Path,
+    /// For what is needed meanwhile.
+    outside: &'a Path,
+}
+
+/// The project's sources to build from, in `Places::outside`.
+const PROJECT_FOLDER: &str = "project";
+
 /// Installs what `requirements.txt` or `pyproject.toml` names.
 pub(super) fn install(request: &Request<'_>, copy: &Path) -> Result<Installed, VendorError> {
     check_flags(request)?;
@@ -43,10 +56,15 @@ pub(super) fn install(request: &Request<'_>, copy: &Path) -> Result<Installed, V
     let into = vendor_folder(request.manifest);
     let target = copy.join(&into);
     fs::create_dir_all(&target).map_err(VendorError::io(&target))?;
-    // 2. Installed.
+    // 2. Installed. Building the project leaves files beside its sources, so it is built elsewhere.
+    let outside = tempfile::tempdir().map_err(VendorError::io(copy))?;
+    if source.project {
+        super::copy_rest(copy, &outside.path().join(PROJECT_FOLDER), std::slice::from_ref(&target))?;
+    }
+    let places = Places { copy, target: &target, outside: outside.path() };
     let tool = match &uv {
-        Some(uv) => with_uv(uv, request, &source, copy, &target)?,
-        None => with_pip(request, &source, copy, &target)?,
+        Some(uv) => with_uv(uv, request, &source, &places)?,
+        None => with_pip(request, &source, &places)?,
     };
     // 3. What belongs to this machine and not to the bundle, taken out.
     take_out_machine_files(&target)?;
@@ -179,50 +197,46 @@ fn with_uv(
     uv: &Tool<'_>,
     request: &Request<'_>,
     source: &Source,
-    copy: &Path,
-    target: &Path,
+    places: &Places<'_>,
 ) -> Result<&'static str, VendorError> {
-    let outside = tempfile::tempdir().map_err(VendorError::io(copy))?;
-    let locked = outside.path().join("locked.txt");
+    let locked = places.outside.join("locked.txt");
     if source.locked {
-        let mut args: Vec<OsString> =
-            ["export", "--frozen", "--no-dev", "--no-emit-project", "--quiet", "--output-file"].map(Into::into).into();
+        let mut args = words(&["export", "--frozen", "--no-dev", "--no-emit-project", "--quiet", "--output-file"]);
         args.push(locked.clone().into());
-        uv.run(&args, copy, "reading uv.lock", request.quiet, None)?;
+        uv.run(&args, places.copy, "reading uv.lock", request.quiet, None)?;
     }
-    let base = |more: Vec<OsString>| {
-        let mut args: Vec<OsString> = ["pip", "install", "--target"].map(Into::into).into();
-        args.push(target.into());
-        args.extend(["--link-mode=copy", "--no-progress"].map(Into::into));
-        if !request.allow_sdist {
-            args.extend(["--only-binary", ":all:"].map(Into::into));
-        }
-        if let Some(version) = request.python_version {
-            args.extend(["--python-version", version].map(Into::into));
-        }
-        if let Some(platform) = request.platform {
-            args.extend(["--python-platform".to_owned(), uv_platform(platform)].map(Into::into));
-        }
-        args.extend(more);
-        args
-    };
-    let runs: Vec<Vec<OsString>> = match source {
-        Source { requirements: Some(file), .. } => vec![vec!["-r".into(), (*file).into()]],
-        Source { locked: true, project, .. } => {
-            let own = project.then(|| vec!["--no-deps".into(), ".".into()]);
-            std::iter::once(vec!["-r".into(), locked.clone().into()]).chain(own).collect()
-        }
-        Source { project: true, .. } => vec![vec![".".into()]],
+    let list: OsString = match source {
+        Source { requirements: Some(file), .. } => (*file).into(),
+        Source { locked: true, .. } => locked.into(),
         // uv also knows the project file's own sources.
-        _ => vec![vec!["-r".into(), "pyproject.toml".into()]],
+        _ => "pyproject.toml".into(),
     };
-    for run in runs {
-        uv.run(&base(run), copy, "vendoring with uv pip install", request.quiet, hint(request))?;
+    let install = |wheels_only: bool, what: [OsString; 2]| {
+        let mut args = words(&["pip", "install", "--target"]);
+        args.push(places.target.into());
+        args.extend(words(&["--link-mode=copy", "--no-progress"]));
+        if wheels_only && !request.allow_sdist {
+            args.extend(words(&["--only-binary", ":all:"]));
+        }
+        args.extend(request.python_version.iter().flat_map(|version| words(&["--python-version", version])));
+        let platform = request.platform.map(uv_platform);
+        args.extend(platform.iter().flat_map(|platform| words(&["--python-platform", platform])));
+        args.extend(what);
+        uv.run(&args, places.copy, "vendoring with uv pip install", request.quiet, hint(request))
+    };
+    install(true, ["-r".into(), list])?;
+    if source.project {
+        // The author's own project has no wheel yet; it alone is built.
+        install(false, ["--no-deps".into(), places.outside.join(PROJECT_FOLDER).into()])?;
     }
     Ok("uv pip install")
 }
 
-fn with_pip(request: &Request<'_>, source: &Source, copy: &Path, target: &Path) -> Result<&'static str, VendorError> {
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+fn with_pip(request: &Request<'_>, source: &Source, places: &Places<'_>) -> Result<&'static str, VendorError> {
     let foreign = request.platform.is_some() || request.python_version.is_some();
     if foreign && request.allow_sdist {
         let text = "--allow-sdist builds for this machine; with --platform or --python-version it needs uv";
@@ -233,21 +247,21 @@ fn with_pip(request: &Request<'_>, source: &Source, copy: &Path, target: &Path) 
         kind: "python",
         hint: "install uv, or Python with pip",
     })?;
-    let mut args: Vec<OsString> = ["-m", "pip", "install", "--target"].map(Into::into).into();
-    args.push(target.into());
-    args.extend(["--upgrade", "--no-compile", "--no-input", "--disable-pip-version-check"].map(Into::into));
-    args.extend(["--progress-bar=off", "--quiet"].map(Into::into));
+    let mut args = words(&["-m", "pip", "install", "--target"]);
+    args.push(places.target.into());
+    args.extend(words(&["--upgrade", "--no-compile", "--no-input", "--disable-pip-version-check"]));
+    args.extend(words(&["--progress-bar=off", "--quiet"]));
     if !request.allow_sdist {
         args.push("--only-binary=:all:".into());
     }
-    args.extend(pip_target(request).into_iter().map(Into::into));
+    args.extend(pip_target(request).into_iter().map(OsString::from));
     match source {
-        Source { requirements: Some(file), .. } => args.extend(["-r", file].map(Into::into)),
-        Source { project: true, .. } => args.push(".".into()),
+        Source { requirements: Some(file), .. } => args.extend(words(&["-r", file])),
+        Source { project: true, .. } => args.push(places.outside.join(PROJECT_FOLDER).into()),
         Source { dependencies, .. } if dependencies.is_empty() => return Ok("pip install"),
-        Source { dependencies, .. } => args.extend(dependencies.iter().map(Into::into)),
+        Source { dependencies, .. } => args.extend(dependencies.iter().map(OsString::from)),
     }
-    python.run(&args, copy, "vendoring with pip install", request.quiet, hint(request))?;
+    python.run(&args, places.copy, "vendoring with pip install", request.quiet, hint(request))?;
     Ok("pip install")
 }
 

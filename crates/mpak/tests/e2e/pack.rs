@@ -395,6 +395,44 @@ fn python_dependencies_are_vendored_with_uv_and_with_pip() {
     }
 }
 
+/// The server is a module of the author's own project, which is built where its files do no harm.
+#[cfg(unix)]
+#[test]
+fn a_project_that_is_started_as_a_module_is_vendored_itself() {
+    let backend = "import os, zipfile\n\
+        def build_wheel(folder, settings=None, metadata=None):\n\
+        \x20   open('left-by-the-build', 'w').close()\n\
+        \x20   name, info = 'demo_mod-1.0-py3-none-any.whl', 'demo_mod-1.0.dist-info/'\n\
+        \x20   with zipfile.ZipFile(os.path.join(folder, name), 'w') as z:\n\
+        \x20       z.write('src/demo_mod/server.py', 'demo_mod/server.py')\n\
+        \x20       z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: demo-mod\\nVersion: 1.0\\n')\n\
+        \x20       z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n\
+        \x20       z.writestr(info + 'RECORD', '')\n\
+        \x20   return name\n";
+    tool("uv");
+    for expect in ["uv pip install", "pip install"] {
+        let world = World::new();
+        let text = manifest("python", "demo_mod.server")
+            .replace("\"${__dirname}/demo_mod.server\"", "\"-m\",\"demo_mod.server\"");
+        world.write("demo/manifest.json", text);
+        world.write("demo/src/demo_mod/server.py", "print('hello')\n");
+        world.write("demo/backend.py", backend);
+        world.write(
+            "demo/pyproject.toml",
+            "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n\
+             [project]\nname = \"demo-mod\"\nversion = \"1.0\"\n",
+        );
+        let world = if expect == "pip install" { without_uv(world) } else { world };
+        let ran = world.mpak(&["pack", "demo", "--vendor", "--json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let told = ran.json();
+        assert_eq!((&told["vendored"]["tool"], &told["vendored"]["into"]), (&json!(expect), &json!("deps")));
+        let paths = paths_of(&told);
+        assert!(paths.iter().any(|p| p == "deps/demo_mod/server.py"), "{paths:?}");
+        assert!(!paths.iter().any(|p| p.ends_with("left-by-the-build")), "{paths:?}");
+    }
+}
+
 #[test]
 fn a_package_without_a_wheel_for_the_platform_is_an_error_that_says_so() {
     let world = python_demo("./wheels/dep-1.0-cp312-cp312-win_amd64.whl\n");
