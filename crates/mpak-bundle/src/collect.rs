@@ -3,7 +3,7 @@
 //! In: an author's folder. Out: [`Collected`]: sorted paths with the manifest first, ignore rules applied,
 //! links inside the tree followed, links that leave it refused. Nothing that is not a plain file is opened,
 //! so a pipe cannot make it hang.
-//! Spec: MCPB `.mcpbignore` as its npm tool reads it (see [`mod@rules`]).
+//! Spec: MCPB `.mcpbignore` as its npm tool reads it (see `collect/rules.rs`).
 
 use std::collections::HashMap;
 use std::fs::{self, File};
