@@ -83,38 +83,7 @@ pub fn problems_json(problems: &[Problem]) -> Value {
     problems.iter().map(one).collect()
 }
 
-/// A size for people, in decimal units.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 3] = [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000)];
-    if bytes < 1_000 {
-        return format!("{bytes} B");
-    }
-    let tenths = |unit: u64| (u128::from(bytes) * 10 + u128::from(unit / 2)) / u128::from(unit);
-    let (name, unit) = UNITS.into_iter().find(|(_, unit)| tenths(*unit) < 10_000).unwrap_or(UNITS[2]);
-    format!("{}.{} {name}", tenths(unit) / 10, tenths(unit) % 10)
-}
-
 /// A number of things, in the singular or the plural.
 pub fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (999_949, "999.9 kB"),
-            (999_950, "1.0 MB"),
-            (1_000_000, "1.0 MB"),
-            (2_147_483_648, "2.1 GB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }

@@ -67,7 +67,8 @@ pub fn bytes(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{:.1} KB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.1} GB", bytes as f64 / 1_073_741_824.0),
     }
 }
 
@@ -83,4 +84,18 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     std::iter::once(line(header.to_vec()))
         .chain(rows.iter().map(|r| line(r.iter().map(String::as_str).collect())))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_one_decimal() {
+        for (size, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KB"), (1536, "1.5 KB"), (3 << 20, "3.0 MB"), (2 << 30, "2.0 GB")]
+        {
+            assert_eq!(bytes(size), text);
+        }
+    }
 }

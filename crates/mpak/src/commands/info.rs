@@ -10,7 +10,7 @@ use mpak_bundle::native::NativeCode;
 use mpak_bundle::platform::Os;
 use serde_json::{Value, json};
 
-use crate::bundle_file::{self, count, not_a_bundle, size};
+use crate::bundle_file::{self, count, not_a_bundle};
 use crate::error::CommandResult;
 use crate::settings::Settings;
 use crate::ui;
@@ -102,11 +102,14 @@ impl Info<'_> {
             ui::safe(&format!("  {}", manifest.description)),
         ];
         let mut say = |label: &str, text: String| lines.push(ui::safe(&format!("{label:<10} {text}")));
-        say("file", format!("{}, {} ({} bytes)", self.args.file.display(), size(archive.bytes()), archive.bytes()));
+        say(
+            "file",
+            format!("{}, {} ({} bytes)", self.args.file.display(), ui::bytes(archive.bytes()), archive.bytes()),
+        );
         say("sha256", self.sha256.to_string());
         say(
             "contents",
-            format!("{}, {} unpacked", count(archive.entries().len(), "file"), size(archive.unpacked_bytes())),
+            format!("{}, {} unpacked", count(archive.entries().len(), "file"), ui::bytes(archive.unpacked_bytes())),
         );
         say("server", format!("{}, {}", manifest.server.kind.as_str(), manifest.server.entry_point));
         say("manifest", manifest_version(manifest).to_owned());

@@ -4,20 +4,18 @@
 //! artifacts/OS-ARCH` with a token; the registry decides, this stage only says early what it would refuse.
 
 use std::fs::File;
-use std::io::{Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use mpak_api::publish::Published;
-use mpak_bundle::archive::Bundle;
 use mpak_bundle::digest::Sha256;
-use mpak_bundle::limits::Limits;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::native::NativeCode;
 use mpak_bundle::platform::Platform;
 use mpak_bundle::version::Version;
 
+use crate::bundle_file;
 use crate::client::{Client, Upload};
 use crate::commands;
 use crate::error::{CommandError, CommandResult, Kind};
@@ -92,22 +90,10 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
 
 /// Opens a bundle and settles name, version, platform and digest.
 fn prepare(path: &Path, name: Option<&str>, platform: Option<&str>) -> Result<Parcel, CommandError> {
-    // 1. The file, opened once: what is judged is what is hashed.
-    let limits = Limits::default();
-    let mut file = File::open(path).map_err(|e| {
-        CommandError::from_error(Kind::NotFound, &e).context(&format!("cannot open `{}`", path.display()))
-    })?;
-    let (sha256, bytes) = Sha256::of_reader(&mut file).map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
-    let again = file.try_clone().and_then(|mut again| {
-        again.seek(SeekFrom::Start(0))?;
-        Ok(again)
-    });
-    let again = again.map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
-    let bundle = Bundle::open(file, &limits).map_err(|e| {
-        CommandError::from_error(Kind::NotABundle, &e)
-            .context(&format!("`{}` is not a bundle", path.display()))
-            .hint(format!("mpak info {}", path.display()))
-    })?;
+    // 1. What is in it. The digest goes with the upload, so other bytes than these are refused there.
+    let bundle = bundle_file::open(path)?;
+    let sha256 = bundle.archive.sha256().map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
+    let file = File::open(path).map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
     // 2. What it is called.
     let name = settle_name(&bundle.manifest.name, name)?;
     let version = Version::parse(&bundle.manifest.version).map_err(|e| {
@@ -130,7 +116,7 @@ fn prepare(path: &Path, name: Option<&str>, platform: Option<&str>) -> Result<Pa
         )
         .hint("leave --platform out, or pack on the platform that you name"));
     }
-    Ok(Parcel { file: again, name, version, platform, sha256, bytes })
+    Ok(Parcel { file, name, version, platform, sha256, bytes: bundle.archive.bytes() })
 }
 
 /// The manifest's scoped name, or the given one whose last part is the manifest's name.

@@ -57,7 +57,7 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let file = target(args, &resolved)?;
     ui::note(&format!("   Version: {}", resolved.version()));
     ui::note(&format!("   Artifact: {}-{}", resolved.platform().os, resolved.platform().arch));
-    ui::note(&format!("   Size: {}", size(resolved.size())));
+    ui::note(&format!("   Size: {}", ui::bytes(resolved.size())));
 
     // 2. the bytes, verified
     ui::note(&format!("\n=> Downloading to {}...", file.display()));
@@ -118,28 +118,4 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
     staged.persist(to).map_err(|e| e.error)?;
     let _gone = fs::remove_file(from);
     Ok(())
-}
-
-/// Bytes with one decimal, as existing clients show them.
-#[allow(clippy::cast_precision_loss, reason = "one decimal is shown")]
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_024 => format!("{bytes} B"),
-        1_024..1_048_576 => format!("{:.1} KB", bytes as f64 / 1_024.0),
-        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_one_decimal() {
-        for (bytes, expected) in
-            [(0, "0 B"), (1_023, "1023 B"), (1_024, "1.0 KB"), (1_536, "1.5 KB"), (3 << 20, "3.0 MB")]
-        {
-            assert_eq!(size(bytes), expected);
-        }
-    }
 }

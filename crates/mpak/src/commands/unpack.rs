@@ -7,7 +7,7 @@ use std::time::Instant;
 use mpak_bundle::extract::{ExtractError, ExtractOptions, extract};
 use serde_json::json;
 
-use crate::bundle_file::{self, count, size};
+use crate::bundle_file::{self, count};
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
@@ -55,7 +55,7 @@ pub fn run(args: &Args, _settings: &Settings) -> CommandResult {
         ui::safe(&bundle.manifest.name),
         ui::safe(&bundle.manifest.version),
         count(extracted.files_count(), "file"),
-        size(extracted.bytes()),
+        ui::bytes(extracted.bytes()),
         args.folder.display(),
         started.elapsed().as_millis(),
     ));
