@@ -220,11 +220,13 @@ mod tests {
     }
 
     #[cfg(unix)]
-    pub(super) fn script(folder: &Path, name: &str, body: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt as _;
+    fn script(folder: &Path, name: &str, body: &str) -> PathBuf {
         let path = folder.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // written by another process: a child that a parallel test forks meanwhile would keep our own
+        // handle open, and a file that is open for writing cannot be started
+        let line = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\"; chmod 755 \"$0\"";
+        let status = Command::new("/bin/sh").args(["-c", line]).arg(&path).arg(body).status().unwrap();
+        assert!(status.success());
         path
     }
 }

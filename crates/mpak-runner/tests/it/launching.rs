@@ -64,8 +64,12 @@ impl Case {
     /// A script on `PATH`.
     fn program(&self, path: &str, body: &str) -> PathBuf {
         let path = self.dir.path().join(path);
-        write(&path, &format!("#!/bin/sh\n{body}\n"));
-        executable(&path, true);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // written by another process: a child that a parallel test forks meanwhile would keep our own
+        // handle open, and a file that is open for writing cannot be started
+        let line = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\"; chmod 755 \"$0\"";
+        let status = std::process::Command::new("/bin/sh").args(["-c", line]).arg(&path).arg(body).status().unwrap();
+        assert!(status.success());
         path
     }
 
@@ -127,11 +131,6 @@ fn manifest(kind: ServerType, command: &str, args: &[&str]) -> Manifest {
 fn write(path: &Path, content: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
-}
-
-fn executable(path: &Path, yes: bool) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(if yes { 0o755 } else { 0o644 })).unwrap();
 }
 
 fn variable<'a>(plan: &'a Plan, name: &str) -> Option<&'a str> {
