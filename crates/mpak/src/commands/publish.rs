@@ -83,7 +83,9 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     if args.json {
         ui::json(&serde_json::json!({ "published": done }));
     } else {
-        done.iter().for_each(|published| ui::data(&ui::safe(&published.url)));
+        for published in &done {
+            ui::data(&ui::safe(&published.url));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
