@@ -5,10 +5,19 @@
 //! through `link`; templates escape everything, and every page has a policy under which nothing foreign
 //! loads or runs.
 
-use axum::Router;
-use axum::response::{Redirect, Response};
-use axum::routing::get;
+use std::any::Any;
 
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use mpak_api::error::Code;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::error::ApiError;
+use crate::http::accepts;
 use crate::state::AppState;
 
 mod asset;
@@ -42,6 +51,30 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/controls/{id}", get(controls::one))
         .route("/assets/{name}", get(asset::serve))
         .route("/favicon.ico", get(asset::favicon))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(for_programs))
+}
+
+/// Programs that ask for a page that is not there, or that failed, get the API's error.
+async fn for_programs(request: Request, next: Next) -> Response {
+    let page_wanted = accepts(request.headers(), "text/html");
+    let response = next.run(request).await;
+    match response.status() {
+        _ if page_wanted => response,
+        StatusCode::NOT_FOUND => ApiError::not_found("Nothing is here").into_response(),
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            ApiError::new(Code::InternalError, "An internal error occurred. Please try again later.").into_response()
+        }
+        _ => response,
+    }
+}
+
+/// A panic costs its page only; the panic itself is already on stderr.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().map_or("unknown", |text| text);
+    tracing::error!(panic = text, "a page panicked");
+    lost::our_fault()
 }
 
 /// The page for an address without a page.

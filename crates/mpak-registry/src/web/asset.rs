@@ -76,4 +76,42 @@ mod tests {
         assert!(!STYLE.contains("@import") && !STYLE.contains("url("));
         assert!(STYLE.len() < 24_000, "{} bytes", STYLE.len());
     }
+
+    /// Relative luminance. Spec: WCAG 2.2.
+    fn luminance(hex: &str) -> f64 {
+        let digits: Vec<u32> = hex.trim_start_matches('#').chars().map(|c| c.to_digit(16).unwrap()).collect();
+        let byte = |i: usize| if digits.len() == 3 { digits[i] * 17 } else { digits[2 * i] * 16 + digits[2 * i + 1] };
+        let linear = |i: usize| {
+            let c = f64::from(byte(i)) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(0) + 0.7152 * linear(1) + 0.0722 * linear(2)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_has_contrast_in_light_and_dark() {
+        let (light, rest) = STYLE.split_once("@media (prefers-color-scheme:dark)").unwrap();
+        let dark = rest.split_once("}}").unwrap().0;
+        for scheme in [light, dark] {
+            let color =
+                |name: &str| scheme.split_once(&format!("--{name}:")).unwrap().1.split([';', '}']).next().unwrap();
+            for ink in ["ink", "soft", "link", "link-2", "pass", "warn", "fail", "none"] {
+                for ground in ["paper", "card", "sunk", "tape-soft"] {
+                    let ratio = contrast(color(ink), color(ground));
+                    assert!(ratio >= 4.5, "{ink} on {ground}: {ratio:.2}");
+                }
+            }
+            assert!(contrast(color("btn-ink"), color("btn")) >= 4.5);
+            assert!(contrast(color("focus"), color("paper")) >= 3.0);
+        }
+        let tiles = STYLE.split(".c0{").nth(1).unwrap();
+        for tile in tiles.split("background:").skip(1).take(8).filter_map(|t| t.split('}').next()) {
+            assert!(contrast(tile, "#ffffff") >= 4.5, "{tile}");
+        }
+    }
 }

@@ -5,9 +5,9 @@ use url::Url;
 use super::text::Shown;
 
 /// Longest address that becomes a link.
-const URL_BYTES_MAX: usize = 2_048;
-/// Longest address on a page, in characters.
-const LABEL_CHARS_MAX: usize = 60;
+const URL_BYTES_MAX: usize = 500;
+/// Longest address as a reader sees it.
+const LABEL_BYTES_MAX: usize = 60;
 
 /// A link to another site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Link {
         let host = url.host_str()?.trim_start_matches("www.").to_owned();
         let port = url.port().map_or(String::new(), |p| format!(":{p}"));
         let path = url.path().trim_end_matches('/').trim_end_matches(".git");
-        let label = Shown::word(&format!("{host}{port}{path}"), LABEL_CHARS_MAX);
+        let label = Shown::word(&format!("{host}{port}{path}"), LABEL_BYTES_MAX);
         Some(Self { href: url.into(), label })
     }
 }

@@ -79,13 +79,14 @@ pub(crate) struct ArtifactFacts {
 
 /// How much of each part is shown.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "each is a limit, named with its unit")]
 pub(crate) struct Room {
-    whole: bool,
-    readme: readme::Limits,
+    /// Largest page; `None` for no such limit.
+    page_bytes_max: Option<usize>,
     tools_count_max: usize,
-    tool_chars_max: usize,
+    tool_bytes_max: usize,
     settings_count_max: usize,
-    setting_chars_max: usize,
+    setting_bytes_max: usize,
     versions_count_max: usize,
     /// Findings shown for each control.
     pub(crate) findings_count_max: usize,
@@ -96,24 +97,22 @@ pub(crate) struct Room {
 impl Room {
     /// Fits into 60 kB.
     pub(crate) const USUAL: Self = Self {
-        whole: false,
-        readme: readme::Limits::EXCERPT,
+        page_bytes_max: Some(58_000),
         tools_count_max: 20,
-        tool_chars_max: 160,
-        settings_count_max: 12,
-        setting_chars_max: 120,
-        versions_count_max: 8,
+        tool_bytes_max: 170,
+        settings_count_max: 10,
+        setting_bytes_max: 150,
+        versions_count_max: 5,
         findings_count_max: 2,
-        findings_sum_max: 10,
+        findings_sum_max: 6,
     };
     /// Everything, within reason.
     pub(crate) const WHOLE: Self = Self {
-        whole: true,
-        readme: readme::Limits::WHOLE,
+        page_bytes_max: None,
         tools_count_max: 2_000,
-        tool_chars_max: 4_000,
+        tool_bytes_max: 4_000,
         settings_count_max: 500,
-        setting_chars_max: 2_000,
+        setting_bytes_max: 2_000,
         versions_count_max: 2_000,
         findings_count_max: 250,
         findings_sum_max: 2_000,
@@ -134,7 +133,6 @@ pub(crate) struct Package {
     is_latest: bool,
     latest: Shown,
     latest_href: String,
-    page_href: String,
     whole: bool,
     run: String,
     snippets: Vec<Snippet>,
@@ -172,9 +170,7 @@ struct Artifact {
     platform: String,
     size: String,
     sha256: String,
-    sha256_short: String,
     href: String,
-    report_href: String,
 }
 
 struct Tool {
@@ -201,7 +197,7 @@ struct Version {
     published: Moment,
     method: Shown,
     downloads: String,
-    artifacts: Vec<Artifact>,
+    platforms: Vec<(String, String)>,
 }
 
 impl Package {
@@ -211,14 +207,13 @@ impl Package {
         let manifest = manifest.as_ref();
         let (room, name) = (facts.room, facts.name.as_str());
         let latest_href = package_path(name);
-        let page_href = if facts.pinned { version_path(facts.name, facts.version) } else { latest_href.clone() };
         let shown = facts.versions.iter().find(|v| v.version == facts.version);
         let target = Target::new(name, facts.pinned.then_some(facts.version), facts.base_url);
         let tools = manifest.and_then(|m| m.tools.as_deref()).unwrap_or_default();
         let options = manifest.map(|m| m.user_config.as_slice()).unwrap_or_default();
-        let description = Shown::line(manifest.map_or("", |m| &m.description), 400);
+        let description = Shown::line(manifest.map_or("", |m| &m.description), 600);
         let (readme, readme_is_description) = readme(&facts, manifest);
-        Self {
+        let mut page = Self {
             shell: shell(&facts, &description),
             scope: Shown::word(facts.name.scope(), 60),
             base: Shown::word(facts.name.base(), 220),
@@ -228,7 +223,7 @@ impl Package {
             version: Shown::word(facts.version, 50),
             is_latest: facts.version == facts.latest_version,
             latest: Shown::word(facts.latest_version, 50),
-            whole: room.whole,
+            whole: room.page_bytes_max.is_none(),
             run: target.run(),
             snippets: target.snippets(),
             configure: configure(name, options),
@@ -236,9 +231,9 @@ impl Package {
             licence: manifest.and_then(|m| m.license.as_deref()).map(|l| Shown::line(l, 60)).filter(|l| !l.is_empty()),
             downloads: grouped(facts.downloads),
             published: Moment::at(shown.map_or(0, |v| v.published_at_ms)),
-            artifacts: shown.map(|v| artifacts(facts.name, v, &page_href)).unwrap_or_default(),
+            artifacts: shown.map(|v| artifacts(facts.name, v)).unwrap_or_default(),
             judged: facts.judged.filter(|_| shown.is_some_and(|v| v.artifacts.len() > 1)).map(|p| p.to_string()),
-            readme,
+            readme: Rendered::default(),
             readme_is_description,
             tools: tools.iter().take(room.tools_count_max).map(|t| tool(t, room)).collect(),
             tools_count: tools.len(),
@@ -253,9 +248,17 @@ impl Package {
             needs: manifest.map(needs).unwrap_or_default(),
             badge: badge(&facts),
             latest_href,
-            page_href,
             trust: facts.trust,
-        }
+        };
+        page.readme = readme::render(&readme, page.readme_limits(room));
+        page
+    }
+
+    /// A README gets the room that all else leaves.
+    fn readme_limits(&self, room: Room) -> readme::Limits {
+        room.page_bytes_max.map_or(readme::Limits::WHOLE, |bytes_max| {
+            readme::Limits::excerpt(bytes_max.saturating_sub(self.render().map_or(bytes_max, |html| html.len())))
+        })
     }
 }
 
@@ -268,17 +271,15 @@ fn shell(facts: &Facts<'_>, description: &Shown) -> Shell {
     let name = facts.name;
     let title = if facts.pinned { format!("{name} {} – mpak", facts.version) } else { format!("{name} – mpak") };
     let shell = Shell::new(&title, description.clone());
-    if facts.pinned || facts.room.whole { shell.unlisted() } else { shell }
+    if facts.pinned || facts.room.page_bytes_max.is_none() { shell.unlisted() } else { shell }
 }
 
 /// The bundle's README, else the manifest's long description; whether it is the latter.
-fn readme(facts: &Facts<'_>, manifest: Option<&Manifest>) -> (Rendered, bool) {
-    let limits = facts.room.readme;
-    if let Some(text) = facts.readme.filter(|text| !text.trim().is_empty()) {
-        return (readme::render(text, limits), false);
+fn readme(facts: &Facts<'_>, manifest: Option<&Manifest>) -> (String, bool) {
+    match facts.readme.filter(|text| !text.trim().is_empty()) {
+        Some(text) => (text.to_owned(), false),
+        None => (manifest.and_then(|m| m.long_description.clone()).unwrap_or_default(), true),
     }
-    let text = manifest.and_then(|m| m.long_description.as_deref()).unwrap_or_default();
-    (readme::render(text, limits), true)
 }
 
 /// The command that gives the settings without which the server does not start.
@@ -289,14 +290,12 @@ fn configure(name: &str, options: &[(String, UserConfigOption)]) -> Option<Strin
     (!keys.is_empty()).then(|| snippet::configure(name, &keys))
 }
 
-fn artifacts(name: &PackageName, version: &VersionFacts, page_href: &str) -> Vec<Artifact> {
+fn artifacts(name: &PackageName, version: &VersionFacts) -> Vec<Artifact> {
     let view = |a: &ArtifactFacts| Artifact {
         platform: a.platform.to_string(),
         size: figures::size(a.size_bytes),
         sha256: a.sha256.to_string(),
-        sha256_short: a.sha256.to_string().chars().take(12).collect(),
         href: download_path(name, &version.version, a.platform),
-        report_href: format!("{page_href}?platform={}#trust", a.platform),
     };
     version.artifacts.iter().map(view).collect()
 }
@@ -309,7 +308,7 @@ fn download_path(name: &PackageName, version: &str, platform: Platform) -> Strin
 fn tool(tool: &manifest::Tool, room: Room) -> Tool {
     Tool {
         name: Shown::word(&tool.name, 80),
-        description: Shown::prose(tool.description.as_deref().unwrap_or_default(), room.tool_chars_max),
+        description: Shown::prose(tool.description.as_deref().unwrap_or_default(), room.tool_bytes_max),
     }
 }
 
@@ -326,7 +325,7 @@ fn setting(key: &str, option: &UserConfigOption, room: Room) -> Setting {
     Setting {
         key: Shown::word(key, 60),
         title: Shown::line(&option.title, 60),
-        description: Shown::line(&option.description, room.setting_chars_max),
+        description: Shown::line(&option.description, room.setting_bytes_max),
         kind,
         required: option.required,
         secret: option.sensitive,
@@ -342,7 +341,7 @@ fn default(value: &ConfigValue, room: Room) -> Shown {
         ConfigValue::Boolean(boolean) => if *boolean { "yes" } else { "no" }.to_owned(),
         ConfigValue::List(list) => list.iter().take(20).cloned().collect::<Vec<_>>().join(", "),
     };
-    Shown::word(&text, room.setting_chars_max)
+    Shown::word(&text, room.setting_bytes_max)
 }
 
 fn range(option: &UserConfigOption) -> Option<String> {
@@ -358,7 +357,7 @@ fn version(facts: &Facts<'_>, version: &VersionFacts) -> Version {
     let href = version_path(facts.name, &version.version);
     Version {
         number: Shown::word(&version.version, 50),
-        artifacts: artifacts(facts.name, version, &href),
+        platforms: version.artifacts.iter().map(|a| (a.platform.to_string(), figures::size(a.size_bytes))).collect(),
         href,
         is_shown: version.version == facts.version,
         is_latest: version.version == facts.latest_version,
@@ -403,4 +402,132 @@ fn badge(facts: &Facts<'_>) -> Badge {
     let page = package_path(facts.name.as_str());
     let base = facts.base_url;
     Badge { markdown: format!("[![mpak]({base}{src})]({base}{page})"), src }
+}
+
+#[cfg(test)]
+mod tests {
+    use mpak_scan::control::Status;
+    use mpak_scan::report::{ControlResult, Finding, Report, Severity};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Longest text that the registry's own limits let through everywhere.
+    fn worst_report() -> Report {
+        let text = "<&\"'\u{202E}".repeat(80);
+        let finding = Finding {
+            rule: text.clone(),
+            severity: Severity::Critical,
+            title: text.clone(),
+            file: Some(text.clone()),
+            line: Some(u32::MAX),
+            evidence: Some(text.clone()),
+            remediation: Some(text.clone()),
+        };
+        let control = |control: &mpak_scan::control::Control| ControlResult {
+            id: control.id.to_owned(),
+            name: control.name.to_owned(),
+            level: control.level,
+            status: Status::Fail,
+            reason: text.clone(),
+            fails_from: Some(2),
+            findings: vec![finding.clone(); 200],
+        };
+        let controls = mpak_scan::controls::CONTROLS.iter().map(control).collect();
+        Report { level: 0, score: 0, ruleset: text.clone(), advisories: Some(text.clone()), controls_run: 25, controls }
+    }
+
+    fn worst_manifest() -> String {
+        let text = "<&\"'".repeat(125);
+        let option = json!({"type": "string", "title": text, "description": text, "required": true, "default": text});
+        let url = |n: usize| format!("https://{}.example/{}", "h".repeat(50), "p".repeat(n));
+        json!({
+            "manifest_version": "0.3", "name": "x", "version": "1.0.0", "description": text, "display_name": text,
+            "author": {"name": text, "url": url(1_900)}, "license": text, "homepage": url(1_901),
+            "documentation": url(1_902), "support": url(1_903), "repository": {"type": "git", "url": url(1_904)},
+            "keywords": vec![text.clone(); 100], "long_description": "A &lt; [link](https://a.example) <\n\n".repeat(2_000),
+            "server": {"type": "node", "entry_point": "i.js", "mcp_config": {"command": "node", "args": ["i.js"]}},
+            "tools": (0..500).map(|i| json!({"name": format!("{i}{text}"), "description": text})).collect::<Vec<_>>(),
+            "user_config": (0..100).map(|i| (format!("{i}{}", "k".repeat(200)), option.clone())).collect::<serde_json::Map<_, _>>(),
+        })
+        .to_string()
+    }
+
+    fn worst_page(room: Room) -> String {
+        let name = PackageName::publishable(&format!("@{}/{}", "s".repeat(39), "n".repeat(214))).unwrap();
+        let platforms = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-arm64", "win32-x64", "any"];
+        let artifact = |platform: &str| ArtifactFacts {
+            platform: platform.parse().unwrap(),
+            sha256: Sha256::of(platform.as_bytes()),
+            size_bytes: u64::MAX,
+        };
+        let version = |i: usize| VersionFacts {
+            version: format!("1.0.{i}-{}", "a".repeat(42)),
+            published_at_ms: 0,
+            publish_method: "upload".to_owned(),
+            downloads: u64::MAX,
+            artifacts: platforms.map(artifact).to_vec(),
+        };
+        let versions: Vec<VersionFacts> = (0..300).map(version).collect();
+        let report = worst_report();
+        let facts = Facts {
+            name: &name,
+            latest_version: "9.9.9",
+            version: &versions[0].version,
+            manifest_json: &worst_manifest(),
+            readme: None,
+            server_type: "node",
+            downloads: u64::MAX,
+            versions: &versions,
+            trust: Trust::scanned(&report, 0, room.findings_count_max, room.findings_sum_max),
+            judged: Some(Platform::ANY),
+            base_url: &format!("https://{}.example", "r".repeat(60)),
+            pinned: true,
+            room,
+        };
+        Package::new(facts).render().unwrap()
+    }
+
+    #[test]
+    fn the_worst_page_fits() {
+        let read = manifest::read(worst_manifest().as_bytes(), Reading::Tolerant, &Limits::default());
+        let refused: Vec<_> = read.problems.iter().filter(|p| p.severity == manifest::Severity::Error).collect();
+        assert!(refused.is_empty(), "{refused:?}");
+        let html = worst_page(Room::USUAL);
+        assert!(html.contains("20 of 500 tools"), "the manifest was read");
+        let parts: Vec<_> =
+            html.split("<section id=\"").map(|p| (p.chars().take(9).collect::<String>(), p.len())).collect();
+        assert!(html.len() < 60_000, "{} bytes: {parts:?}", html.len());
+        assert!(!html.contains('\u{202E}'));
+        assert!(worst_page(Room::WHOLE).len() > html.len());
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_costs_its_texts_only() {
+        let name = PackageName::publishable("@acme/widget").unwrap();
+        let versions = [VersionFacts {
+            version: "1.0.0".to_owned(),
+            published_at_ms: 0,
+            publish_method: "upload".to_owned(),
+            downloads: 1,
+            artifacts: Vec::new(),
+        }];
+        let facts = Facts {
+            name: &name,
+            latest_version: "1.0.0",
+            version: "1.0.0",
+            manifest_json: "{",
+            readme: Some("# Hi"),
+            server_type: "node",
+            downloads: 1,
+            versions: &versions,
+            trust: Trust::unscanned(super::super::trust::Unscanned::NotAsked),
+            judged: None,
+            base_url: "http://h",
+            pinned: false,
+            room: Room::USUAL,
+        };
+        let html = Package::new(facts).render().unwrap();
+        assert!(html.contains("No description.") && html.contains(">Hi</h3>") && html.contains("1.0.0"));
+    }
 }

@@ -32,8 +32,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// For the package page, which has room for a screenful or ten.
-    pub(crate) const EXCERPT: Self = Self { source_bytes_max: 24 << 10, html_bytes_max: 24 << 10, depth_max: 24 };
+    /// For a page with little room.
+    pub(crate) fn excerpt(html_bytes_max: usize) -> Self {
+        Self { source_bytes_max: html_bytes_max, html_bytes_max, depth_max: 24 }
+    }
+
     /// For a page of its own.
     pub(crate) const WHOLE: Self = Self { source_bytes_max: 512 << 10, html_bytes_max: 2 << 20, depth_max: 24 };
 }
@@ -84,7 +87,8 @@ pub(crate) fn render(source: &str, limits: Limits) -> Rendered {
         if html.len() <= limits.html_bytes_max {
             return Rendered { html, cut };
         }
-        bytes_max = bytes_max.min(text.len()) * 2 / 3;
+        // As much less as it was too long, and a little less again: blocks differ.
+        bytes_max = bytes_max.min(text.len()) * (limits.html_bytes_max / 1_024) / (html.len() / 1_024 + 1) * 9 / 10;
         if bytes_max == 0 {
             return Rendered { html: String::new(), cut: true };
         }
@@ -296,6 +300,8 @@ mod tests {
 
     use super::*;
 
+    const EXCERPT: Limits = Limits { source_bytes_max: 16 << 10, html_bytes_max: 16 << 10, depth_max: 24 };
+
     fn whole(source: &str) -> String {
         render(source, Limits::WHOLE).html().to_owned()
     }
@@ -431,11 +437,11 @@ mod tests {
     #[test]
     fn an_excerpt_fits_and_says_that_it_is_one() {
         let long = "A paragraph of some length, with a [link](https://a.example/).\n\n".repeat(4_000);
-        let excerpt = render(&long, Limits::EXCERPT);
+        let excerpt = render(&long, EXCERPT);
         assert!(excerpt.cut && !excerpt.is_empty());
-        assert!(excerpt.html().len() <= Limits::EXCERPT.html_bytes_max);
+        assert!(excerpt.html().len() <= EXCERPT.html_bytes_max);
         assert!(excerpt.html().ends_with("</p>\n"), "ends with a whole block");
-        assert!(!render("short", Limits::EXCERPT).cut);
+        assert!(!render("short", EXCERPT).cut);
     }
 
     #[test]
@@ -472,7 +478,7 @@ mod tests {
             "x".repeat(size),
         ];
         for shape in shapes {
-            for limits in [Limits::EXCERPT, Limits::WHOLE] {
+            for limits in [EXCERPT, Limits::WHOLE] {
                 let start = Instant::now();
                 let rendered = render(&shape, limits);
                 let name: String = shape.chars().take(12).collect();

@@ -1,7 +1,7 @@
 //! Text of others on its way into a page: bounded, and nothing in it invisible.
 //!
 //! In: names, descriptions and findings that a publisher wrote. Out: [`Shown`], the only form in which
-//! views hold them. HTML escaping is the template's work and happens to every value; what this file adds
+//! views hold them, never longer in HTML than its maker was told. HTML escaping is the template's work and happens to every value; what this file adds
 //! is that characters which reorder, hide or break text become visible (`[U+202E]`).
 
 use std::fmt::{self, Write as _};
@@ -16,20 +16,20 @@ const MARKS_COUNT_MAX: usize = 4;
 pub(crate) struct Shown(String);
 
 impl Shown {
-    /// A word for machines (name, version, key, path): everything that is not plainly visible is spelled out.
-    pub(crate) fn word(text: &str, chars_max: usize) -> Self {
-        Self(visible(text, chars_max, Form::Word))
+    /// A word for machines (name, version, key, path), of at most so many bytes in HTML: everything that is not plainly visible is spelled out.
+    pub(crate) fn word(text: &str, bytes_max: usize) -> Self {
+        Self(visible(text, bytes_max, Form::Word))
     }
 
-    /// One line for people: line breaks become spaces.
-    pub(crate) fn line(text: &str, chars_max: usize) -> Self {
-        let joined = text.split_whitespace().take(chars_max).collect::<Vec<_>>().join(" ");
-        Self(visible(&joined, chars_max, Form::Prose))
+    /// One line for people, of at most so many bytes in HTML: line breaks become spaces.
+    pub(crate) fn line(text: &str, bytes_max: usize) -> Self {
+        let joined = text.split_whitespace().take(bytes_max).collect::<Vec<_>>().join(" ");
+        Self(visible(&joined, bytes_max, Form::Prose))
     }
 
-    /// Several lines for people: line breaks stay, empty lines at both ends go.
-    pub(crate) fn prose(text: &str, chars_max: usize) -> Self {
-        Self(visible(text.trim(), chars_max, Form::Prose))
+    /// Several lines for people, of at most so many bytes in HTML: line breaks stay, empty lines at both ends go.
+    pub(crate) fn prose(text: &str, bytes_max: usize) -> Self {
+        Self(visible(text.trim(), bytes_max, Form::Prose))
     }
 
     /// The text.
@@ -60,25 +60,33 @@ enum Form {
     Prose,
 }
 
-fn visible(text: &str, chars_max: usize, form: Form) -> String {
-    let mut out = String::with_capacity(text.len().min(chars_max.saturating_mul(4)));
-    let mut marks = 0;
-    for (at, c) in text.chars().enumerate() {
-        if at == chars_max {
-            out.push(CUT);
-            break;
-        }
+fn visible(text: &str, bytes_max: usize, form: Form) -> String {
+    let mut out = String::with_capacity(text.len().min(bytes_max));
+    let (mut marks, mut bytes) = (0, 0);
+    for c in text.chars() {
         marks = if is_mark(c) { marks + 1 } else { 0 };
         if marks > MARKS_COUNT_MAX {
             continue;
         }
+        let start = out.len();
         if hidden(c, form) {
             let _ = write!(out, "[U+{:04X}]", u32::from(c));
         } else {
             out.push(c);
         }
+        bytes += escaped_bytes(&out[start..]);
+        if bytes > bytes_max {
+            out.truncate(start);
+            out.push(CUT);
+            break;
+        }
     }
     out
+}
+
+/// Length in HTML, where templates write `&#38;` for `&`.
+fn escaped_bytes(text: &str) -> usize {
+    text.len() + 4 * text.bytes().filter(|b| b"&<>\"'".contains(b)).count()
 }
 
 /// Characters that reorder, hide or break text. Prose keeps what scripts and emoji need to join or
@@ -148,7 +156,9 @@ mod tests {
     #[test]
     fn long_texts_are_cut_and_say_so() {
         assert_eq!(Shown::line("abcdef", 3).as_str(), "abc…");
-        assert_eq!(Shown::line("äöü", 3).as_str(), "äöü");
+        assert_eq!(Shown::line("äöü", 4).as_str(), "äö…");
+        assert_eq!(Shown::line("<b>", 6).as_str(), "<b…", "escaped, `<` has five bytes");
+        assert_eq!(Shown::line("a\u{202E}", 8).as_str(), "a…", "what is spelled out counts as such");
         assert!(Shown::line(&"x ".repeat(100_000), 50).as_str().chars().count() <= 51);
     }
 

@@ -247,7 +247,7 @@ fn control(result: &ControlResult, findings_count_max: usize) -> Control {
         name: Shown::line(&result.name, 60),
         level: result.level,
         status: look(result.status),
-        reason: Shown::line(&result.reason, 240),
+        reason: Shown::line(&result.reason, 180),
         fails_from: result.fails_from,
         findings: result.findings.iter().take(findings_count_max).map(evidence).collect(),
         more_count: result.findings.len().saturating_sub(findings_count_max),
@@ -265,7 +265,7 @@ fn evidence(finding: &Finding) -> Evidence {
         title: Shown::line(&finding.title, 200),
         place,
         seen: finding.evidence.as_deref().map(|text| Shown::prose(text, 200)).filter(|s| !s.is_empty()),
-        remedy: finding.remediation.as_deref().map(|text| Shown::line(text, 240)).filter(|s| !s.is_empty()),
+        remedy: finding.remediation.as_deref().map(|text| Shown::line(text, 200)).filter(|s| !s.is_empty()),
         rule: Shown::word(&finding.rule, 60),
     }
 }

@@ -4,6 +4,7 @@
 mod blobs;
 mod concurrency;
 mod counts;
+mod hostile;
 mod http;
 mod publish;
 mod read_api;
@@ -12,4 +13,5 @@ mod scans;
 mod search;
 mod static_index;
 mod tokens;
+mod web;
 mod world;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::{Registry, bundle, bundle_with};
+use crate::world::{Registry, bundle, bundle_with, change_rows};
 
 async fn scanned(registry: &Registry, name: &str) -> Value {
     for _ in 0..1_000 {
@@ -47,15 +47,6 @@ async fn what_was_published_while_no_worker_ran_is_scanned_later() {
     registry.restart().await;
     assert_eq!(scanned(&registry, "@acme/one").await["status"], "completed");
     assert_eq!(scanned(&registry, "@acme/two").await["status"], "completed");
-}
-
-/// Changes the stored rows of a stopped registry, as another version or a crash would have left them.
-async fn change_rows(registry: &Registry, sql: &'static str) {
-    use sqlx::Connection as _;
-    let path = registry.data().join("registry.db").display().to_string();
-    let mut c = sqlx::SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
-    assert_eq!(sqlx::query(sql).execute(&mut c).await.unwrap().rows_affected(), 1);
-    c.close().await.unwrap();
 }
 
 #[tokio::test]

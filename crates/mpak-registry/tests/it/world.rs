@@ -223,3 +223,12 @@ pub(crate) async fn checklist() -> Registry {
     registry.publish("@acme/gadget", "0.1.0", "any", &zip.build()).await;
     registry
 }
+
+/// Changes the stored rows of a stopped registry, as another version or a crash would have left them.
+pub(crate) async fn change_rows(registry: &Registry, sql: &'static str) {
+    use sqlx::Connection as _;
+    let path = registry.data().join("registry.db").display().to_string();
+    let mut c = sqlx::SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
+    assert_eq!(sqlx::query(sql).execute(&mut c).await.unwrap().rows_affected(), 1);
+    c.close().await.unwrap();
+}
