@@ -101,10 +101,8 @@ pub enum ResolveError {
         /// What is wrong with it.
         reason: String,
     },
-    /// There is a copy by another client, but nobody to check it against.
-    #[error(
-        "the copy of {asked} was put there by another client and was never verified, and the registry cannot be asked"
-    )]
+    /// There is a copy, by another client or from another registry, and nobody to check it against.
+    #[error("the copy of {asked} was never verified against this registry, and the registry cannot be asked")]
     Unverified {
         /// The request.
         asked: String,

@@ -253,7 +253,7 @@ fn e3_a_copy_of_another_client_is_verified_before_it_is_believed() {
     registry.kill();
     let ran = offline.mpak(&["run", "@acme/tell"]);
     assert_eq!(ran.stdout, "");
-    assert!(ran.fails(4).contains("was never verified"));
+    assert!(ran.fails(4).contains("was never verified against this registry"));
 }
 
 #[test]
