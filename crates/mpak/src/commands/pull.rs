@@ -24,7 +24,7 @@ use crate::ui::{self, safe};
 pub struct Args {
     /// The package: @scope/name or @scope/name@version
     pub package: String,
-    /// Where to write the bundle [default: SCOPE-NAME-VERSION-OS-ARCH.mcpb here]
+    /// Where to write the bundle [default: SCOPE-NAME-VERSION-OS-ARCH.mcpb here; nowhere with --json]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
     /// Operating system [default: this machine's]
@@ -60,16 +60,24 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     ui::note(&format!("   Size: {}", ui::bytes(resolved.size())));
 
     // 2. the bytes, verified
-    ui::note(&format!("\n=> Downloading to {}...", file.display()));
+    let kept = args.output.is_some() || !args.json;
+    if kept {
+        ui::note(&format!("\n=> Downloading to {}...", file.display()));
+    }
     let _held = lock::exclusive(&home, &format!("install-{}", resolved.sha256()))?;
-    let answer = serde_json::json!({
+    let mut answer = serde_json::json!({
         "name": resolved.name().as_str(), "version": resolved.version(), "platform": resolved.platform(),
-        "sha256": resolved.sha256(), "size": resolved.size(), "path": file.display().to_string(),
+        "sha256": resolved.sha256(), "size": resolved.size(),
     });
     let sha256 = resolved.sha256().to_string();
     let verified = verify(download(&home, &client, resolved)?)?;
 
-    // 3. under their name
+    // 3. under their name; existing scripts use --json to learn what would come, and expect no file
+    if !kept {
+        let _gone = fs::remove_file(verified.path());
+        ui::json(&answer);
+        return Ok(ExitCode::SUCCESS);
+    }
     place(verified.path(), &file).map_err(|error| {
         let mut failed = CommandError::new(Kind::NeedsPerson, format!("cannot write `{}`", file.display()));
         failed.causes.push(error.to_string());
@@ -79,6 +87,7 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     ui::note(&format!("   File: {}", file.display()));
     ui::note(&format!("   SHA256: {}...", &sha256[..16]));
     if args.json {
+        answer["path"] = file.display().to_string().into();
         ui::json(&answer);
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use crate::stand_in::{Answer, StandIn, download};
 use crate::world::World;
 
 #[test]
-fn the_bundle_is_written_under_its_name_and_json_is_printed_too() {
+fn the_bundle_is_written_under_its_name_and_with_json_alone_nowhere() {
     let world = World::new();
     let registry = Registry::start(&world);
     let digest = Server::new("tell", "1.0.0").publish(&registry, "@acme/tell", "linux-x64");
@@ -36,7 +36,9 @@ fn the_bundle_is_written_under_its_name_and_json_is_printed_too() {
     let answer = pull(&[&platform[..], &["--json"]].concat()).json();
     assert_eq!((&answer["sha256"], &answer["size"]), (&json!(digest.to_string()), &json!(bytes.len())));
     assert_eq!((&answer["name"], &answer["version"]), (&json!("@acme/tell"), &json!("1.0.0")));
-    assert_eq!(fs::read(&file).unwrap(), bytes);
+    assert!(!file.exists() && answer.get("path").is_none(), "existing scripts expect no file");
+    let answer = pull(&[&platform[..], &["--json", "-o", "named.mcpb"]].concat()).json();
+    assert_eq!(fs::read(answer["path"].as_str().unwrap()).unwrap(), bytes);
 
     world.write("other.mcpb", "old");
     pull(&[&platform[..], &["-o", "other.mcpb"]].concat()).ok();
