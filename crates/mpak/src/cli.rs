@@ -1,6 +1,6 @@
 //! The command line: names and shapes of commands; each command's flags stand in its own file.
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
     admin, cache, completion, config, example_server, explain, info, init, pack, publish, pull, run, scan, search,
@@ -9,8 +9,11 @@ use crate::commands::{
 
 /// The secure package manager and registry for MCP servers.
 #[derive(Debug, Parser)]
-#[command(name = "mpak", version, disable_help_subcommand = false, arg_required_else_help = true)]
+#[command(name = "mpak", version, disable_version_flag = true, arg_required_else_help = true)]
 pub struct Cli {
+    /// Print the version
+    #[arg(short = 'v', long, short_alias = 'V', action = ArgAction::Version)]
+    version: Option<bool>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

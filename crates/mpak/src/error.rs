@@ -87,6 +87,17 @@ impl CommandError {
         Self { kind, message: error.to_string(), causes, hints: Vec::new() }
     }
 
+    /// From what the parser of the command line says about a wrong call: the first paragraph is the message, the
+    /// others say what to do.
+    pub fn from_parser(text: &str) -> Self {
+        let one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut parts = text.split("\n\n").map(one_line).filter(|part| !part.is_empty());
+        let message = parts.next().unwrap_or_default();
+        let mut error = Self::new(Kind::Usage, message.strip_prefix("error: ").unwrap_or(&message));
+        error.hints = parts.collect();
+        error
+    }
+
     /// Puts a sentence in front; what was the message becomes the first cause.
     #[must_use]
     pub fn context(mut self, message: &str) -> Self {

@@ -53,11 +53,16 @@ pub fn report(error: &CommandError, as_json: bool) -> ExitCode {
         note(&format!("  help: {}", safe(hint)));
     }
     if as_json {
-        json(&serde_json::json!({"error": {
-            "code": error.kind.as_str(), "message": error.message, "causes": error.causes, "help": error.hints,
-        }}));
+        json_error(error);
     }
     ExitCode::from(error.kind.exit_code())
+}
+
+/// An error as JSON on stdout.
+pub fn json_error(error: &CommandError) {
+    json(&serde_json::json!({"error": {
+        "code": error.kind.as_str(), "message": error.message, "causes": error.causes, "help": error.hints,
+    }}));
 }
 
 /// A size for people: `12 B`, `3.4 KB`, `5.6 MB` (1024-based, as existing clients print).

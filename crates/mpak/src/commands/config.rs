@@ -58,6 +58,9 @@ struct Set {
     /// Keep values in config.json, where other clients see them
     #[arg(long)]
     plain: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +85,9 @@ struct Clear {
     package: String,
     /// The option; all when left out
     key: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -91,6 +97,9 @@ struct RegistryArgs {
     /// Forget the stored address
     #[arg(long, conflicts_with = "url")]
     clear: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Args {
@@ -99,7 +108,9 @@ impl Args {
         match &self.action {
             Action::Get(args) => args.json,
             Action::List(args) => args.json,
-            Action::Set(_) | Action::Clear(_) | Action::Registry(_) => false,
+            Action::Set(args) => args.json,
+            Action::Clear(args) => args.json,
+            Action::Registry(args) => args.json,
         }
     }
 }
@@ -149,7 +160,12 @@ fn set(home: &Home, args: &Set, settings: &Settings) -> CommandResult {
             ));
         }
     }
-    ui::data(&format!("Set {} config value(s) for {package}", pairs.len()));
+    if args.json {
+        let keys: Vec<&str> = pairs.iter().map(|(key, _)| *key).collect();
+        ui::json(&serde_json::json!({"package": args.package, "set": keys}));
+    } else {
+        ui::data(&format!("Set {} config value(s) for {package}", pairs.len()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -210,6 +226,8 @@ fn list(home: &Home, args: &List) -> CommandResult {
         ui::json(&names);
     } else if names.is_empty() {
         ui::data("No packages have stored config");
+    } else {
+        ui::data("Packages with stored config:");
     }
     for name in names.iter().filter(|_| !args.json) {
         let count = values(home, name)?.len();
@@ -229,6 +247,10 @@ fn clear(home: &Home, args: &Clear) -> CommandResult {
     if stored(Secrets::read(home)?.values(&args.package)) {
         cleared |= Secrets::change(home, |file| file.clear(&args.package, key))?;
     }
+    if args.json {
+        ui::json(&serde_json::json!({"package": args.package, "key": args.key, "cleared": cleared}));
+        return Ok(ExitCode::SUCCESS);
+    }
     let package = safe(&args.package);
     ui::data(&match (key.map(safe), cleared) {
         (None, true) => format!("Cleared all config for {package}"),
@@ -246,7 +268,12 @@ fn registry(home: &Home, args: &RegistryArgs, settings: &Settings) -> CommandRes
         let registry = Registry::parse(url)?;
         ConfigFile::change(home, |file| file.set_registry_url(Some(registry.as_str())))?;
     }
-    ui::data(configured_registry(None, settings)?.as_str());
+    let registry = configured_registry(None, settings)?;
+    if args.json {
+        ui::json(&serde_json::json!({"registry": registry.as_str()}));
+    } else {
+        ui::data(registry.as_str());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -21,13 +21,18 @@ fn values_are_set_shown_masked_and_cleared() {
     assert_eq!(config(&["get", "@a/b", "--json"]), "{}\n");
     assert_eq!(config(&["set", "@a/b", "key=abcdefg", "x=a=b", "--plain"]), "Set 2 config value(s) for @a/b\n");
     assert_eq!(config(&["get", "@a/b"]), "Config for @a/b:\n  key: abcd***\n  x: ***\n");
-    assert_eq!(config(&["list"]), "@a/b (2 values)\n");
+    assert_eq!(config(&["list"]), "Packages with stored config:\n@a/b (2 values)\n");
     assert_eq!(config(&["list", "--json"]), "[\n  \"@a/b\"\n]\n");
     assert_eq!(config(&["clear", "@a/b", "none"]), "No value found for none in @a/b\n");
     assert_eq!(config(&["clear", "@a/b", "x"]), "Cleared x for @a/b\n");
-    assert_eq!(config(&["list"]), "@a/b (1 value)\n");
+    assert_eq!(config(&["list"]), "Packages with stored config:\n@a/b (1 value)\n");
     assert_eq!(config(&["clear", "@a/b"]), "Cleared all config for @a/b\n");
     assert_eq!(config(&["clear", "@a/b"]), "No config found for @a/b\n");
+    let json = |args: &[&str]| world.mpak(&[&["config"], args, &["--json"]].concat()).json();
+    assert_eq!(json(&["set", "@a/b", "k=v"]), json!({"package": "@a/b", "set": ["k"]}));
+    assert_eq!(json(&["clear", "@a/b", "k"]), json!({"package": "@a/b", "key": "k", "cleared": true}));
+    assert_eq!(json(&["clear", "@a/b"]), json!({"package": "@a/b", "key": null, "cleared": false}));
+    assert_eq!(json(&["registry", "http://localhost:1"]), json!({"registry": "http://localhost:1"}));
     world.mpak(&["config", "set", "@a/b", "novalue"]).fails(1);
     world.mpak(&["config", "set", "@a/b"]).fails(2);
 }

@@ -13,6 +13,7 @@ mod world;
 
 mod admin;
 mod cache;
+mod cli;
 mod completion;
 mod config;
 mod example_server;
