@@ -239,6 +239,32 @@ impl Contents for Archive {
 
     fn head(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
         let entry = self.entry(path)?;
-        self.with_workspace(|workspace| workspace.head(&self.source, entry, bytes_max)).ok()
+        if bytes_max.min(usize::try_from(entry.bytes).unwrap_or(usize::MAX)) <= inflate::BUFFER_BYTES {
+            return self.with_workspace(|workspace| workspace.head(&self.source, entry, bytes_max)).ok();
+        }
+        let mut start = Start { bytes: Vec::new(), bytes_max };
+        let copied = self.copy(entry, &mut start);
+        (copied.is_ok() || start.bytes.len() == bytes_max).then_some(start.bytes)
+    }
+}
+
+/// Takes the first bytes and refuses the rest, which ends the copy.
+struct Start {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl Write for Start {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.bytes_max - self.bytes.len());
+        if taken == 0 && !bytes.is_empty() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.bytes.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::error::ArchiveError;
 use super::source::Source;
 use crate::path::escape;
 
-const BUFFER_BYTES: usize = 256 << 10;
+pub(super) const BUFFER_BYTES: usize = 256 << 10;
 /// Deflate blocks begin with tables, so a head needs some more input than output.
 const TABLES_BYTES: usize = 1 << 10;
 

@@ -174,3 +174,19 @@ fn quoted_bomb() -> Vec<u8> {
     }));
     zip.build()
 }
+
+#[test]
+fn the_head_of_a_file_is_as_long_as_asked_for() {
+    use mpak_bundle::manifest::Contents as _;
+
+    // Larger than any buffer of the reader, and not the same everywhere.
+    let data: Vec<u8> = (0..700_000_u32).map(|i| (i % 251) as u8).collect();
+    let mut zip = mpak_testkit::zip::ZipBuilder::good();
+    zip.file("big.bin", data.clone());
+    let file = mpak_testkit::zip::temporary(&zip.build());
+    let archive = mpak_bundle::archive::Archive::open(file, &mpak_bundle::limits::Limits::default()).unwrap();
+    for bytes_max in [0, 1, 1000, 262_144, 262_145, 600_000, 700_000, 800_000] {
+        let head = archive.head("big.bin", bytes_max).unwrap();
+        assert_eq!(head, data[..bytes_max.min(data.len())], "{bytes_max}");
+    }
+}
