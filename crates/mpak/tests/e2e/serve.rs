@@ -181,3 +181,28 @@ fn a_kill_at_any_time_loses_nothing_that_was_acknowledged() {
     assert!(listed.len() <= done.len() + ROUNDS * PUBLISHERS, "{} listed, {} acknowledged", listed.len(), done.len());
     assert_eq!(std::fs::read_dir(world.path("registry/tmp")).unwrap().count(), 0, "no leftovers");
 }
+
+#[test]
+fn the_demo_publishes_what_it_can_and_says_what_it_cannot() {
+    // Without package managers one server is left: this program itself.
+    let world = World::new();
+    let nothing = world.path("nothing");
+    std::fs::create_dir(&nothing).unwrap();
+    let world = world.with("PATH", nothing.display().to_string());
+    let registry = Registry::start_with(&world, &["--demo"]);
+    let deadline = Instant::now() + Duration::from_secs(180);
+    let log = loop {
+        let log = std::fs::read_to_string(world.path("registry.log")).unwrap();
+        if log.contains("run it:") {
+            break log;
+        }
+        assert!(Instant::now() < deadline, "no end of the demo:\n{log}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(log.contains("@demo/example    binary, this program itself: published"), "{log}");
+    assert!(log.contains("@demo/memory     node, dependencies by npm: left out: `npm` is not on PATH"), "{log}");
+    assert!(log.contains("demo: 1 of 7 servers"), "{log}");
+    assert!(log.contains(&format!("{}/packages/@demo/example", registry.url)), "{log}");
+    let found = world.mpak(&["search", "harmless", "--json", "--registry", &registry.url]).json();
+    assert_eq!(found["results"][0]["name"], "@demo/example", "{found}");
+}
