@@ -22,7 +22,11 @@ pub fn open(path: &Path) -> Result<Bundle, CommandError> {
     Bundle::open(file, &Limits::default()).map_err(|error| refused(path, &error))
 }
 
-fn open_file(path: &Path) -> Result<File, CommandError> {
+/// Opens the file of a bundle, whatever is in it.
+///
+/// # Errors
+/// Not found, not readable, or no file.
+pub fn open_file(path: &Path) -> Result<File, CommandError> {
     let failed = |error: &io::Error| {
         let missing = error.kind() == io::ErrorKind::NotFound;
         let kind = if missing { Kind::NotFound } else { Kind::Usage };
@@ -44,7 +48,8 @@ pub fn not_a_bundle(path: &Path, error: &ArchiveError) -> CommandError {
     with_cause(path, error, error.code(), error.help().to_owned())
 }
 
-fn refused(path: &Path, error: &OpenError) -> CommandError {
+/// Exit 65, with code, help, and all that is wrong with the manifest.
+pub fn refused(path: &Path, error: &OpenError) -> CommandError {
     let mut out = with_cause(path, error, error.code(), error.help());
     if let OpenError::Manifest { problems } = error {
         let others = problems.iter().filter(|p| p.severity == Severity::Error).skip(1);

@@ -76,15 +76,19 @@ impl CommandError {
         Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
 
-    /// From a typed error: its text, and its sources as causes.
+    /// From a typed error: its text, and its sources as causes, but for those that the text before ends with.
     pub fn from_error(kind: Kind, error: &dyn StdError) -> Self {
         let mut causes = Vec::new();
         let mut source = error.source();
+        let message = error.to_string();
         while let Some(cause) = source {
-            causes.push(cause.to_string());
+            let text = cause.to_string();
+            if !causes.last().unwrap_or(&message).ends_with(&text) {
+                causes.push(text);
+            }
             source = cause.source();
         }
-        Self { kind, message: error.to_string(), causes, hints: Vec::new() }
+        Self { kind, message, causes, hints: Vec::new() }
     }
 
     /// From what the parser of the command line says about a wrong call: the first paragraph is the message, the
@@ -115,3 +119,28 @@ impl CommandError {
 
 /// What a command gives: the exit code of success, or an error.
 pub type CommandResult = Result<std::process::ExitCode, CommandError>;
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<io::Error>,
+    }
+
+    #[test]
+    fn a_cause_that_was_just_said_is_not_said_again() {
+        for (text, source, causes) in [
+            ("entry `a`: it is a link", "it is a link", vec![]),
+            ("cannot read `a`", "it is a link", vec!["it is a link"]),
+        ] {
+            let layer = Layer { text, source: Some(io::Error::other(source)) };
+            assert_eq!(CommandError::from_error(Kind::No, &layer).causes, causes, "{text}");
+        }
+    }
+}

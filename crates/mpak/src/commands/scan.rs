@@ -1,6 +1,5 @@
 //! `mpak scan`: judge a bundle.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use mpak_scan::evidence::{Evidence, GatherError, scan};
 use mpak_scan::level;
 use mpak_scan::report::{ControlResult, Finding, Report};
 
+use crate::bundle_file::{not_a_bundle, open_file};
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
@@ -60,16 +60,13 @@ fn gather(path: &Path) -> Result<Evidence, CommandError> {
     let gathered = if path.is_dir() {
         Evidence::from_folder(path, &limits)
     } else {
-        let file = File::open(path).map_err(|e| {
-            let kind = if e.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::NotABundle };
-            let mut error = CommandError::new(kind, format!("cannot read `{}`", path.display()));
-            error.causes.push(e.to_string());
-            error.hint("give the path of a `.mcpb` file, or of a folder with a manifest.json")
-        })?;
-        Archive::open(file, &limits).map_err(GatherError::from).and_then(|a| Evidence::from_archive(&a, &limits))
+        let archive = Archive::open(open_file(path)?, &limits).map_err(GatherError::from);
+        archive.and_then(|archive| Evidence::from_archive(&archive, &limits))
     };
-    gathered.map_err(|e| {
-        CommandError::from_error(Kind::NotABundle, &e).hint("`mpak pack` makes a bundle that every reader accepts")
+    gathered.map_err(|error| match &error {
+        GatherError::Archive(error) => not_a_bundle(path, error),
+        _ => CommandError::from_error(Kind::NotABundle, &error)
+            .hint("give the path of a .mcpb file, or of a folder with a manifest.json"),
     })
 }
 
@@ -132,8 +129,9 @@ fn summary(report: &Report, level: u8) -> String {
     let ids = |results: &[&ControlResult]| results.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
     let failing = report.failing_at(level);
     if let Some(first) = failing.first() {
+        let verb = if failing.len() == 1 { "fails" } else { "fail" };
         return format!(
-            "level {level} is out of reach: {} fails; `mpak explain {}` tells more",
+            "level {level} is out of reach: {} {verb}; `mpak explain {}` tells more",
             ids(&failing),
             first.id
         );

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mpak_bundle::archive::Archive;
+use mpak_bundle::archive::{Archive, Bundle, OpenError};
 use mpak_bundle::collect;
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::{
@@ -13,6 +13,7 @@ use mpak_bundle::manifest::{
 };
 use serde_json::{Value, json};
 
+use crate::bundle_file::{not_a_bundle, open_file, refused};
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
@@ -94,15 +95,17 @@ fn check_folder(folder: &Path, path: &Path, limits: &Limits) -> Result<Checked, 
 }
 
 fn check_bundle(path: &Path, limits: &Limits) -> Result<Checked, CommandError> {
-    let not_a_bundle = |cause: String| {
-        let mut error = CommandError::new(Kind::NotABundle, format!("`{}` is not a readable bundle", path.display()));
-        error.causes.push(cause);
-        error
-    };
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let archive = Archive::open(file, limits).map_err(|error| not_a_bundle(error.to_string()))?;
-    let entry = archive.entry(MANIFEST).ok_or_else(|| not_a_bundle(format!("it holds no {MANIFEST} at its root")))?;
-    let bytes = archive.read(entry, limits.manifest_bytes_max).map_err(|error| not_a_bundle(error.to_string()))?;
+    // 1. What every reader demands; the manifest itself is judged more strictly below.
+    match Bundle::open(open_file(path)?, limits) {
+        Ok(_) | Err(OpenError::Manifest { .. }) => {}
+        Err(error) => return Err(refused(path, &error)),
+    }
+
+    // 2. The manifest, with the files around it.
+    let archive = Archive::open(open_file(path)?, limits).map_err(|error| not_a_bundle(path, &error))?;
+    let missing = || refused(path, &OpenError::ManifestMissing { folder: None });
+    let entry = archive.entry(MANIFEST).ok_or_else(missing)?;
+    let bytes = archive.read(entry, limits.manifest_bytes_max).map_err(|error| not_a_bundle(path, &error))?;
     let read = with_contents(read(&bytes, Reading::Strict, limits), &archive, limits);
     Ok(Checked { place: format!("{}/{MANIFEST}", path.display()), read, unchecked: None })
 }

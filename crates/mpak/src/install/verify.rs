@@ -85,7 +85,10 @@ impl From<VerifyError> for CommandError {
         match error {
             VerifyError::Digest { .. } => Self::from_error(Kind::Verification, &error)
                 .hint("nothing was installed; tell the registry's operator if it happens again"),
-            VerifyError::Bundle { .. } => Self::from_error(Kind::NotABundle, &error).hint("nothing was installed"),
+            VerifyError::Bundle { ref source, .. } => {
+                let help = source.help();
+                Self::from_error(Kind::NotABundle, &error).hint("nothing was installed").hint(help)
+            }
             VerifyError::Io { .. } => Self::from_error(Kind::NeedsPerson, &error),
         }
     }

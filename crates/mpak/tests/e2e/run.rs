@@ -64,7 +64,8 @@ fn what_is_not_there_and_what_is_no_bundle_are_told_apart() {
     world.write("x.zip", "x");
     assert!(world.mpak(&["run", "--local", "x.zip"]).fails(2).contains("Not an MCPB bundle: "));
     world.write("x.mcpb", "x");
-    world.mpak(&["run", "--local", "x.mcpb"]).fails(65);
+    let error = world.mpak(&["run", "--local", "x.mcpb"]).fails(65);
+    assert!(error.contains("nothing was installed\n  help: give a .mcpb file"), "{error}");
     assert!(world.mpak(&["run"]).fails(2).contains("Either provide a package name or use --local <path>"));
     let error = world.mpak(&["run", "widget"]).fails(2);
     assert!(error.contains("Invalid package spec: \"widget\". Expected scoped format: @scope/name"), "{error}");

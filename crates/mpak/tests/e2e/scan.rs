@@ -82,6 +82,8 @@ fn the_level_decides_what_counts() {
 fn what_is_no_bundle_is_refused() {
     let world = World::new();
     world.write("text.mcpb", "not a zip");
+    let error = world.mpak(&["scan", "text.mcpb"]).fails(65);
+    assert!(error.contains("(not-a-zip)\n  help: give a .mcpb file"), "{error}");
     world.write("folder/readme", "no manifest");
     for path in ["text.mcpb", "folder"] {
         let error = world.mpak(&["scan", path]).fails(65);

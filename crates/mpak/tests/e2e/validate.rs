@@ -112,7 +112,12 @@ fn what_cannot_be_read_has_its_own_exit_codes() {
     world.write("broken.mcpb", "no zip at all");
     world.write("empty/x", "");
     let err = world.mpak(&["validate", "broken.mcpb"]).fails(65);
-    assert!(err.starts_with("error: `broken.mcpb` is not a readable bundle\n  cause: "), "{err}");
+    assert!(err.starts_with("error: `broken.mcpb` is not a bundle that can be read\n  cause: "), "{err}");
+    assert!(err.contains("(not-a-zip)\n  help: "), "{err}");
+    // what no other command would take is not called valid
+    world.write("con.mcpb", good_bundle(&manifest(), &[("server/index.js", b""), ("con", b"")]));
+    let err = world.mpak(&["validate", "con.mcpb"]).fails(65);
+    assert!(err.contains("(name-windows)\n  help: "), "{err}");
     let err = world.mpak(&["validate", "empty"]).fails(5);
     assert_eq!(err, "error: there is no `empty/manifest.json`\n  help: `mpak init empty` writes one\n");
     assert_eq!(world.mpak(&["validate", "nowhere"]).fails(5), "error: there is no `nowhere`\n");
