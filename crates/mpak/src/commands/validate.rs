@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mpak_bundle::archive::{Archive, Bundle, OpenError};
+use mpak_bundle::archive::{Archive, ArchiveError, Bundle, OpenError};
 use mpak_bundle::collect;
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::{
@@ -58,6 +58,10 @@ fn check(path: &Path, limits: &Limits) -> Result<Checked, CommandError> {
         let here = path == Path::new(".");
         let manifest = if here { PathBuf::from(MANIFEST) } else { path.join(MANIFEST) };
         return check_folder(path, &manifest, limits);
+    }
+    // a pipe would wait for its other end
+    if !metadata.is_file() {
+        return Err(not_a_bundle(path, &ArchiveError::NotAFile));
     }
     let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let mut start = [0; 4];

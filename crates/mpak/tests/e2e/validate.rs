@@ -118,6 +118,8 @@ fn what_cannot_be_read_has_its_own_exit_codes() {
     world.write("con.mcpb", good_bundle(&manifest(), &[("server/index.js", b""), ("con", b"")]));
     let err = world.mpak(&["validate", "con.mcpb"]).fails(65);
     assert!(err.contains("(name-windows)\n  help: "), "{err}");
+    let err = world.mpak(&["validate", "/dev/null"]).fails(65);
+    assert!(err.contains("(not-a-file)"), "{err}");
     let err = world.mpak(&["validate", "empty"]).fails(5);
     assert_eq!(err, "error: there is no `empty/manifest.json`\n  help: `mpak init empty` writes one\n");
     assert_eq!(world.mpak(&["validate", "nowhere"]).fails(5), "error: there is no `nowhere`\n");
