@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::auth::token;
 pub use crate::auth::token::PatternError;
 use crate::clock::{Clock, rfc3339};
-use crate::db::{Db, DbError, tokens};
+use crate::db::{self, Db, DbError, tokens};
 use crate::server::create_data;
 
 /// Longest life of a token, and the usual one.
@@ -26,6 +26,12 @@ pub enum AdminError {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// Nothing was ever kept there.
+    #[error("there is no registry in `{path}`")]
+    NoRegistry {
+        /// Which folder.
+        path: String,
     },
     /// The name of the token.
     #[error("a token's name has 1 to {NAME_CHARS_MAX} visible characters, `{found}` does not")]
@@ -129,6 +135,7 @@ pub fn create_token(
 /// # Errors
 /// [`AdminError`].
 pub fn list_tokens(data: &Path, clock: &Clock) -> Result<Vec<ListedToken>, AdminError> {
+    existing(data)?;
     with_db(data, async |db| {
         let rows = tokens::list(&mut *db.read().await?).await?;
         Ok(rows.iter().map(|row| listed(row, clock.now_ms())).collect())
@@ -157,6 +164,7 @@ fn listed(row: &tokens::Token, now_ms: i64) -> ListedToken {
 /// # Errors
 /// [`AdminError`].
 pub fn revoke_token(data: &Path, id: i64, clock: &Clock) -> Result<(), AdminError> {
+    existing(data)?;
     with_db(
         data,
         async |db| {
@@ -166,6 +174,12 @@ pub fn revoke_token(data: &Path, id: i64, clock: &Clock) -> Result<(), AdminErro
 }
 
 /// Opens the database, works, closes it.
+/// A mistyped folder is told instead of created.
+fn existing(data: &Path) -> Result<(), AdminError> {
+    let there = data.join(db::FILE).is_file();
+    there.then_some(()).ok_or_else(|| AdminError::NoRegistry { path: data.display().to_string() })
+}
+
 fn with_db<T>(data: &Path, work: impl AsyncFnOnce(&Db) -> Result<T, AdminError>) -> Result<T, AdminError> {
     create_data(data).map_err(|source| AdminError::Data { path: data.display().to_string(), source })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;

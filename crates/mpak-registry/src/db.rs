@@ -25,6 +25,9 @@ pub(crate) mod scans;
 pub(crate) mod tokens;
 pub(crate) mod versions;
 
+/// The database, in the data folder.
+pub(crate) const FILE: &str = "registry.db";
+
 /// A connection or, dereferenced, a transaction.
 pub(crate) type Connection = sqlx::SqliteConnection;
 /// A transaction that holds the write lock; rolled back unless committed.
@@ -85,10 +88,7 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub(crate) async fn open(data: &Path) -> DbResult<Self> {
-        let any = SqliteConnectOptions::new()
-            .filename(data.join("registry.db"))
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
+        let any = SqliteConnectOptions::new().filename(data.join(FILE)).foreign_keys(true).busy_timeout(BUSY_TIMEOUT);
         let writer = any
             .clone()
             .create_if_missing(true)

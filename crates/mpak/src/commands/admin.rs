@@ -146,6 +146,7 @@ fn refusal(error: &AdminError) -> CommandError {
         AdminError::Name { .. } => (Kind::Usage, "give a short name with --name, like `ci`"),
         AdminError::Pattern(_) => (Kind::Usage, "give --package `@scope/name`, `@scope/*` or `*`"),
         AdminError::Days { .. } => (Kind::Usage, "give a number of days with --days N"),
+        AdminError::NoRegistry { .. } => (Kind::NotFound, "give the folder of `mpak serve --data DIR`"),
         AdminError::NoToken { .. } => (Kind::NotFound, "see `mpak admin token list`"),
         AdminError::Db(_) | AdminError::Runtime(_) => (Kind::Ours, "see the causes"),
     };

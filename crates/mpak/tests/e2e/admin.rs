@@ -51,6 +51,16 @@ fn a_token_is_made_listed_and_revoked_while_the_server_runs() {
 }
 
 #[test]
+fn a_folder_that_is_no_registry_is_told_and_not_made_one() {
+    let world = World::new();
+    for args in [&["list", "--data", "typo"][..], &["revoke", "1", "--data", "typo"]] {
+        let error = world.mpak(&[&["admin", "token"], args].concat()).fails(5);
+        assert!(error.contains("there is no registry in `typo`\n  help: "), "{error}");
+        assert!(!world.path("typo").exists());
+    }
+}
+
+#[test]
 fn without_json_only_the_token_is_on_stdout() {
     let world = World::new();
     let ran = world.mpak(&["admin", "token", "create", "--data", &data(&world), "--name", "ci"]);
