@@ -55,6 +55,10 @@ pub(super) fn find(source: &Source, limits: &Limits, findings: &mut Findings) ->
     let tail = source.read_up_to(tail_at, END_BYTES + COMMENT_BYTES_MAX + SIGNATURE_BYTES_MAX)?;
     // 2. The signature block, if the file ends with its footer.
     let block = signature_block(&tail)?;
+    // Readers that know no signature blocks look for the end record in it too, and find another archive.
+    if block.as_ref().is_some_and(|b| last_of(&tail[b.clone()], END).is_some()) {
+        return Err(ArchiveError::EndRecordAmbiguous);
+    }
     // 3. The end record: the last one in front of the block.
     let body = &tail[..block.as_ref().map_or(tail.len(), |b| b.start)];
     let Some(at) = last_of(body, END) else { return Err(no_end_record(source)?) };

@@ -43,8 +43,12 @@ pub(super) fn check(records: &[Record], limits: &Limits) -> Result<(), ArchiveEr
 
 /// `/` before every other byte: a folder's contents follow it directly.
 pub(super) fn compare(a: &str, b: &str) -> std::cmp::Ordering {
-    let key = |byte: u8| if byte == b'/' { 0 } else { byte };
-    a.bytes().map(key).cmp(b.bytes().map(key))
+    // Long equal beginnings, of which an attacker can give many, are passed over whole.
+    const STEP_BYTES: usize = 32;
+    let steps = a.as_bytes().chunks_exact(STEP_BYTES).zip(b.as_bytes().chunks_exact(STEP_BYTES));
+    let equal = steps.take_while(|(x, y)| x == y).count() * STEP_BYTES;
+    let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+    a.as_bytes()[equal..].iter().map(key).cmp(b.as_bytes()[equal..].iter().map(key))
 }
 
 fn depth(path: &BundlePath) -> usize {

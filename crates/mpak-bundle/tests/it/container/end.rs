@@ -116,6 +116,12 @@ fn signatures() -> Vec<Case> {
         Case::refuse(27, "one line feed", &suffixed(b"\n"), "trailing-data"),
         Case::refuse(27, "much garbage", &suffixed(&[0; 200_000]), "end-record-missing"),
         Case::accept(27, "signature block", &suffixed(&block), &[]),
+        Case::refuse(
+            27,
+            "archive in the signature block",
+            &suffixed(&signature_block(&minimal_bundle())),
+            "end-record-ambiguous",
+        ),
         Case::accept(27, "signature block as comment", &patched(&block, b""), &[]),
         Case::accept(27, "signature block behind a comment", &patched(&block, b"hi"), &["archive-comment"]),
         Case::refuse(27, "two signature blocks", &suffixed(&twice), "trailing-data"),
