@@ -220,6 +220,12 @@ fn not_received(error: &ReceiveError) -> ApiError {
             "nothing".to_owned(),
             "send the file again over a steadier connection",
         ),
+        ReceiveError::Slow { bytes, seconds } => refusal(
+            Code::BadRequest,
+            "a steady upload".to_owned(),
+            format!("{bytes} bytes in {seconds} seconds"),
+            "send the file again over a faster connection",
+        ),
         ReceiveError::Digest { expected, found } => refusal(
             Code::BadRequest,
             expected.prefixed(),

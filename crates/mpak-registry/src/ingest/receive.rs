@@ -1,10 +1,10 @@
 //! Stage 5, receive: a stream of bytes from a publisher becomes a complete file with its digest.
 //!
 //! In: an [`Upload`] (what the publisher claims) and the body. Out: [`Received`]. Bounded by
-//! `Limits::archive_bytes_max` while streaming, and by an idle time between pieces.
+//! `Limits::archive_bytes_max` while streaming, by an idle time between pieces and by a least speed.
 //! Spec: RFC 3230 `Digest`, RFC 9530 `Content-Digest`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
@@ -20,6 +20,9 @@ use crate::config::Config;
 
 /// Pieces are gathered to this size before they are hashed and written off the async threads.
 const CHUNK_BYTES: usize = 512 << 10;
+
+/// Slowest upload that is waited for, after a grace as long as the idle time.
+const BYTES_PER_SECOND_MIN: u64 = 4 << 10;
 
 /// What a publisher claims to send. Its name is the one that the publisher may publish.
 #[derive(Clone, Debug)]
@@ -98,6 +101,14 @@ pub(crate) enum ReceiveError {
         /// The limit.
         seconds: u64,
     },
+    /// It comes so slowly that it would keep the place of others.
+    #[error("only {bytes} bytes came in {seconds} seconds")]
+    Slow {
+        /// What came.
+        bytes: u64,
+        /// In this time.
+        seconds: u64,
+    },
     /// Other bytes than announced.
     #[error("the bytes do not match the Digest header")]
     Digest {
@@ -127,8 +138,10 @@ pub(crate) async fn receive(
     let mut sink = blocking(move || NamedTempFile::with_prefix_in("upload-", tmp).map(Hashing::new)).await?;
     let mut bytes = 0;
     let mut chunk = Vec::new();
+    let began = Instant::now();
     while let Some(piece) = next(body, config.body_idle_timeout, bytes).await? {
         bytes += piece.len() as u64;
+        check_speed(began.elapsed(), bytes, config.body_idle_timeout)?;
         if bytes > limit {
             return Err(ReceiveError::TooLarge { limit, found: bytes });
         }
@@ -147,6 +160,12 @@ pub(crate) async fn receive(
         Some(expected) if expected != sha256 => Err(ReceiveError::Digest { expected, found: sha256 }),
         _ => Ok(Received { upload, file, bytes, sha256 }),
     }
+}
+
+/// A byte now and then is not enough: few publishers at a time are heard.
+fn check_speed(took: Duration, bytes: u64, grace: Duration) -> Result<(), ReceiveError> {
+    let allowed = grace.saturating_add(Duration::from_secs(bytes / BYTES_PER_SECOND_MIN));
+    if took > allowed { Err(ReceiveError::Slow { bytes, seconds: took.as_secs() }) } else { Ok(()) }
 }
 
 async fn next(body: &mut BodyDataStream, idle: Duration, bytes: u64) -> Result<Option<Bytes>, ReceiveError> {

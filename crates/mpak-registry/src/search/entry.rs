@@ -8,6 +8,11 @@ use serde_json::{Value, json};
 use crate::clock::rfc3339;
 use crate::db::packages::CatalogueRow;
 
+/// Longest text of one package in a list, and of all its tools together. A page of results is a hundred
+/// packages, and manifests have up to a mebibyte: one publisher must not make lists that nobody can read.
+const TEXT_CHARS_MAX: usize = 4_000;
+const TOOLS_BYTES_MAX: usize = 32 << 10;
+
 /// A package in the catalogue. `summary.downloads` is 0: counts are added when it is shown.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -25,7 +30,8 @@ impl Entry {
     /// From a row.
     pub(crate) fn new(row: &CatalogueRow) -> Self {
         let manifest: Value = serde_json::from_str(&row.manifest_json).unwrap_or_default();
-        let summary = summary(row, &manifest);
+        let mut summary = summary(row, &manifest);
+        shorten(&mut summary);
         let lower = |text: &Option<String>| text.as_deref().unwrap_or_default().to_lowercase();
         let (display, description) = (lower(&summary.display_name), lower(&summary.description));
         let haystack = format!("{}\0{display}\0{description}", summary.name);
@@ -59,6 +65,25 @@ impl Entry {
             _ => 2.0,
         })
     }
+}
+
+/// Cuts what would be too long for a list; the package's own answer has it whole.
+fn shorten(summary: &mut Summary) {
+    let author = summary.author.as_mut().map(|a| &mut a.name);
+    let texts = [&mut summary.display_name, &mut summary.description, &mut summary.icon];
+    for text in texts.into_iter().filter_map(Option::as_mut).chain(author) {
+        if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
+            text.truncate(end);
+        }
+    }
+    let Some(tools) = summary.tools.as_array_mut() else { return };
+    let mut bytes = 0;
+    let kept = tools.iter().take_while(|tool| {
+        bytes += tool.to_string().len() + 1;
+        bytes <= TOOLS_BYTES_MAX
+    });
+    let kept = kept.count();
+    tools.truncate(kept);
 }
 
 /// The wire's summary of a package, with its latest version's publish time and no downloads.
@@ -132,5 +157,17 @@ mod tests {
         assert!(entry.summary.author.is_none());
         assert_eq!(entry.keywords, ["a"]);
         assert_eq!(entry.summary.tools, json!([{"name": "good", "description": "d"}]));
+    }
+
+    #[test]
+    fn a_package_cannot_make_lists_too_long_to_read() {
+        let tools: Vec<Value> = (0..9_000).map(|i| json!({"name": format!("t{i}"), "description": "word ".repeat(10)})).collect();
+        let entry = entry(&json!({
+            "display_name": "d".repeat(300_000), "description": "é".repeat(300_000), "author": {"name": "a".repeat(300_000)},
+            "icon": "i".repeat(300_000), "tools": tools,
+        }));
+        let bytes = serde_json::to_string(&entry.summary).unwrap().len();
+        assert!(bytes < 64 << 10, "{bytes}");
+        assert!(entry.summary.tools.as_array().unwrap().len() > 100);
     }
 }

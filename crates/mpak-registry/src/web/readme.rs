@@ -61,6 +61,8 @@ impl Rendered {
     }
 }
 
+/// Most cells of all tables; texts with more show their tables as they are written.
+const CELLS_COUNT_MAX: usize = 50_000;
 /// In front of every id, so that a README cannot take the place of an element of ours.
 const ID_PREFIX: &str = "readme-";
 /// Headings of a README stand below the page's own two levels.
@@ -79,10 +81,11 @@ pub(crate) fn render(source: &str, limits: Limits) -> Rendered {
     // 1. As much of the source as is read, ending at a line; nothing invisible in it.
     let (kept, mut cut) = head(source, limits.source_bytes_max);
     let text = visible_markdown(kept);
+    let options = options(cells_count(&text) <= CELLS_COUNT_MAX);
     // 2. Fewer blocks until the HTML fits.
     let mut bytes_max = usize::MAX;
     loop {
-        let (html, blocks_left_out) = render_once(&text, limits.depth_max, bytes_max);
+        let (html, blocks_left_out) = render_once(&text, &options, limits.depth_max, bytes_max);
         cut |= blocks_left_out;
         if html.len() <= limits.html_bytes_max {
             return Rendered { html, cut };
@@ -105,9 +108,25 @@ fn head(source: &str, bytes_max: usize) -> (&str, bool) {
     (&source[..line_end], true)
 }
 
-fn render_once(text: &str, depth_max: usize, bytes_max: usize) -> (String, bool) {
+/// Most cells that tables of a text could have: rows are filled up to the width of their table, so a few
+/// bytes in each row would make thousands of elements. No table reaches over an empty line.
+fn cells_count(text: &str) -> usize {
+    let (mut total, mut rows, mut columns) = (0_usize, 0_usize, 0_usize);
+    for line in text.lines().chain([""]) {
+        if line.trim().is_empty() {
+            total = total.saturating_add(rows.saturating_mul(columns));
+            (rows, columns) = (0, 0);
+        } else if rows > 0 || line.contains('|') {
+            rows += 1;
+            columns = columns.max(line.matches('|').count() + 1);
+        }
+    }
+    total
+}
+
+fn render_once(text: &str, options: &Options<'_>, depth_max: usize, bytes_max: usize) -> (String, bool) {
     let arena = Arena::new();
-    let root = parse_document(&arena, text, &options());
+    let root = parse_document(&arena, text, options);
     let mut cut = keep_first_blocks(root, text, bytes_max);
     cut |= flatten(root, depth_max);
     rewrite(&arena, root);
@@ -115,15 +134,15 @@ fn render_once(text: &str, depth_max: usize, bytes_max: usize) -> (String, bool)
     let mut plugins = Plugins::default();
     plugins.render.heading_adapter = Some(&headings);
     let mut html = String::new();
-    if format_html_with_plugins(root, &options(), &mut html, &plugins).is_err() {
+    if format_html_with_plugins(root, options, &mut html, &plugins).is_err() {
         return (String::new(), true);
     }
     (scrollable(&SANITIZER.clean(&html).to_string()), cut)
 }
 
-fn options() -> Options<'static> {
+fn options(tables: bool) -> Options<'static> {
     let mut options = Options::default();
-    options.extension.table = true;
+    options.extension.table = tables;
     options.extension.strikethrough = true;
     options.extension.autolink = true;
     options.extension.tasklist = true;
@@ -304,6 +323,21 @@ mod tests {
 
     fn whole(source: &str) -> String {
         render(source, Limits::WHOLE).html().to_owned()
+    }
+
+    #[test]
+    fn tables_that_would_be_filled_up_to_thousands_of_cells_are_shown_as_written() {
+        let table = |columns: usize, rows: usize| {
+            format!("{}|\n{}|\n{}", "|a".repeat(columns), "|-".repeat(columns), "|b\n".repeat(rows))
+        };
+        let usual = render(&table(10, 500), Limits::WHOLE);
+        assert_eq!(usual.html().matches("<td>").count(), 5_000);
+        let bomb = render(&table(2_000, 2_000), Limits::WHOLE);
+        assert!(!bomb.html().contains("<td>"));
+        assert!(bomb.html().contains("|b"));
+        // An empty line ends a table, so many small ones stay.
+        let many = render(&format!("{}\n", table(10, 10)).repeat(300), Limits::WHOLE);
+        assert_eq!(many.html().matches("<table>").count(), 300);
     }
 
     #[test]

@@ -312,3 +312,28 @@ async fn a_stalled_upload_is_given_up() {
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 400");
 }
+
+/// Each of the few places for uploads could otherwise be kept for months with a byte now and then.
+#[tokio::test]
+async fn an_upload_that_only_trickles_is_given_up() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let registry = Registry::start_with(|c| c.body_idle_timeout = std::time::Duration::from_millis(300)).await;
+    let stream = tokio::net::TcpStream::connect(registry.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let (mut from, mut to) = stream.into_split();
+    let head = format!(
+        "PUT /api/v1/packages/@acme/widget/versions/1.0.0/artifacts/any HTTP/1.1\r\nHost: x\r\n\
+         Connection: close\r\nAuthorization: Bearer {}\r\nContent-Length: 100000\r\n\r\n",
+        registry.token
+    );
+    to.write_all(head.as_bytes()).await.unwrap();
+    let trickle = tokio::spawn(async move {
+        while to.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    let mut answer = vec![0; 12];
+    let read = tokio::time::timeout(std::time::Duration::from_secs(10), from.read_exact(&mut answer)).await;
+    trickle.abort();
+    read.expect("it is answered while it still comes").unwrap();
+    assert_eq!(answer, b"HTTP/1.1 400");
+}
