@@ -20,6 +20,7 @@ mod jobs;
 mod router;
 mod search;
 mod server;
+mod stall;
 mod state;
 mod turns;
 mod web;

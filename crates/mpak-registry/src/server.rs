@@ -34,6 +34,7 @@ use crate::ingest::scan;
 use crate::jobs;
 use crate::router::router;
 use crate::search::Search;
+use crate::stall::Unstalled;
 use crate::state::{AppState, Inner};
 use crate::turns::Turns;
 
@@ -41,6 +42,8 @@ use crate::turns::Turns;
 const FLUSH: Duration = Duration::from_millis(800);
 /// Publishes that are decided at the same time, at most.
 const TURNS: usize = 256;
+/// Longest time in which a reader takes nothing of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head of a request.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
@@ -289,14 +292,17 @@ async fn accept(listener: TcpListener, state: AppState, mut stop: watch::Receive
 async fn next(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    // Fails where the other side is gone already, which is no reason to accept less.
+    let _ = stream.set_nodelay(true);
     Ok((stream, permit))
 }
 
 async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, mut stop: watch::Receiver<bool>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES_MAX);
-    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let mut serving = pin!(
+        http.serve_connection(TokioIo::new(Unstalled::new(stream, WRITE_TIMEOUT)), TowerToHyperService::new(router))
+    );
     let stopped = async {
         let _ = stop.wait_for(|stop| *stop).await;
     };

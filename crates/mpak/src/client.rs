@@ -30,8 +30,11 @@ use crate::ui;
 /// The registry where none is configured.
 pub const DEFAULT_REGISTRY: &str = "https://registry.mpak.dev";
 
-/// Largest JSON answer that is read.
-const JSON_BYTES_MAX: u64 = 32 << 20;
+/// Largest JSON answer that is read. Values take up to 25 times the room of their text.
+const JSON_BYTES_MAX: u64 = 8 << 20;
+
+/// Longest time for the body of a JSON answer: one byte now and then must not hold a command up for ever.
+const JSON_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Largest error answer that is read.
 const ERROR_BYTES_MAX: u64 = 64 << 10;
@@ -128,6 +131,14 @@ pub enum ClientError {
         url: String,
         /// The limit.
         limit: u64,
+    },
+    /// The answer began and did not end.
+    #[error("the answer of {url} did not end within {seconds} s")]
+    Slow {
+        /// What was asked for.
+        url: String,
+        /// The limit.
+        seconds: u64,
     },
     /// The answer is not of the expected form.
     #[error("the answer of {url} is not what the API promises: {reason}")]
@@ -377,7 +388,7 @@ impl Client {
                 .body(tokio::fs::File::from_std(upload.file));
             let response = request.send().await.map_err(|e| unreachable(&url, e))?;
             let response = self.checked(response, &url, &format!("{}@{}", upload.name, upload.version)).await?;
-            parse(&read(response, &url, JSON_BYTES_MAX).await?, &url)
+            parse(&read(response, &url, JSON_BYTES_MAX, JSON_TIMEOUT).await?, &url)
         })
     }
 
@@ -386,7 +397,7 @@ impl Client {
         open.runtime.block_on(async {
             let headers = HeaderMap::from_iter([(ACCEPT, "application/json".parse().expect("a header value"))]);
             let response = self.get(open, url.clone(), headers, what).await?;
-            parse(&read(response, url, JSON_BYTES_MAX).await?, url)
+            parse(&read(response, url, JSON_BYTES_MAX, JSON_TIMEOUT).await?, url)
         })
     }
 
@@ -456,7 +467,7 @@ impl Client {
             return Err(ClientError::Status { url: url.to_string(), status: status.as_u16() });
         }
         let registry = self.registry.to_string();
-        let body = read(response, url, ERROR_BYTES_MAX).await.unwrap_or_default();
+        let body = read(response, url, ERROR_BYTES_MAX, JSON_TIMEOUT).await.unwrap_or_default();
         let detail = serde_json::from_slice::<ErrorBody>(&body).ok().map(|b| b.error);
         let message = detail.as_ref().map_or_else(|| format!("status {}", status.as_u16()), |d| d.message.clone());
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
@@ -478,9 +489,10 @@ fn patience(response: &Response) -> Option<Duration> {
     }
 }
 
-async fn read(response: Response, url: &Url, limit: u64) -> Result<Vec<u8>, ClientError> {
+async fn read(response: Response, url: &Url, limit: u64, within: Duration) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
-    copy(response, url, limit, &mut bytes).await?;
+    let copied = tokio::time::timeout(within, copy(response, url, limit, &mut bytes)).await;
+    copied.map_err(|_elapsed| ClientError::Slow { url: url.to_string(), seconds: within.as_secs() })??;
     Ok(bytes)
 }
 
@@ -527,9 +539,10 @@ impl From<ClientError> for CommandError {
             }
             ClientError::Insecure { .. } => (Kind::Verification, None),
             ClientError::Local { .. } => (Kind::NeedsPerson, None),
-            ClientError::Status { .. } | ClientError::TooLarge { .. } | ClientError::Form { .. } => {
-                (Kind::Network, Some("is this the address of an mpak registry?".to_owned()))
-            }
+            ClientError::Status { .. }
+            | ClientError::TooLarge { .. }
+            | ClientError::Slow { .. }
+            | ClientError::Form { .. } => (Kind::Network, Some("is this the address of an mpak registry?".to_owned())),
         };
         let error = Self::from_error(kind, &error);
         match hint {
@@ -598,5 +611,28 @@ mod tests {
         };
         assert!(matches!(client.upload(upload), Err(ClientError::TokenInClear { .. })));
         assert!(client.open.get().is_none(), "nothing was even set up");
+    }
+
+    #[test]
+    fn an_answer_that_never_ends_is_given_up() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _asked = std::io::Read::read(&mut stream, &mut [0; 4096]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            while stream.write_all(b" ").is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let client = Client::new(Registry::parse(url.as_str()).unwrap());
+        let open = client.open().unwrap();
+        let result = open.runtime.block_on(async {
+            let response = open.http.get(url.clone()).send().await.unwrap();
+            read(response, &url, JSON_BYTES_MAX, Duration::from_millis(300)).await
+        });
+        assert!(matches!(result, Err(ClientError::Slow { .. })), "{result:?}");
+        drop(client);
+        server.join().unwrap();
     }
 }

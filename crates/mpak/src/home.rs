@@ -228,6 +228,10 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, HomeError> {
     match fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(error(e)),
+        // a pipe would be waited for, and a device has no end
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(HomeError::Damaged { path: path.to_owned(), reason: "it is not a file".to_owned() });
+        }
         Ok(metadata) if metadata.len() > FILE_BYTES_MAX => {
             let reason = format!("it has {} bytes, expected at most {FILE_BYTES_MAX}", metadata.len());
             return Err(HomeError::Damaged { path: path.to_owned(), reason });
@@ -301,6 +305,18 @@ mod tests {
         assert_eq!(home.cache_entry(&a), home.cache_entry(&b));
         assert_ne!(home.record("https://r.example", &a), home.record("https://r.example", &b));
         assert_ne!(home.record("https://r.example", &a), home.record("https://s.example", &a));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("config.json");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for path in [link.as_path(), dir.path()] {
+            assert!(matches!(read(path), Err(HomeError::Damaged { .. })), "{}", path.display());
+        }
+        assert!(matches!(read(&dir.path().join("missing")), Ok(None)));
     }
 
     #[cfg(unix)]

@@ -20,7 +20,7 @@ pub fn safe(text: &str) -> String {
 
 fn hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A line of data on stdout. A closed pipe ends the output silently.
@@ -101,5 +101,16 @@ mod tests {
         {
             assert_eq!(bytes(size), text);
         }
+    }
+
+    #[test]
+    fn text_of_others_cannot_act() {
+        for c in
+            ['\u{1b}', '\u{7}', '\n', '\u{9b}', '\u{ad}', '\u{61c}', '\u{200f}', '\u{202e}', '\u{2066}', '\u{feff}']
+        {
+            let shown = safe(&format!("a{c}b"));
+            assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(c)));
+        }
+        assert_eq!(safe("grüße, 世界"), "grüße, 世界");
     }
 }

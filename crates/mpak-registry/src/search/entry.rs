@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_package_cannot_make_lists_too_long_to_read() {
-        let tools: Vec<Value> = (0..9_000).map(|i| json!({"name": format!("t{i}"), "description": "word ".repeat(10)})).collect();
+        let tools: Vec<Value> =
+            (0..9_000).map(|i| json!({"name": format!("t{i}"), "description": "word ".repeat(10)})).collect();
         let entry = entry(&json!({
             "display_name": "d".repeat(300_000), "description": "é".repeat(300_000), "author": {"name": "a".repeat(300_000)},
             "icon": "i".repeat(300_000), "tools": tools,

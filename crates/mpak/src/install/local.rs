@@ -33,6 +33,12 @@ pub fn install(home: &Home, file: &Path, update: bool) -> Result<Activated, Comm
         return Err(error.hint("make one from a folder: mpak pack DIR"));
     }
 
+    // a pipe would be waited for
+    if !metadata.is_file() {
+        let error = CommandError::new(Kind::NotABundle, format!("`{}` is not a regular file", path.display()));
+        return Err(error.hint("give a `.mcpb` file, as `mpak pack` writes it"));
+    }
+
     // 2. seen before and unchanged
     let key = key(&path);
     let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
@@ -50,7 +56,8 @@ pub fn install(home: &Home, file: &Path, update: bool) -> Result<Activated, Comm
     }
 
     // 3. into the store
-    let verified = verify_local(&path)?;
+    home.create(&home.tmp())?;
+    let verified = verify_local(&path, &home.tmp())?;
     let sha256 = *verified.sha256();
     let _held = lock::exclusive(home, &format!("install-{sha256}"))?;
     let python_abis: BTreeSet<String> =

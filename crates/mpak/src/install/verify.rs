@@ -1,15 +1,15 @@
 //! Stage 14, verify: the bytes are the promised ones, and a readable bundle.
 //!
-//! In: [`Downloaded`], or a local file that its owner vouches for. Out: [`Verified`], whose digest was computed over the
-//! very file that is then read. Checked: digest, length, container, manifest. Name, version and platform of
+//! In: [`Downloaded`], or a local file that its owner vouches for. Out: [`Verified`], whose digest was
+//! computed over the very file that is then read. Checked: digest, length, container, manifest. Name, version and platform of
 //! the registry's answer were checked against the request by [`super::resolve`].
 
 use std::fs::File;
-use std::io::{self, Seek as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use mpak_bundle::archive::{Bundle, OpenError};
-use mpak_bundle::digest::Sha256;
+use mpak_bundle::digest::{Hashing, Sha256};
 use mpak_bundle::limits::Limits;
 use thiserror::Error;
 
@@ -100,35 +100,60 @@ impl From<VerifyError> for CommandError {
 /// [`VerifyError`].
 pub fn verify(downloaded: Downloaded) -> Result<Verified, VerifyError> {
     let (resolved, path) = downloaded.into_parts();
-    let expected = *resolved.sha256();
-    let result = open(&path, Some(expected));
+    let result = promised(&path, *resolved.sha256());
     if result.is_err() {
         discard(&path);
     }
     result.map(|verified| Verified { resolved: Some(resolved), ..verified })
 }
 
-/// Opens a local file; its owner vouches for it, so there is no digest to expect.
+/// The digest is computed over the file handle that is read from here on.
+fn promised(path: &Path, expected: Sha256) -> Result<Verified, VerifyError> {
+    let io = |source| VerifyError::Io { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let (sha256, size) = Sha256::of_reader(&mut file).map_err(io)?;
+    if expected != sha256 {
+        return Err(VerifyError::Digest { expected, found: sha256 });
+    }
+    open(path, file, sha256, size)
+}
+
+/// Opens a local file; its owner vouches for it, so there is no digest to expect. Others may be able to
+/// write to it meanwhile, and the store is by digest: what is hashed and read is a copy of ours in `tmp`.
 ///
 /// # Errors
 /// [`VerifyError`].
-pub fn verify_local(path: &Path) -> Result<Verified, VerifyError> {
-    open(path, None)
+pub fn verify_local(path: &Path, tmp: &Path) -> Result<Verified, VerifyError> {
+    let io = |source| VerifyError::Io { path: path.to_owned(), source };
+    let limit = Limits::default().archive_bytes_max;
+    let mut copy = Hashing::new(tempfile::tempfile_in(tmp).map_err(io)?);
+    // one byte more, so that a longer one is noticed when it is opened
+    let size = io::copy(&mut File::open(path).map_err(io)?.take(limit + 1), &mut copy).map_err(io)?;
+    let (file, sha256) = copy.finish();
+    open(path, file, sha256, size)
 }
 
-fn open(path: &Path, expected: Option<Sha256>) -> Result<Verified, VerifyError> {
-    let io = |source| VerifyError::Io { path: path.to_owned(), source };
-
-    // 1. the digest, over the file handle that is read from here on
-    let mut file = File::open(path).map_err(io)?;
-    let (sha256, size) = Sha256::of_reader(&mut file).map_err(io)?;
-    if let Some(expected) = expected.filter(|expected| *expected != sha256) {
-        return Err(VerifyError::Digest { expected, found: sha256 });
-    }
-
-    // 2. container and manifest
-    file.rewind().map_err(io)?;
+fn open(path: &Path, file: File, sha256: Sha256, size: u64) -> Result<Verified, VerifyError> {
     let bundle = Bundle::open(file, &Limits::default())
         .map_err(|source| VerifyError::Bundle { path: path.to_owned(), source })?;
     Ok(Verified { bundle, sha256, size, path: path.to_owned(), resolved: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise whoever can write to the file puts other files under the digest of a good bundle.
+    #[test]
+    fn a_local_file_that_changes_meanwhile_is_stored_as_it_was_hashed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("good.mcpb");
+        let good = mpak_testkit::zip::minimal_bundle();
+        std::fs::write(&path, &good).unwrap();
+        let verified = verify_local(&path, dir.path()).unwrap();
+        std::fs::write(&path, vec![0; good.len()]).unwrap();
+        assert_eq!(verified.sha256(), &Sha256::of(&good));
+        assert_eq!(verified.size(), good.len() as u64);
+        assert_eq!(&verified.bundle().archive.sha256().unwrap(), verified.sha256());
+    }
 }
