@@ -181,7 +181,7 @@ fn the_head_of_a_file_is_as_long_as_asked_for() {
 
     // Larger than any buffer of the reader, and not the same everywhere.
     let data: Vec<u8> = (0..700_000_u32).map(|i| (i % 251) as u8).collect();
-    let mut zip = mpak_testkit::zip::ZipBuilder::good();
+    let mut zip = ZipBuilder::good();
     zip.file("big.bin", data.clone());
     let file = mpak_testkit::zip::temporary(&zip.build());
     let archive = mpak_bundle::archive::Archive::open(file, &mpak_bundle::limits::Limits::default()).unwrap();
