@@ -17,8 +17,41 @@ pub fn ask(question: &str) -> Option<String> {
 
 /// Asks for a line that is not shown while it is typed.
 pub fn ask_secret(question: &str) -> Option<String> {
+    // Before the question is seen: an answer may be pasted at once.
+    #[cfg(unix)]
+    let _quiet = Quiet::new();
     show(question);
     rpassword::read_password().ok()
+}
+
+/// The terminal does not echo while this lives.
+#[cfg(unix)]
+struct Quiet {
+    before: Option<nix::sys::termios::Termios>,
+}
+
+#[cfg(unix)]
+impl Quiet {
+    fn new() -> Self {
+        use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+        let before = tcgetattr(std::io::stdin()).ok();
+        if let Some(before) = &before {
+            let mut quiet = before.clone();
+            quiet.local_flags.remove(LocalFlags::ECHO);
+            let _shown_then = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &quiet);
+        }
+        Self { before }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        use nix::sys::termios::{SetArg, tcsetattr};
+        if let Some(before) = &self.before {
+            let _gone = tcsetattr(std::io::stdin(), SetArg::TCSANOW, before);
+        }
+    }
 }
 
 fn show(question: &str) {
