@@ -223,7 +223,7 @@ def bench_crowd():
         status, body = upload(world, connection, *job, small_bundle(job[0].split("/")[1], job[1]))
         assert status == 201, (job, status, body)
     start = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+    with concurrent.futures.ThreadPoolExecutor(1000) as pool:
         list(pool.map(one, jobs))
     elapsed = time.perf_counter() - start
     listed = set()
@@ -234,7 +234,7 @@ def bench_crowd():
         assert len(versions) == len(set(versions)), "doubled"
         listed |= {(package, version) for version in versions}
     assert listed == set(jobs), "lost"
-    print(f"| 1,000 publishes, 100 at a time, ten packages | {elapsed:.1f} s ({1000 / elapsed:.0f}/s) | none lost, none doubled | – | none lost, none doubled |")
+    print(f"| 1,000 publishes at once, ten packages | {elapsed:.1f} s ({1000 / elapsed:.0f}/s) | none lost, none doubled | – | none lost, none doubled |")
     world.close()
 
 
