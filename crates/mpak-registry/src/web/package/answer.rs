@@ -9,6 +9,7 @@ use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::platform::Platform;
 use mpak_scan::report::Report;
+use tokio::sync::Semaphore;
 
 use super::{ArtifactFacts, Facts, Package, Room, VersionFacts, version_path};
 use crate::db::artifacts::Artifact;
@@ -97,12 +98,19 @@ async fn answer(
     let asked = Asked { name, package, version, pinned: wanted.is_some(), trust, judged, room };
     let versions = version_facts(state, &listed, &all);
     let (base_url, downloads) = (state.base_url(headers), state.counts.package(asked.package.id));
+    let turn = RENDERING.acquire().await.expect("the semaphore is never closed");
     let rendered = tokio::task::spawn_blocking(move || {
+        // Held by the work itself: a visitor who leaves does not make room for another page.
+        let _turn = turn;
         let view = Package::new(asked.facts(&versions, downloads, &base_url));
         page(StatusCode::OK, &view)
     });
     Ok(rendered.await?)
 }
+
+/// Pages rendered at the same time. A hostile README costs seconds, and visitors can ask for it as often as
+/// they like: the rest of the server keeps its processors.
+static RENDERING: Semaphore = Semaphore::const_new(2);
 
 /// Everything about the shown version.
 struct Asked {
