@@ -1,0 +1,142 @@
+//! Why a registry did not answer as hoped, and how that is told to the user.
+
+use thiserror::Error;
+
+use crate::error::{CommandError, Kind};
+
+/// Why a registry did not answer as hoped.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The configured address is none.
+    #[error("`{url}` is not the address of a registry: {reason}")]
+    Address {
+        /// As configured.
+        url: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// 404.
+    #[error("{what} was not found at {registry}")]
+    NotFound {
+        /// Package and version, or the path.
+        what: String,
+        /// Its address.
+        registry: String,
+    },
+    /// 401, 403.
+    #[error("{registry} does not allow it: {message}")]
+    Denied {
+        /// Its address.
+        registry: String,
+        /// What it says.
+        message: String,
+    },
+    /// 4xx otherwise.
+    #[error("{registry} refuses: {message}")]
+    Refused {
+        /// Its address.
+        registry: String,
+        /// What it says.
+        message: String,
+        /// Its code, if it gives one.
+        code: Option<String>,
+        /// What it says to do.
+        help: Option<String>,
+    },
+    /// Asked for patience more often, or for more, than we have.
+    #[error("{registry} is busy and asks to wait {seconds} s")]
+    Busy {
+        /// Its address.
+        registry: String,
+        /// Its wish.
+        seconds: u64,
+    },
+    /// 5xx otherwise.
+    #[error("{url} answers {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// No answer.
+    #[error("cannot reach {host}")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The answer is longer than allowed.
+    #[error("the answer of {url} has more than {limit} bytes")]
+    TooLarge {
+        /// What was asked for.
+        url: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// The answer began and did not end.
+    #[error("the answer of {url} did not end within {seconds} s")]
+    Slow {
+        /// What was asked for.
+        url: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// The answer is not of the expected form.
+    #[error("the answer of {url} is not what the API promises: {reason}")]
+    Form {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An address that must not be followed.
+    #[error("`{url}` is not allowed here, expected https or the registry itself")]
+    Insecure {
+        /// The address.
+        url: String,
+    },
+    /// A token must not travel in the clear.
+    #[error("a token is never sent over http to {host}")]
+    TokenInClear {
+        /// The host.
+        host: String,
+    },
+    /// What was read cannot be written, or what is to be sent cannot be read.
+    #[error("cannot read or write a local file")]
+    Local {
+        /// Why.
+        #[from]
+        source: std::io::Error,
+    },
+}
+
+impl From<ClientError> for CommandError {
+    fn from(error: ClientError) -> Self {
+        let (kind, hint) = match &error {
+            ClientError::Address { .. } => {
+                (Kind::Usage, Some("give it with --registry URL or MPAK_REGISTRY_URL".to_owned()))
+            }
+            ClientError::NotFound { .. } => (Kind::NotFound, Some("look for it: mpak search WORD".to_owned())),
+            ClientError::Denied { .. } => (Kind::Refused, Some("check MPAK_TOKEN".to_owned())),
+            ClientError::Refused { help, .. } => (Kind::Refused, help.clone()),
+            ClientError::TokenInClear { .. } => (Kind::Refused, Some("use the registry's https address".to_owned())),
+            ClientError::Busy { .. } => (Kind::Network, Some("try again later".to_owned())),
+            ClientError::Unreachable { .. } => {
+                (Kind::Network, Some("check the connection, or choose another registry with --registry URL".to_owned()))
+            }
+            ClientError::Insecure { .. } => (Kind::Verification, None),
+            ClientError::Local { .. } => (Kind::NeedsPerson, None),
+            ClientError::Status { .. }
+            | ClientError::TooLarge { .. }
+            | ClientError::Slow { .. }
+            | ClientError::Form { .. } => (Kind::Network, Some("is this the address of an mpak registry?".to_owned())),
+        };
+        let error = Self::from_error(kind, &error);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
