@@ -215,7 +215,7 @@ fn other_readers_accept_what_we_pack() {
 }
 
 /// The npm tool, installed once per build folder.
-fn mcpb() -> PathBuf {
+pub(crate) fn mcpb() -> PathBuf {
     const VERSION: &str = "2.1.2";
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mcpb-{VERSION}"));
     fs::create_dir_all(&folder).expect("a folder");

@@ -10,6 +10,7 @@ use rmcp::model::CallToolRequestParams;
 use rmcp::transport::TokioChildProcess;
 use serde_json::{Value, json};
 
+use crate::pack::mcpb;
 use crate::registry::Registry;
 use crate::world::World;
 
@@ -81,11 +82,26 @@ fn talk_python(world: &World, bundle: &str, package: &str, walk: &Walk) {
     assert!(String::from_utf8_lossy(&output.stdout).contains(walk.answer));
 }
 
+/// The npm tool unpacks the bundle to the same files as we do, and finds the manifest valid.
+fn accepted_by_the_npm_tool(world: &World, bundle: &str) {
+    let (ours, theirs) = (world.path("by-us"), world.path("by-npm-tool"));
+    world.mpak(&["unpack", bundle, &ours.display().to_string()]).ok();
+    let tool = |arguments: &[&str]| {
+        let output = Command::new("node").arg(mcpb()).args(arguments).output().expect("node starts");
+        assert!(output.status.success(), "mcpb {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    tool(&["unpack", bundle, &theirs.display().to_string()]);
+    tool(&["validate", &theirs.display().to_string()]);
+    let differs = Command::new("diff").arg("-r").args([&ours, &theirs]).output().expect("diff starts");
+    assert!(differs.status.success(), "{}", String::from_utf8_lossy(&differs.stdout));
+}
+
 /// Packs with `arguments`, then walks the rest of the road.
 async fn walk(world: World, folder: PathBuf, pack: &[&str], walk: Walk) {
     // 1. Pack, validate, scan.
     let bundle = world.path(&format!("{}.mcpb", walk.name)).display().to_string();
     world.mpak(&[&["pack", &folder.display().to_string(), &bundle], pack].concat()).ok();
+    accepted_by_the_npm_tool(&world, &bundle);
     let scanned = world.mpak(&["scan", &bundle, "--json"]);
     assert!(scanned.code <= 1 && scanned.json()["controls"].is_array());
     // 2. Publish.
