@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::auth::token;
 pub use crate::auth::token::PatternError;
 use crate::clock::{Clock, rfc3339};
+use crate::config::Database;
 use crate::db::{self, Db, DbError, tokens};
 use crate::server::create_data;
 
@@ -184,7 +185,7 @@ fn with_db<T>(data: &Path, work: impl AsyncFnOnce(&Db) -> Result<T, AdminError>)
     create_data(data).map_err(|source| AdminError::Data { path: data.display().to_string(), source })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
     runtime.block_on(async {
-        let db = Db::open(data).await?;
+        let db = Db::open(&Database::Sqlite(data.join(db::FILE))).await?;
         let result = work(&db).await;
         db.close().await;
         result

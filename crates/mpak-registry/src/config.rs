@@ -1,4 +1,6 @@
-//! What an operator decides: where the data lies, where to listen, and the limits.
+//! What an operator decides: where the data lies, where to listen, who may do what, and the limits.
+//!
+//! The sections are what `mpak serve --config FILE` reads; unknown keys are refused.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,31 @@ use mpak_bundle::limits::Limits;
 use url::Url;
 
 use crate::clock::Clock;
+
+mod access;
+mod outbound;
+mod publishing;
+mod rates;
+mod secret;
+mod sign_in;
+mod storage;
+
+pub use access::{Access, Reads};
+pub use outbound::Outbound;
+pub use publishing::{Issuer, IssuerKind, Publishing, VersionPolicy};
+pub use rates::Rates;
+pub use secret::Secret;
+pub use sign_in::SignIn;
+pub use storage::{Mode, Storage};
+
+/// Where what is known is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file of SQLite.
+    Sqlite(PathBuf),
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`
+    Postgres(Secret),
+}
 
 /// Port used when none is given.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
@@ -31,6 +58,22 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address under which clients see the registry; otherwise what the request's `Host` says.
     pub public_url: Option<Url>,
+    /// Where Prometheus reads metrics; nowhere when there is none.
+    pub metrics_listen: Option<SocketAddr>,
+    /// `[database]`
+    pub database: Database,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[publishing]`
+    pub publishing: Publishing,
+    /// `[outbound]`
+    pub outbound: Outbound,
+    /// `[access]`
+    pub access: Access,
+    /// `[sign_in]`
+    pub sign_in: Option<SignIn>,
+    /// `[rates]`
+    pub rates: Rates,
     /// Limits on bundles; `archive_bytes_max` is also the largest upload.
     pub limits: Limits,
     /// Connections at the same time; more wait to be accepted.
@@ -52,10 +95,19 @@ pub struct Config {
 impl Config {
     /// A registry on a data folder and address, with the usual limits.
     pub fn new(data: impl Into<PathBuf>, listen: SocketAddr) -> Self {
+        let data = data.into();
         Self {
-            data: data.into(),
             listen,
             public_url: None,
+            metrics_listen: None,
+            database: Database::Sqlite(data.join(crate::db::FILE)),
+            storage: Storage::local(&data.join("blobs")),
+            publishing: Publishing::default(),
+            outbound: Outbound::default(),
+            access: Access::default(),
+            sign_in: None,
+            rates: Rates::default(),
+            data,
             limits: Limits::default(),
             connections_max: 2_048,
             uploads_max: 32,

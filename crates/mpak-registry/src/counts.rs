@@ -98,9 +98,9 @@ impl Lookup<'_> {
 }
 
 async fn write(db: &Db, pending: &HashMap<i64, u64>) -> DbResult<()> {
-    let mut tx = db.write().await?;
+    let mut tx = db.update().await?;
     for (&artifact_id, &more) in pending {
         downloads::add(&mut tx, artifact_id, more).await?;
     }
-    Ok(tx.commit().await?)
+    tx.commit().await
 }

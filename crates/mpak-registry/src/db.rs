@@ -1,19 +1,29 @@
-//! The database: one folder with all SQL, one file per table or aggregate.
+//! The database: one folder with all SQL, one file per table or aggregate; SQLite or PostgreSQL.
 //!
-//! SQLite in WAL mode. Reading uses a small pool; writing goes through one connection that takes the
-//! write lock at once (`BEGIN IMMEDIATE`), so that two writers of this process wait in line instead of
-//! failing, and writers of other processes (`mpak admin`) wait in `busy_timeout`. Every commit is synced
-//! to disk before it is acknowledged. Functions take a connection or transaction; placeholders are `$1`
-//! so that the same text serves PostgreSQL.
+//! One text serves both: placeholders are `$1`, integers 64 bits wide, digests bytes, times milliseconds,
+//! flags 0 and 1. [`on!`] runs it on whichever database a connection is of; the few differences stand in
+//! [`dialect!`]. Functions take a connection or transaction.
+//!
+//! [`Db::write`] is for whatever appends to `events`: it holds the registry's one write turn, so that
+//! events commit in the order of their numbers and a check made in it still holds at its commit. On
+//! SQLite that is the write lock (`BEGIN IMMEDIATE`, one connection); on PostgreSQL an advisory lock that
+//! all replicas share. [`Db::update`] is for rows that nobody else orders by (jobs, counts, sessions).
+//! Every commit is on disk before it is acknowledged.
 
 use std::fs::{File, OpenOptions};
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite, Transaction};
 use thiserror::Error;
+
+use crate::config::Database;
 
 pub(crate) mod artifacts;
 pub(crate) mod blobs;
@@ -25,22 +35,126 @@ pub(crate) mod scans;
 pub(crate) mod tokens;
 pub(crate) mod versions;
 
-/// The database, in the data folder.
+/// SQLite's file, in the data folder.
 pub(crate) const FILE: &str = "registry.db";
 
-/// A connection or, dereferenced, a transaction.
-pub(crate) type Connection = sqlx::SqliteConnection;
-/// A transaction that holds the write lock; rolled back unless committed.
-pub(crate) type Write = Transaction<'static, Sqlite>;
-/// A connection of the read pool.
-pub(crate) type Read = PoolConnection<Sqlite>;
-
-/// How long a writer waits for a writer of another process.
+/// How long a writer waits for another one, of this process or of another.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
-/// Readers at the same time.
+/// Readers of SQLite at the same time.
 const READERS_MAX: u32 = 4;
+/// Connections to PostgreSQL.
+const CONNECTIONS_MAX: u32 = 16;
+/// Key of PostgreSQL's advisory lock for [`Db::write`]: `mpak` in ASCII.
+const WRITE_TURN: i64 = 0x6d70_616b;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+/// A connection or transaction of either database.
+pub(crate) enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTransaction(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    PostgresTransaction(Transaction<'static, Postgres>),
+}
+
+/// What a statement runs on.
+pub(crate) enum Backend<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl Connection {
+    /// The connection itself.
+    pub(crate) fn backend(&mut self) -> Backend<'_> {
+        match self {
+            Self::Sqlite(c) => Backend::Sqlite(c),
+            Self::SqliteTransaction(c) => Backend::Sqlite(c),
+            Self::Postgres(c) => Backend::Postgres(c),
+            Self::PostgresTransaction(c) => Backend::Postgres(c),
+        }
+    }
+
+    /// Whether it is PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_) | Self::PostgresTransaction(_))
+    }
+}
+
+/// Evaluates an expression with `$c` as the connection of either database.
+macro_rules! on {
+    ($c:ident => $run:expr) => {
+        match $c.backend() {
+            $crate::db::Backend::Sqlite($c) => $run,
+            $crate::db::Backend::Postgres($c) => $run,
+        }
+    };
+}
+
+/// Executes a statement and gives the number of rows that it touched.
+macro_rules! execute {
+    ($c:ident => $query:expr) => {
+        match $c.backend() {
+            $crate::db::Backend::Sqlite($c) => $query.execute($c).await.map(|done| done.rows_affected()),
+            $crate::db::Backend::Postgres($c) => $query.execute($c).await.map(|done| done.rows_affected()),
+        }
+    };
+}
+
+/// The text for the connection's database, where one text cannot serve both.
+macro_rules! dialect {
+    ($c:ident, sqlite: $sqlite:expr, postgres: $postgres:expr $(,)?) => {
+        if $c.is_postgres() { $postgres } else { $sqlite }
+    };
+}
+
+pub(crate) use {dialect, execute, on};
+
+/// A connection for reading.
+pub(crate) struct Read(Connection);
+
+impl Deref for Read {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Read {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+/// A transaction; rolled back unless committed.
+pub(crate) struct Write(Connection);
+
+impl Deref for Write {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+impl Write {
+    /// Makes it last.
+    ///
+    /// # Errors
+    /// [`DbError::Sql`].
+    pub(crate) async fn commit(self) -> DbResult<()> {
+        match self.0 {
+            Connection::SqliteTransaction(tx) => Ok(tx.commit().await?),
+            Connection::PostgresTransaction(tx) => Ok(tx.commit().await?),
+            Connection::Sqlite(_) | Connection::Postgres(_) => Ok(()),
+        }
+    }
+}
 
 /// Why the database gave no answer.
 #[derive(Debug, Error)]
@@ -75,20 +189,29 @@ pub(crate) enum DbError {
 /// What `db` functions give.
 pub(crate) type DbResult<T> = Result<T, DbError>;
 
-/// The open database.
+/// The open database; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Db {
-    read: SqlitePool,
-    write: SqlitePool,
+pub(crate) enum Db {
+    /// A file: readers beside one writer.
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    /// A server that several replicas share.
+    Postgres(PgPool),
 }
 
 impl Db {
-    /// Opens or creates `registry.db` in a data folder and brings its schema up to date.
+    /// Opens or creates the database and brings its schema up to date, one process at a time.
     ///
     /// # Errors
     /// [`DbError`].
-    pub(crate) async fn open(data: &Path) -> DbResult<Self> {
-        let any = SqliteConnectOptions::new().filename(data.join(FILE)).foreign_keys(true).busy_timeout(BUSY_TIMEOUT);
+    pub(crate) async fn open(database: &Database) -> DbResult<Self> {
+        match database {
+            Database::Sqlite(path) => Self::open_sqlite(path).await,
+            Database::Postgres(url) => Self::open_postgres(url.as_str()).await,
+        }
+    }
+
+    async fn open_sqlite(path: &Path) -> DbResult<Self> {
+        let any = SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY_TIMEOUT);
         let writer = any
             .clone()
             .create_if_missing(true)
@@ -97,9 +220,9 @@ impl Db {
         let write = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let write = {
             // SQLite's migrator takes no lock of its own: two processes could migrate at once.
-            let _lock = lock(data).await?;
+            let _lock = lock(path.parent().unwrap_or(Path::new("."))).await?;
             let write = write.connect_with(writer).await?;
-            MIGRATIONS.run(&write).await?;
+            SQLITE_MIGRATIONS.run(&write).await?;
             write
         };
         let read = SqlitePoolOptions::new()
@@ -109,7 +232,21 @@ impl Db {
             .max_lifetime(None)
             .connect_with(any.read_only(true))
             .await?;
-        Ok(Self { read, write })
+        Ok(Self::Sqlite { read, write })
+    }
+
+    async fn open_postgres(url: &str) -> DbResult<Self> {
+        let options: PgConnectOptions = url.parse()?;
+        // A statement or a forgotten transaction must not hold the write turn for ever.
+        let options = options.application_name("mpak").options([
+            ("statement_timeout", "60s"),
+            ("lock_timeout", "15s"),
+            ("idle_in_transaction_session_timeout", "30s"),
+        ]);
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(BUSY_TIMEOUT);
+        let pool = pool.connect_with(options).await?;
+        POSTGRES_MIGRATIONS.run(&pool).await?;
+        Ok(Self::Postgres(pool))
     }
 
     /// A connection for reading.
@@ -117,15 +254,38 @@ impl Db {
     /// # Errors
     /// [`DbError::Sql`].
     pub(crate) async fn read(&self) -> DbResult<Read> {
-        Ok(self.read.acquire().await?)
+        Ok(Read(match self {
+            Self::Sqlite { read, .. } => Connection::Sqlite(read.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        }))
     }
 
-    /// A transaction that holds the write lock from its start.
+    /// A transaction that holds the registry's write turn from its start; for all that appends events.
     ///
     /// # Errors
     /// [`DbError::Sql`].
     pub(crate) async fn write(&self) -> DbResult<Write> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+        let mut tx = self.update().await?;
+        if let Backend::Postgres(c) = tx.backend() {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITE_TURN).execute(c).await?;
+        }
+        Ok(tx)
+    }
+
+    /// A transaction for rows that nobody else orders by.
+    ///
+    /// # Errors
+    /// [`DbError::Sql`].
+    pub(crate) async fn update(&self) -> DbResult<Write> {
+        Ok(Write(match self {
+            Self::Sqlite { write, .. } => Connection::SqliteTransaction(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Connection::PostgresTransaction(pool.begin().await?),
+        }))
+    }
+
+    /// Whether several servers may share it.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// Whether the database answers.
@@ -133,14 +293,20 @@ impl Db {
     /// # Errors
     /// [`DbError::Sql`].
     pub(crate) async fn ping(&self) -> DbResult<()> {
-        sqlx::query("SELECT 1").execute(&self.read).await?;
+        let mut c = self.read().await?;
+        execute!(c => sqlx::query("SELECT 1"))?;
         Ok(())
     }
 
-    /// Waits for running statements, folds the write-ahead log back and closes.
+    /// Waits for running statements, folds SQLite's write-ahead log back and closes.
     pub(crate) async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
     }
 }
 

@@ -43,7 +43,7 @@ async fn work_one(state: &AppState) -> DbResult<bool> {
     if !jobs::any_due(&mut *state.db.read().await?, scan::JOB, now).await? {
         return Ok(false);
     }
-    let mut tx = state.db.write().await?;
+    let mut tx = state.db.update().await?;
     let job = jobs::lease(&mut tx, scan::JOB, now, now + LEASE_MS).await?;
     tx.commit().await?;
     let Some(job) = job else { return Ok(false) };
@@ -53,7 +53,7 @@ async fn work_one(state: &AppState) -> DbResult<bool> {
     } else {
         scan::scan(&job.subject, state).await
     };
-    let mut tx = state.db.write().await?;
+    let mut tx = state.db.update().await?;
     match result {
         Ok(scanned) => {
             jobs::done(&mut tx, job.id).await?;

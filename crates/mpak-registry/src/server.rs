@@ -174,7 +174,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let data_error = |source| ServeError::Data { path: config.data.display().to_string(), source };
     blob::empty_tmp(&config.tmp()).map_err(data_error)?;
     // 2. What is known.
-    let db = Db::open(&config.data).await?;
+    let db = Db::open(&config.database).await?;
     let blobs = Blobs::open(&config.data).map_err(data_error)?;
     let counts = Counts::load(&db).await?;
     let search = Search::load(&db).await.map_err(|e| ServeError::Search(Box::new(e)))?;
@@ -232,12 +232,14 @@ pub(crate) fn create_data(data: &Path) -> io::Result<()> {
 /// What a killed server was about to do, and what a changed ruleset asks for.
 async fn take_up_jobs(db: &Db, now_ms: i64) -> Result<(), DbError> {
     let mut tx = db.write().await?;
-    job_rows::requeue_running(&mut tx).await?;
+    if !db.is_shared() {
+        job_rows::requeue_running(&mut tx).await?;
+    }
     let added = job_rows::enqueue_unscanned(&mut tx, scan::JOB, &ruleset(CONTROLS), now_ms).await?;
     if added > 0 {
         tracing::info!(artifacts = added, "to be scanned with the current ruleset");
     }
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 /// Makes an admin token while there is no token at all. The file is written before the database: a kill

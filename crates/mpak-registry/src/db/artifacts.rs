@@ -4,7 +4,7 @@ use mpak_bundle::digest::Sha256;
 use mpak_bundle::platform::{Arch, Os, Platform};
 use sqlx::FromRow;
 
-use super::{Connection, DbError, DbResult, digest, signed, unsigned};
+use super::{Connection, DbError, DbResult, digest, execute, on, signed, unsigned};
 
 /// An artifact.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub(crate) struct New {
 pub(crate) async fn of_version(c: &mut Connection, version_id: i64) -> DbResult<Vec<Artifact>> {
     let sql = "SELECT id, version_id, os, arch, digest, size_bytes, event_seq FROM artifacts \
                WHERE version_id = $1 ORDER BY os = 'any', os, arch = 'any', arch";
-    let rows: Vec<Row> = sqlx::query_as(sql).bind(version_id).fetch_all(c).await?;
+    let rows: Vec<Row> = on!(c => sqlx::query_as(sql).bind(version_id).fetch_all(c).await)?;
     rows.into_iter().map(Artifact::try_from).collect()
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn of_package(c: &mut Connection, package_id: i64) -> DbResult<
     let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq \
                FROM artifacts a JOIN versions v ON v.id = a.version_id WHERE v.package_id = $1 \
                ORDER BY a.version_id, a.os = 'any', a.os, a.arch = 'any', a.arch";
-    let rows: Vec<Row> = sqlx::query_as(sql).bind(package_id).fetch_all(c).await?;
+    let rows: Vec<Row> = on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?;
     rows.into_iter().map(Artifact::try_from).collect()
 }
 
@@ -103,13 +103,13 @@ pub(crate) async fn find(
     let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq \
                FROM artifacts a JOIN versions v ON v.id = a.version_id JOIN packages p ON p.id = v.package_id \
                WHERE p.name = $1 AND v.version = $2 AND a.os = $3 AND a.arch = $4";
-    let row: Option<Row> = sqlx::query_as(sql)
+    let row: Option<Row> = on!(c => sqlx::query_as(sql)
         .bind(package)
         .bind(version)
         .bind(platform.os.as_str())
         .bind(platform.arch.as_str())
         .fetch_optional(c)
-        .await?;
+        .await)?;
     row.map(Artifact::try_from).transpose()
 }
 
@@ -120,7 +120,7 @@ pub(crate) async fn find(
 pub(crate) async fn insert(c: &mut Connection, new: New) -> DbResult<i64> {
     let sql = "INSERT INTO artifacts (version_id, os, arch, digest, size_bytes, published_at_ms, event_seq) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
-    let id: i64 = sqlx::query_scalar(sql)
+    let id: i64 = on!(c => sqlx::query_scalar(sql)
         .bind(new.version_id)
         .bind(new.platform.os.as_str())
         .bind(new.platform.arch.as_str())
@@ -128,9 +128,9 @@ pub(crate) async fn insert(c: &mut Connection, new: New) -> DbResult<i64> {
         .bind(signed(new.size_bytes))
         .bind(new.published_at_ms)
         .bind(new.event_seq)
-        .fetch_one(&mut *c)
-        .await?;
-    sqlx::query("INSERT INTO downloads (artifact_id, count) VALUES ($1, 0)").bind(id).execute(c).await?;
+        .fetch_one(c)
+        .await)?;
+    execute!(c => sqlx::query("INSERT INTO downloads (artifact_id, count) VALUES ($1, 0)").bind(id))?;
     Ok(id)
 }
 
@@ -141,5 +141,5 @@ pub(crate) async fn insert(c: &mut Connection, new: New) -> DbResult<i64> {
 pub(crate) async fn first_name_of(c: &mut Connection, sha256: &Sha256) -> DbResult<Option<(String, String)>> {
     let sql = "SELECT p.name, v.version FROM artifacts a JOIN versions v ON v.id = a.version_id \
                JOIN packages p ON p.id = v.package_id WHERE a.digest = $1 ORDER BY a.id LIMIT 1";
-    Ok(sqlx::query_as(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await)?)
 }

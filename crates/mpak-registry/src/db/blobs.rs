@@ -2,7 +2,7 @@
 
 use mpak_bundle::digest::Sha256;
 
-use super::{Connection, DbResult, signed};
+use super::{Connection, DbResult, execute, signed};
 
 /// Notes a blob; nothing happens when it is known.
 ///
@@ -10,6 +10,6 @@ use super::{Connection, DbResult, signed};
 /// [`super::DbError`].
 pub(crate) async fn insert(c: &mut Connection, sha256: &Sha256, size_bytes: u64, now_ms: i64) -> DbResult<()> {
     let sql = "INSERT INTO blobs (digest, size_bytes, created_at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    sqlx::query(sql).bind(&sha256.as_bytes()[..]).bind(signed(size_bytes)).bind(now_ms).execute(c).await?;
+    execute!(c => sqlx::query(sql).bind(&sha256.as_bytes()[..]).bind(signed(size_bytes)).bind(now_ms))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use futures_util::{Stream, StreamExt as _};
 use sqlx::FromRow;
 
-use super::{Connection, DbError, DbResult, signed};
+use super::{Connection, DbError, DbResult, execute, on, signed};
 
 /// The count of one artifact, with where it belongs.
 #[derive(Clone, Copy, Debug, FromRow)]
@@ -20,7 +20,7 @@ pub(crate) struct Count {
 pub(crate) fn all(c: &mut Connection) -> impl Stream<Item = DbResult<Count>> + Send + '_ {
     let sql = "SELECT v.id AS version_id, v.package_id, d.count AS downloads FROM downloads d \
                JOIN artifacts a ON a.id = d.artifact_id JOIN versions v ON v.id = a.version_id";
-    sqlx::query_as(sql).fetch(c).map(|row| row.map_err(DbError::from))
+    on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }
 
 /// Adds downloads of an artifact.
@@ -29,6 +29,6 @@ pub(crate) fn all(c: &mut Connection) -> impl Stream<Item = DbResult<Count>> + S
 /// [`DbError`].
 pub(crate) async fn add(c: &mut Connection, artifact_id: i64, more: u64) -> DbResult<()> {
     let sql = "UPDATE downloads SET count = count + $2 WHERE artifact_id = $1";
-    sqlx::query(sql).bind(artifact_id).bind(signed(more)).execute(c).await?;
+    execute!(c => sqlx::query(sql).bind(artifact_id).bind(signed(more)))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Events: everything a user of the registry could care about, in order, append-only.
 
-use super::{Connection, DbResult};
+use super::{Connection, DbResult, on};
 
 /// An event to be written.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct New<'a> {
 pub(crate) async fn append(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
     let sql = "INSERT INTO events (at_ms, kind, package, version, actor, payload_json) \
                VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq";
-    Ok(sqlx::query_scalar(sql)
+    Ok(on!(c => sqlx::query_scalar(sql)
         .bind(new.at_ms)
         .bind(new.kind)
         .bind(new.package)
@@ -34,5 +34,5 @@ pub(crate) async fn append(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .bind(new.actor)
         .bind(new.payload.to_string())
         .fetch_one(c)
-        .await?)
+        .await)?)
 }

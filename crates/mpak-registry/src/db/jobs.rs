@@ -3,7 +3,7 @@
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult};
+use super::{Connection, DbResult, dialect, execute, on};
 
 /// A job that was leased.
 #[derive(Clone, Debug, FromRow)]
@@ -24,7 +24,7 @@ pub(crate) async fn enqueue(c: &mut Connection, kind: &str, subject: &str, now_m
     let sql = "INSERT INTO jobs (kind, subject, state, run_at_ms) VALUES ($1, $2, 'queued', $3) \
                ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, run_at_ms = excluded.run_at_ms \
                WHERE jobs.state = 'failed'";
-    sqlx::query(sql).bind(kind).bind(subject).bind(now_ms).execute(c).await?;
+    execute!(c => sqlx::query(sql).bind(kind).bind(subject).bind(now_ms))?;
     Ok(())
 }
 
@@ -34,11 +34,16 @@ pub(crate) async fn enqueue(c: &mut Connection, kind: &str, subject: &str, now_m
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn enqueue_unscanned(c: &mut Connection, kind: &str, ruleset: &str, now_ms: i64) -> DbResult<u64> {
-    let sql = "INSERT INTO jobs (kind, subject, state, run_at_ms) \
-               SELECT $1, lower(hex(b.digest)), 'queued', $3 FROM blobs b \
-               WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.digest = b.digest AND s.ruleset = $2) \
-               ON CONFLICT (kind, subject) DO NOTHING";
-    Ok(sqlx::query(sql).bind(kind).bind(ruleset).bind(now_ms).execute(c).await?.rows_affected())
+    let sql = dialect!(c,
+        sqlite: "INSERT INTO jobs (kind, subject, state, run_at_ms) \
+                 SELECT $1, lower(hex(b.digest)), 'queued', $3 FROM blobs b \
+                 WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.digest = b.digest AND s.ruleset = $2) \
+                 ON CONFLICT (kind, subject) DO NOTHING",
+        postgres: "INSERT INTO jobs (kind, subject, state, run_at_ms) \
+                 SELECT $1, encode(b.digest, 'hex'), 'queued', $3 FROM blobs b \
+                 WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.digest = b.digest AND s.ruleset = $2) \
+                 ON CONFLICT (kind, subject) DO NOTHING");
+    Ok(execute!(c => sqlx::query(sql).bind(kind).bind(ruleset).bind(now_ms))?)
 }
 
 /// Whether a job is due or its lease has run out: asked before the write lock is taken.
@@ -46,9 +51,9 @@ pub(crate) async fn enqueue_unscanned(c: &mut Connection, kind: &str, ruleset: &
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn any_due(c: &mut Connection, kind: &str, now_ms: i64) -> DbResult<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
-               OR (state = 'running' AND leased_until_ms <= $2)))";
-    Ok(sqlx::query_scalar::<_, i64>(sql).bind(kind).bind(now_ms).fetch_one(c).await? != 0)
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
+               OR (state = 'running' AND leased_until_ms <= $2)) LIMIT 1) AS due";
+    Ok(on!(c => sqlx::query_scalar::<_, i64>(sql).bind(kind).bind(now_ms).fetch_one(c).await)? != 0)
 }
 
 /// Takes the oldest due job until `leased_until_ms`.
@@ -56,11 +61,17 @@ pub(crate) async fn any_due(c: &mut Connection, kind: &str, now_ms: i64) -> DbRe
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn lease(c: &mut Connection, kind: &str, now_ms: i64, leased_until_ms: i64) -> DbResult<Option<Job>> {
-    let sql = "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
-               WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
-               OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY run_at_ms, id LIMIT 1) \
-               RETURNING id, subject, attempts";
-    Ok(sqlx::query_as(sql).bind(kind).bind(now_ms).bind(leased_until_ms).fetch_optional(c).await?)
+    // Workers of other replicas step over a row that one of them is taking.
+    let sql = dialect!(c,
+        sqlite: "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
+                 WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
+                 OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY run_at_ms, id LIMIT 1) \
+                 RETURNING id, subject, attempts",
+        postgres: "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
+                 WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
+                 OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY run_at_ms, id LIMIT 1 \
+                 FOR UPDATE SKIP LOCKED) RETURNING id, subject, attempts");
+    Ok(on!(c => sqlx::query_as(sql).bind(kind).bind(now_ms).bind(leased_until_ms).fetch_optional(c).await)?)
 }
 
 /// Removes a job that is done.
@@ -68,7 +79,7 @@ pub(crate) async fn lease(c: &mut Connection, kind: &str, now_ms: i64, leased_un
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn done(c: &mut Connection, id: i64) -> DbResult<()> {
-    sqlx::query("DELETE FROM jobs WHERE id = $1").bind(id).execute(c).await?;
+    execute!(c => sqlx::query("DELETE FROM jobs WHERE id = $1").bind(id))?;
     Ok(())
 }
 
@@ -79,7 +90,7 @@ pub(crate) async fn done(c: &mut Connection, id: i64) -> DbResult<()> {
 pub(crate) async fn failed(c: &mut Connection, id: i64, error: &str, retry_at_ms: Option<i64>) -> DbResult<()> {
     let sql = "UPDATE jobs SET state = $2, error = $3, run_at_ms = $4, leased_until_ms = 0 WHERE id = $1";
     let state = if retry_at_ms.is_some() { "queued" } else { "failed" };
-    sqlx::query(sql).bind(id).bind(state).bind(error).bind(retry_at_ms.unwrap_or(0)).execute(c).await?;
+    execute!(c => sqlx::query(sql).bind(id).bind(state).bind(error).bind(retry_at_ms.unwrap_or(0)))?;
     Ok(())
 }
 
@@ -89,7 +100,7 @@ pub(crate) async fn failed(c: &mut Connection, id: i64, error: &str, retry_at_ms
 /// [`super::DbError`].
 pub(crate) async fn state(c: &mut Connection, kind: &str, subject: &str) -> DbResult<Option<String>> {
     let sql = "SELECT state FROM jobs WHERE kind = $1 AND subject = $2";
-    Ok(sqlx::query_scalar(sql).bind(kind).bind(subject).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_scalar(sql).bind(kind).bind(subject).fetch_optional(c).await)?)
 }
 
 /// Makes the running jobs of a killed server due again. Only for a server that is alone on its data.
@@ -97,6 +108,6 @@ pub(crate) async fn state(c: &mut Connection, kind: &str, subject: &str) -> DbRe
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn requeue_running(c: &mut Connection) -> DbResult<()> {
-    sqlx::query("UPDATE jobs SET state = 'queued', leased_until_ms = 0 WHERE state = 'running'").execute(c).await?;
+    execute!(c => sqlx::query("UPDATE jobs SET state = 'queued', leased_until_ms = 0 WHERE state = 'running'"))?;
     Ok(())
 }

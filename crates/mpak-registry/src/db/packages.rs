@@ -3,7 +3,7 @@
 use futures_util::{Stream, StreamExt as _};
 use sqlx::FromRow;
 
-use super::{Connection, DbError, DbResult};
+use super::{Connection, DbError, DbResult, execute, on};
 
 /// A package.
 #[derive(Clone, Debug, FromRow)]
@@ -41,7 +41,7 @@ pub(crate) struct CatalogueRow {
 /// [`DbError`].
 pub(crate) async fn find(c: &mut Connection, name: &str) -> DbResult<Option<Package>> {
     let sql = "SELECT id, latest_version, created_at_ms FROM packages WHERE name = $1";
-    Ok(sqlx::query_as(sql).bind(name).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).bind(name).fetch_optional(c).await)?)
 }
 
 /// Creates a package and gives its key.
@@ -50,7 +50,7 @@ pub(crate) async fn find(c: &mut Connection, name: &str) -> DbResult<Option<Pack
 /// [`DbError`].
 pub(crate) async fn insert(c: &mut Connection, name: &str, latest_version: &str, now_ms: i64) -> DbResult<i64> {
     let sql = "INSERT INTO packages (name, latest_version, created_at_ms) VALUES ($1, $2, $3) RETURNING id";
-    Ok(sqlx::query_scalar(sql).bind(name).bind(latest_version).bind(now_ms).fetch_one(c).await?)
+    Ok(on!(c => sqlx::query_scalar(sql).bind(name).bind(latest_version).bind(now_ms).fetch_one(c).await)?)
 }
 
 /// Says which version a bare name means.
@@ -59,7 +59,7 @@ pub(crate) async fn insert(c: &mut Connection, name: &str, latest_version: &str,
 /// [`DbError`].
 pub(crate) async fn set_latest(c: &mut Connection, id: i64, latest_version: &str) -> DbResult<()> {
     let sql = "UPDATE packages SET latest_version = $2 WHERE id = $1";
-    sqlx::query(sql).bind(id).bind(latest_version).execute(c).await?;
+    execute!(c => sqlx::query(sql).bind(id).bind(latest_version))?;
     Ok(())
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn catalogue_row(c: &mut Connection, name: &str) -> DbResult<Op
     let sql = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, v.server_type, v.manifest_json, \
                v.published_at_ms FROM packages p \
                JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.name = $1";
-    Ok(sqlx::query_as(sql).bind(name).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).bind(name).fetch_optional(c).await)?)
 }
 
 /// The whole catalogue, row by row, by name.
@@ -79,5 +79,5 @@ pub(crate) fn catalogue(c: &mut Connection) -> impl Stream<Item = DbResult<Catal
     let sql = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, v.server_type, v.manifest_json, \
                v.published_at_ms FROM packages p \
                JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version ORDER BY p.name";
-    sqlx::query_as(sql).fetch(c).map(|row| row.map_err(DbError::from))
+    on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }

@@ -3,7 +3,7 @@
 use mpak_bundle::digest::Sha256;
 use sqlx::FromRow;
 
-use super::{Connection, DbResult};
+use super::{Connection, DbResult, execute, on};
 
 /// A stored report.
 #[derive(Clone, Debug, FromRow)]
@@ -24,13 +24,11 @@ pub(crate) async fn put(c: &mut Connection, sha256: &Sha256, scan: &Scan) -> DbR
     let sql = "INSERT INTO scans (digest, ruleset, scanned_at_ms, report_json) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (digest, ruleset) DO UPDATE SET scanned_at_ms = excluded.scanned_at_ms, \
                report_json = excluded.report_json";
-    sqlx::query(sql)
+    execute!(c => sqlx::query(sql)
         .bind(&sha256.as_bytes()[..])
         .bind(&scan.ruleset)
         .bind(scan.scanned_at_ms)
-        .bind(&scan.report_json)
-        .execute(c)
-        .await?;
+        .bind(&scan.report_json))?;
     Ok(())
 }
 
@@ -41,5 +39,5 @@ pub(crate) async fn put(c: &mut Connection, sha256: &Sha256, scan: &Scan) -> DbR
 pub(crate) async fn newest(c: &mut Connection, sha256: &Sha256) -> DbResult<Option<Scan>> {
     let sql = "SELECT ruleset, scanned_at_ms, report_json FROM scans WHERE digest = $1 \
                ORDER BY scanned_at_ms DESC, ruleset DESC LIMIT 1";
-    Ok(sqlx::query_as(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await)?)
 }

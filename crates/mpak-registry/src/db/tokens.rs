@@ -3,7 +3,7 @@
 use mpak_bundle::digest::Sha256;
 use sqlx::FromRow;
 
-use super::{Connection, DbResult};
+use super::{Connection, DbResult, execute, on};
 
 /// A token without its secret.
 #[derive(Clone, Debug, FromRow)]
@@ -51,7 +51,7 @@ pub(crate) struct New<'a> {
 pub(crate) async fn find(c: &mut Connection, hash: &Sha256) -> DbResult<Option<Token>> {
     let sql = "SELECT id, name, actions_json, packages_json, created_at_ms, expires_at_ms, revoked_at_ms, \
                last_used_at_ms FROM tokens WHERE hash = $1";
-    Ok(sqlx::query_as(sql).bind(&hash.as_bytes()[..]).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).bind(&hash.as_bytes()[..]).fetch_optional(c).await)?)
 }
 
 /// All tokens, oldest first.
@@ -61,7 +61,7 @@ pub(crate) async fn find(c: &mut Connection, hash: &Sha256) -> DbResult<Option<T
 pub(crate) async fn list(c: &mut Connection) -> DbResult<Vec<Token>> {
     let sql = "SELECT id, name, actions_json, packages_json, created_at_ms, expires_at_ms, revoked_at_ms, \
                last_used_at_ms FROM tokens ORDER BY id";
-    Ok(sqlx::query_as(sql).fetch_all(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).fetch_all(c).await)?)
 }
 
 /// Number of tokens, also of revoked and expired ones.
@@ -69,7 +69,7 @@ pub(crate) async fn list(c: &mut Connection) -> DbResult<Vec<Token>> {
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn count(c: &mut Connection) -> DbResult<i64> {
-    Ok(sqlx::query_scalar("SELECT count(*) FROM tokens").fetch_one(c).await?)
+    Ok(on!(c => sqlx::query_scalar("SELECT count(*) FROM tokens").fetch_one(c).await)?)
 }
 
 /// Writes a token and gives its key.
@@ -79,7 +79,7 @@ pub(crate) async fn count(c: &mut Connection) -> DbResult<i64> {
 pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
     let sql = "INSERT INTO tokens (name, hash, actions_json, packages_json, created_at_ms, expires_at_ms) \
                VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
-    Ok(sqlx::query_scalar(sql)
+    Ok(on!(c => sqlx::query_scalar(sql)
         .bind(new.name)
         .bind(&new.hash.as_bytes()[..])
         .bind(new.actions_json)
@@ -87,7 +87,7 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .bind(new.created_at_ms)
         .bind(new.expires_at_ms)
         .fetch_one(c)
-        .await?)
+        .await)?)
 }
 
 /// Ends a token now; `false` when there is no such valid token.
@@ -96,7 +96,7 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
 /// [`super::DbError`].
 pub(crate) async fn revoke(c: &mut Connection, id: i64, now_ms: i64) -> DbResult<bool> {
     let sql = "UPDATE tokens SET revoked_at_ms = $2 WHERE id = $1 AND revoked_at_ms IS NULL";
-    Ok(sqlx::query(sql).bind(id).bind(now_ms).execute(c).await?.rows_affected() == 1)
+    Ok(execute!(c => sqlx::query(sql).bind(id).bind(now_ms))? == 1)
 }
 
 /// Notes that a token was used.
@@ -104,6 +104,6 @@ pub(crate) async fn revoke(c: &mut Connection, id: i64, now_ms: i64) -> DbResult
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn used(c: &mut Connection, id: i64, now_ms: i64) -> DbResult<()> {
-    sqlx::query("UPDATE tokens SET last_used_at_ms = $2 WHERE id = $1").bind(id).bind(now_ms).execute(c).await?;
+    execute!(c => sqlx::query("UPDATE tokens SET last_used_at_ms = $2 WHERE id = $1").bind(id).bind(now_ms))?;
     Ok(())
 }

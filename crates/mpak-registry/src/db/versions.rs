@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult};
+use super::{Connection, DbResult, on};
 
 /// A version with all its text.
 #[derive(Clone, Debug, FromRow)]
@@ -63,7 +63,7 @@ pub(crate) struct New<'a> {
 pub(crate) async fn find(c: &mut Connection, package_id: i64, version: &str) -> DbResult<Option<Version>> {
     let sql = "SELECT id, version, server_type, manifest_json, readme, publish_method, published_at_ms \
                FROM versions WHERE package_id = $1 AND version = $2";
-    Ok(sqlx::query_as(sql).bind(package_id).bind(version).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).bind(package_id).bind(version).fetch_optional(c).await)?)
 }
 
 /// The key of a version.
@@ -72,7 +72,7 @@ pub(crate) async fn find(c: &mut Connection, package_id: i64, version: &str) -> 
 /// [`super::DbError`].
 pub(crate) async fn id_of(c: &mut Connection, package_id: i64, version: &str) -> DbResult<Option<i64>> {
     let sql = "SELECT id FROM versions WHERE package_id = $1 AND version = $2";
-    Ok(sqlx::query_scalar(sql).bind(package_id).bind(version).fetch_optional(c).await?)
+    Ok(on!(c => sqlx::query_scalar(sql).bind(package_id).bind(version).fetch_optional(c).await)?)
 }
 
 /// All versions of a package, newest published first.
@@ -82,7 +82,7 @@ pub(crate) async fn id_of(c: &mut Connection, package_id: i64, version: &str) ->
 pub(crate) async fn list(c: &mut Connection, package_id: i64) -> DbResult<Vec<Listed>> {
     let sql = "SELECT id, version, publish_method, published_at_ms FROM versions \
                WHERE package_id = $1 ORDER BY published_at_ms DESC, id DESC";
-    Ok(sqlx::query_as(sql).bind(package_id).fetch_all(c).await?)
+    Ok(on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?)
 }
 
 /// Writes a version and gives its key.
@@ -93,7 +93,7 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
     let sql = "INSERT INTO versions \
                (package_id, version, server_type, manifest_json, readme, publish_method, published_at_ms) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
-    Ok(sqlx::query_scalar(sql)
+    Ok(on!(c => sqlx::query_scalar(sql)
         .bind(new.package_id)
         .bind(new.version)
         .bind(new.server_type)
@@ -102,5 +102,5 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .bind(new.publish_method)
         .bind(new.published_at_ms)
         .fetch_one(c)
-        .await?)
+        .await)?)
 }

@@ -132,7 +132,7 @@ pub(crate) async fn record(stored: Stored, db: &Db, now_ms: i64) -> Result<Recor
     // 5. What is to be done about it.
     jobs::enqueue(&mut tx, scan::JOB, &stored.sha256().to_string(), now_ms).await?;
     tokens::used(&mut tx, upload.publisher.token_id(), now_ms).await?;
-    tx.commit().await.map_err(DbError::from)?;
+    tx.commit().await?;
     Ok(recorded(&stored, event_seq))
 }
 

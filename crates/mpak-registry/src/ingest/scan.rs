@@ -95,6 +95,6 @@ async fn store(db: &Db, sha256: &Sha256, report: &Report, now_ms: i64) -> Result
     events::append(&mut tx, event).await?;
     let scan = scans::Scan { ruleset: report.ruleset.clone(), scanned_at_ms: now_ms, report_json };
     scans::put(&mut tx, sha256, &scan).await?;
-    tx.commit().await.map_err(DbError::from)?;
+    tx.commit().await?;
     Ok(())
 }

@@ -1,0 +1,56 @@
+//! `[storage]`: where bundles are kept.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::Secret;
+
+/// Whether the registry keeps the bytes of announced releases.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It does: a deleted release breaks nobody.
+    #[default]
+    Mirror,
+    /// It keeps the digest and the release's address.
+    Link,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// `file:DIR`, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`
+    pub url: String,
+    /// Address of an S3-compatible store, or of an emulator.
+    pub endpoint: Option<Url>,
+    /// Region of S3.
+    pub region: Option<String>,
+    /// Bucket in the path instead of the host.
+    #[serde(default)]
+    pub path_style: bool,
+    /// S3: access key; Azure: account; Google: not used.
+    pub access_key_id: Option<String>,
+    /// S3: secret key; Azure: account key; Google: the service account's JSON key.
+    pub secret_access_key: Option<Secret>,
+    /// What becomes of announced bytes.
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+impl Storage {
+    /// A local folder: `sha256/ab/cdef…` below it.
+    pub fn local(folder: &Path) -> Self {
+        Self {
+            url: format!("file:{}", folder.display()),
+            endpoint: None,
+            region: None,
+            path_style: false,
+            access_key_id: None,
+            secret_access_key: None,
+            mode: Mode::Mirror,
+        }
+    }
+}
