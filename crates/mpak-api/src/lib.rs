@@ -2,5 +2,6 @@
 
 pub mod bundle;
 pub mod error;
+pub mod index;
 pub mod path;
 pub mod publish;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use mpak_api::bundle::{Detail, Download, SearchResponse, VersionsResponse};
 use mpak_api::error::ErrorBody;
+use mpak_api::index::{self, WELL_KNOWN, WellKnown};
 use mpak_api::path;
 use mpak_api::publish::Published;
 use mpak_bundle::digest::Sha256;
@@ -230,6 +231,28 @@ impl Client {
     pub fn download(&self, name: &PackageName, version: &str, platform: Platform) -> Result<Download, ClientError> {
         let platform = Some(platform).filter(|p| p.os != mpak_bundle::platform::Os::Any);
         self.json(&self.registry.at(&path::download(name, version, platform))?, &format!("{name}@{version}"))
+    }
+
+    /// What the registry says about its static files; none where it has no such files.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn well_known(&self) -> Result<Option<WellKnown>, ClientError> {
+        match self.json::<WellKnown>(&self.registry.at(WELL_KNOWN)?, "the static index") {
+            Ok(found) => Ok(Some(found).filter(|w| w.version == 1)),
+            // An existing registry: it knows no such path, or a page is all that it has there.
+            Err(ClientError::NotFound { .. } | ClientError::Form { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The file of a package in the static index; `what` is asked for, in case that there is none.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn index(&self, well_known: &WellKnown, name: &PackageName, what: &str) -> Result<index::Package, ClientError> {
+        let url = self.registry.resolve(&format!("{}/{name}.json", well_known.index.trim_end_matches('/')))?;
+        self.json(&url, what)
     }
 
     /// Reads bytes from an address that an answer gave, from an offset, to a writer. Gives the offset at

@@ -83,11 +83,11 @@ pub fn download(home: &Home, client: &Client, resolved: Resolved) -> Result<Down
     let progress = Progress::bytes(&format!("{} {}", resolved.name(), resolved.version()), resolved.size());
     let progress = Rc::new(progress);
 
-    // 1. until all is there, or it breaks off too often
-    let mut attempt = 0;
+    // 1. until all is there, or it breaks off too often at every address
+    let (mut attempt, mut address) = (0, 0);
     while length(&path) < resolved.size() {
         let before = length(&path);
-        let result = client.bytes(resolved.url(), before, resolved.size(), &mut |start| {
+        let result = client.bytes(&resolved.urls()[address], before, resolved.size(), &mut |start| {
             let counted = Counted { file: open(&path, start)?, written: start, progress: Rc::clone(&progress) };
             Ok(Box::new(counted) as Box<dyn Write>)
         });
@@ -99,6 +99,8 @@ pub fn download(home: &Home, client: &Client, resolved: Resolved) -> Result<Down
                 discard(&path);
                 return Err(error.into());
             }
+            // what the next address gives must have the same digest
+            Err(_) if address + 1 < resolved.urls().len() => (attempt, address) = (0, address + 1),
             Err(error) => return Err(error.into()),
         }
     }

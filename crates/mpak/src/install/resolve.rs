@@ -16,7 +16,11 @@ use crate::home::Home;
 use crate::home::meta::Meta;
 use crate::home::record::{bare, fits};
 
+use crate::ui;
+
 use super::Request;
+
+mod static_index;
 
 /// Longest version that is accepted from a registry.
 const VERSION_BYTES_MAX: usize = 100;
@@ -34,8 +38,8 @@ pub struct Resolved {
     sha256: Sha256,
     /// At most the limit for archives.
     size: u64,
-    /// As the registry gave it; checked when it is followed.
-    url: String,
+    /// As the registry gave them, to be tried in order; checked when they are followed.
+    urls: Vec<String>,
     /// Whether a bare name shall mean this version from now on.
     becomes_current: bool,
 }
@@ -65,9 +69,9 @@ impl Resolved {
     pub fn size(&self) -> u64 {
         self.size
     }
-    /// Where its bytes are.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// Where its bytes are: at least one address, to be tried in order.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
     }
     /// Whether a bare name shall mean this version from now on.
     pub fn becomes_current(&self) -> bool {
@@ -132,11 +136,12 @@ pub fn resolve(home: &Home, client: &Client, request: &Request) -> Result<Resolv
     // 1. the version of a copy that another client keeps, where none is asked for
     let copied = Meta::read(&home.cache_entry(&request.name)).filter(|_| request.version.is_none());
     let asked = shown(request);
-    let answer = match &copied {
+    let (answer, second) = match &copied {
         Some(meta) if is_plain(&meta.version) => {
-            match client.download(&request.name, &meta.version, request.platform) {
+            let of_copy = Request { version: Some(meta.version.clone()), ..request.clone() };
+            match ask(client, &of_copy) {
                 // the copy may be of the other package of that folder
-                Err(ClientError::NotFound { .. }) => client.download(&request.name, "latest", request.platform),
+                Err(ClientError::NotFound { .. }) => ask(client, request),
                 Err(
                     source @ (ClientError::Unreachable { .. } | ClientError::Status { .. } | ClientError::Busy { .. }),
                 ) => {
@@ -145,10 +150,27 @@ pub fn resolve(home: &Home, client: &Client, request: &Request) -> Result<Resolv
                 other => other,
             }
         }
-        _ => client.download(&request.name, request.version.as_deref().unwrap_or("latest"), request.platform),
+        _ => ask(client, request),
     }?;
     // 2. an answer to this request and no other
-    check(client.registry().as_str(), request, answer)
+    let mut resolved = check(client.registry().as_str(), request, answer)?;
+    resolved.urls.extend(second);
+    Ok(resolved)
+}
+
+/// Asks the static index where there is one, the API where not; gives a second address for the bytes.
+fn ask(client: &Client, request: &Request) -> Result<(Download, Option<String>), ClientError> {
+    let version = request.version.as_deref().unwrap_or("latest");
+    let Some(root) = client.well_known()? else {
+        return Ok((client.download(&request.name, version, request.platform)?, None));
+    };
+    let package = client.index(&root, &request.name, &format!("{}@{version}", request.name))?;
+    let (answer, blob, warnings) = static_index::answer(&root, &package, request)
+        .ok_or_else(|| ClientError::NotFound { what: shown(request), registry: client.registry().to_string() })?;
+    for warning in warnings.0 {
+        ui::note(&format!("warning: {}", ui::safe(&warning)));
+    }
+    Ok((answer, Some(blob)))
 }
 
 fn check(registry: &str, request: &Request, answer: Download) -> Result<Resolved, ResolveError> {
@@ -184,7 +206,7 @@ fn check(registry: &str, request: &Request, answer: Download) -> Result<Resolved
         platform: bundle.platform,
         sha256,
         size: bundle.size,
-        url: answer.url,
+        urls: vec![answer.url],
         becomes_current: wanted.is_none(),
     })
 }
