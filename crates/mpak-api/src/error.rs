@@ -41,6 +41,12 @@ pub enum Code {
     InvalidBundle,
     /// 422: this version and platform exists with other bytes.
     VersionImmutable,
+    /// 422: this version may not follow the ones that there are.
+    VersionOrder,
+    /// 422: this version is published and complete; no platform is added any more.
+    VersionClosed,
+    /// 422: this name or version was deleted and is never used again.
+    Retired,
     /// 422: native code does not fit the platform.
     PlatformMismatch,
     /// 429: too fast.
@@ -63,6 +69,9 @@ impl Code {
             Self::ValidationError => "VALIDATION_ERROR",
             Self::InvalidBundle => "INVALID_BUNDLE",
             Self::VersionImmutable => "VERSION_IMMUTABLE",
+            Self::VersionOrder => "VERSION_ORDER",
+            Self::VersionClosed => "VERSION_CLOSED",
+            Self::Retired => "RETIRED",
             Self::PlatformMismatch => "PLATFORM_MISMATCH",
             Self::RateLimited => "RATE_LIMITED",
             Self::InternalError => "INTERNAL_ERROR",
@@ -78,7 +87,13 @@ impl Code {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::TooLarge => 413,
-            Self::ValidationError | Self::InvalidBundle | Self::VersionImmutable | Self::PlatformMismatch => 422,
+            Self::ValidationError
+            | Self::InvalidBundle
+            | Self::VersionImmutable
+            | Self::VersionOrder
+            | Self::VersionClosed
+            | Self::Retired
+            | Self::PlatformMismatch => 422,
             Self::RateLimited => 429,
             Self::InternalError => 500,
             Self::ServiceUnavailable => 503,

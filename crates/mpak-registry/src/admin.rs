@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::auth::token;
 pub use crate::auth::token::PatternError;
+use crate::auth::{actor, token};
 use crate::clock::{Clock, rfc3339};
 use crate::config::Database;
 use crate::db::{self, Db, DbError, tokens};
@@ -14,6 +14,8 @@ use crate::server::create_data;
 
 /// Longest life of a token, and the usual one.
 pub const TOKEN_DAYS_MAX: u32 = token::DAYS_MAX;
+/// What a token may be allowed.
+pub const TOKEN_ACTIONS: &[&str] = actor::GRANTS;
 /// Longest name of a token, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
@@ -37,6 +39,12 @@ pub enum AdminError {
     /// The name of the token.
     #[error("a token's name has 1 to {NAME_CHARS_MAX} visible characters, `{found}` does not")]
     Name {
+        /// What was given.
+        found: String,
+    },
+    /// An action that there is not.
+    #[error("`{found}` is no action of a token")]
+    Action {
         /// What was given.
         found: String,
     },
@@ -78,7 +86,9 @@ pub struct NewToken {
     pub id: i64,
     /// As given.
     pub name: String,
-    /// What it may publish.
+    /// What it may do.
+    pub actions: Vec<String>,
+    /// With which packages.
     pub packages: Vec<String>,
     /// RFC 3339.
     pub expires_at: String,
@@ -91,7 +101,9 @@ pub struct ListedToken {
     pub id: i64,
     /// As given.
     pub name: String,
-    /// What it may publish.
+    /// What it may do.
+    pub actions: Vec<String>,
+    /// With which packages.
     pub packages: Vec<String>,
     /// `valid`, `expired`, `revoked`.
     pub state: &'static str,
@@ -114,20 +126,46 @@ pub fn create_token(
     days: u32,
     clock: &Clock,
 ) -> Result<NewToken, AdminError> {
+    create_token_for(data, name, &[token::PUBLISH], packages, days, clock)
+}
+
+/// Makes a token for some actions; without patterns it covers all packages.
+///
+/// # Errors
+/// [`AdminError`].
+pub fn create_token_for(
+    data: &Path,
+    name: &str,
+    actions: &[&str],
+    packages: &[String],
+    days: u32,
+    clock: &Clock,
+) -> Result<NewToken, AdminError> {
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         return Err(AdminError::Name { found: name.chars().take(NAME_CHARS_MAX).collect() });
     }
     if !(1..=TOKEN_DAYS_MAX).contains(&days) {
         return Err(AdminError::Days { found: days });
     }
+    if let Some(unknown) = actions.iter().find(|a| !TOKEN_ACTIONS.contains(a)) {
+        return Err(AdminError::Action { found: (*unknown).to_owned() });
+    }
     packages.iter().try_for_each(|pattern| token::check_pattern(pattern))?;
     let packages = if packages.is_empty() { vec!["*".to_owned()] } else { packages.to_vec() };
     with_db(data, async |db| {
         let text = token::random()?;
-        let new = token::New { name, packages: &packages, days };
+        let new = token::New { name, actions, packages: &packages, days };
         let stored = token::store(db, &text, new, clock.now_ms()).await?;
         let expires_at = rfc3339(stored.expires_at_ms);
-        Ok(NewToken { token: text, id: stored.id, name: name.to_owned(), packages: packages.clone(), expires_at })
+        let actions = actions.iter().map(|a| (*a).to_owned()).collect();
+        Ok(NewToken {
+            token: text,
+            id: stored.id,
+            name: name.to_owned(),
+            actions,
+            packages: packages.clone(),
+            expires_at,
+        })
     })
 }
 
@@ -152,6 +190,7 @@ fn listed(row: &tokens::Token, now_ms: i64) -> ListedToken {
     ListedToken {
         id: row.id,
         name: row.name.clone(),
+        actions: serde_json::from_str(&row.actions_json).unwrap_or_default(),
         packages: serde_json::from_str(&row.packages_json).unwrap_or_default(),
         state,
         created_at: rfc3339(row.created_at_ms),

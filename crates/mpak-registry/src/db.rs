@@ -30,10 +30,14 @@ pub(crate) mod blobs;
 pub(crate) mod downloads;
 pub(crate) mod events;
 pub(crate) mod jobs;
+pub(crate) mod owners;
 pub(crate) mod packages;
 pub(crate) mod scans;
 pub(crate) mod tokens;
+pub(crate) mod tombstones;
+pub(crate) mod users;
 pub(crate) mod versions;
+pub(crate) mod yanks;
 
 /// SQLite's file, in the data folder.
 pub(crate) const FILE: &str = "registry.db";

@@ -16,6 +16,7 @@ pub(crate) mod receive;
 pub(crate) mod record;
 pub(crate) mod scan;
 pub(crate) mod store;
+pub(crate) mod succession;
 
 use admit::AdmitError;
 use index::Indexed;
@@ -65,16 +66,18 @@ pub(crate) async fn publish(
         // 6 admit
         let limits = state.config.limits.clone();
         let admitted = tokio::task::spawn_blocking(move || admit::admit(received, &limits)).await??;
+        let policy = state.config.publishing.version_policy;
         // Two publishes of the same artifact decide one after the other.
         let _turn = state.turns.take(&admitted.identity()).await;
-        if let Standing::Same(artifact) = record::standing(&state.db, &admitted).await? {
+        if let Standing::Same(artifact) = record::standing(&state.db, &admitted, policy, state.clock().now_ms()).await?
+        {
             return Ok(Outcome::Unchanged { upload: admitted.into_upload(), artifact });
         }
         // 7 store
         let blobs = state.blobs.clone();
         let stored = tokio::task::spawn_blocking(move || store::store(admitted, &blobs)).await??;
         // 8 record
-        let recorded = record::record(stored, &state.db, state.clock().now_ms()).await?;
+        let recorded = record::record(stored, &state.db, policy, state.clock().now_ms()).await?;
         // 9 scan: the job is in the database.
         state.scan_wanted.notify_one();
         // 10 index

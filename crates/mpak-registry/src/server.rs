@@ -252,7 +252,8 @@ async fn first_token(db: &Db, config: &Config) -> Result<Option<String>, ServeEr
     let token = token::random()?;
     durable::replace(&path, format!("{token}\n").as_bytes(), 0o600)
         .map_err(|source| ServeError::Data { path: path.display().to_string(), source })?;
-    let new = token::New { name: "first-token", packages: &["*".to_owned()], days: token::DAYS_MAX };
+    let all = ["*".to_owned()];
+    let new = token::New { name: "first-token", actions: &[token::ADMIN], packages: &all, days: token::DAYS_MAX };
     token::store(db, &token, new, config.clock.now_ms()).await?;
     Ok(Some(token))
 }

@@ -22,12 +22,13 @@ use mpak_bundle::platform::Platform;
 use mpak_bundle::version::Version;
 use serde_json::{Value, json};
 
-use crate::auth::token::{self, AuthError};
+use crate::auth::token;
 use crate::error::{ApiError, ApiResult};
 use crate::http::json;
 use crate::ingest::admit::AdmitError;
 use crate::ingest::receive::{ReceiveError, Upload};
 use crate::ingest::record::RecordError;
+use crate::ingest::succession::{self, SuccessionError};
 use crate::ingest::{Outcome, PublishError, publish};
 use crate::state::AppState;
 
@@ -63,8 +64,7 @@ async fn claim(state: &AppState, name: &str, version: &str, platform: &str, head
         ApiError::refusal(Code::ValidationError, e.to_string(), "@scope/name", name, help)
     })?;
     // 2. Who asks, and whether they may.
-    let publisher = token::publisher(&state.db, headers, &package, state.clock().now_ms()).await;
-    let publisher = publisher.map_err(unauthorised)?;
+    let publisher = token::publisher(&state.db, headers, &package, state.clock().now_ms()).await?;
     // 3. What is claimed.
     let version: Version = version.parse().map_err(|e: mpak_bundle::version::VersionError| {
         let help = "set `version` in manifest.json to a semantic version and pack again";
@@ -144,45 +144,6 @@ fn drain(mut body: BodyDataStream) {
             left = less;
         }
     }));
-}
-
-fn unauthorised(error: AuthError) -> ApiError {
-    let message = error.to_string();
-    let refusal =
-        |code, expected: &str, found: String, help: &str| ApiError::refusal(code, message, expected, found, help);
-    match error {
-        AuthError::Db(e) => e.into(),
-        AuthError::Missing => refusal(
-            Code::Unauthorized,
-            "Authorization: Bearer TOKEN",
-            "no token".to_owned(),
-            "set MPAK_TOKEN to a token from `mpak admin token create` or from the registry's first start",
-        ),
-        AuthError::Unknown => refusal(
-            Code::Unauthorized,
-            "a token made by this registry",
-            "another text".to_owned(),
-            "check that MPAK_TOKEN and the registry's address belong together",
-        ),
-        AuthError::Expired { expired_at, .. } => refusal(
-            Code::Unauthorized,
-            "a valid token",
-            format!("expired on {expired_at}"),
-            "make a new one with `mpak admin token create`",
-        ),
-        AuthError::Revoked { .. } => refusal(
-            Code::Unauthorized,
-            "a valid token",
-            "a revoked token".to_owned(),
-            "make a new one with `mpak admin token create`",
-        ),
-        AuthError::Scope { allowed, package, .. } => refusal(
-            Code::Forbidden,
-            &allowed.join(", "),
-            package,
-            "use a token made with `--package` for this name, or publish under another name",
-        ),
-    }
 }
 
 fn refused(error: PublishError) -> ApiError {
@@ -312,8 +273,28 @@ fn not_recorded(error: RecordError) -> ApiError {
             found.prefixed(),
             "published versions never change: raise the version and publish again",
         ),
+        RecordError::Succession(e) => not_following(&e),
         RecordError::Db(e) => e.into(),
     }
+}
+
+fn not_following(error: &SuccessionError) -> ApiError {
+    let (code, expected, found) = match error {
+        SuccessionError::NameDeleted => {
+            (Code::Retired, "a name that was never deleted".to_owned(), "a deleted name".to_owned())
+        }
+        SuccessionError::Deleted { found, .. } => {
+            (Code::Retired, "a version that was never deleted".to_owned(), found.to_string())
+        }
+        SuccessionError::SamePrecedence { found, there } => {
+            (Code::VersionOrder, format!("{there}, or another version"), found.to_string())
+        }
+        SuccessionError::NotRising { found, highest, .. } => {
+            (Code::VersionOrder, format!("a version above {highest}"), found.to_string())
+        }
+        SuccessionError::Complete { version } => (Code::VersionClosed, "a new version".to_owned(), version.to_string()),
+    };
+    ApiError::refusal(code, error.to_string(), expected, found, succession::help(error))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use mpak_bundle::name::PackageName;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::error::AuthError;
 use crate::db::{Connection, Db, DbError, events, tokens};
 
 /// In front of every token, so that secret scanners find leaked ones.
@@ -19,8 +20,10 @@ const PREFIX: &str = "mpak_";
 pub(crate) const DAYS_MAX: u32 = 90;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// The one action there is so far.
-const PUBLISH: &str = "publish";
+/// The action of tokens for CI.
+pub(crate) const PUBLISH: &str = "publish";
+/// The action that holds all others.
+pub(crate) const ADMIN: &str = "admin";
 
 /// The proof that the asker may publish a package.
 #[derive(Clone, Debug)]
@@ -48,44 +51,6 @@ impl Publisher {
     }
 }
 
-/// Why somebody may not publish.
-#[derive(Debug, Error)]
-pub(crate) enum AuthError {
-    /// No `Authorization: Bearer …`.
-    #[error("a token is needed to publish")]
-    Missing,
-    /// Unknown, or not a token at all.
-    #[error("this token is not known here")]
-    Unknown,
-    /// Too old.
-    #[error("token `{name}` expired on {expired_at}")]
-    Expired {
-        /// Its name.
-        name: String,
-        /// When.
-        expired_at: String,
-    },
-    /// Ended by an administrator.
-    #[error("token `{name}` was revoked")]
-    Revoked {
-        /// Its name.
-        name: String,
-    },
-    /// Not for this package.
-    #[error("token `{name}` may not publish `{package}`")]
-    Scope {
-        /// Its name.
-        name: String,
-        /// The package.
-        package: String,
-        /// What it may publish.
-        allowed: Vec<String>,
-    },
-    /// Our fault.
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
 /// Checks that the request's token may publish a package now.
 pub(crate) async fn publisher(
     db: &Db,
@@ -93,6 +58,17 @@ pub(crate) async fn publisher(
     package: &PackageName,
     now_ms: i64,
 ) -> Result<Publisher, AuthError> {
+    let row = known(db, headers, now_ms).await?;
+    let actions = list(&row.actions_json)?;
+    let allowed = list(&row.packages_json)?;
+    if !actions.iter().any(|a| a == PUBLISH || a == ADMIN) || !allowed.iter().any(|pattern| covers(pattern, package)) {
+        return Err(AuthError::Scope { name: row.name, action: PUBLISH, package: package.to_string(), allowed });
+    }
+    Ok(Publisher { package: package.clone(), token_id: row.id, token_name: row.name })
+}
+
+/// The valid token that a request carries.
+pub(super) async fn known(db: &Db, headers: &HeaderMap, now_ms: i64) -> Result<tokens::Token, AuthError> {
     // 1. A token, and one that we made.
     let text = bearer(headers).ok_or(AuthError::Missing)?;
     let hash = Sha256::of(text.as_bytes());
@@ -104,13 +80,7 @@ pub(crate) async fn publisher(
     if row.expires_at_ms <= now_ms {
         return Err(AuthError::Expired { name: row.name, expired_at: crate::clock::rfc3339(row.expires_at_ms) });
     }
-    // 3. For this action and package.
-    let actions = list(&row.actions_json)?;
-    let allowed = list(&row.packages_json)?;
-    if !actions.iter().any(|a| a == PUBLISH) || !allowed.iter().any(|pattern| covers(pattern, package)) {
-        return Err(AuthError::Scope { name: row.name, package: package.to_string(), allowed });
-    }
-    Ok(Publisher { package: package.clone(), token_id: row.id, token_name: row.name })
+    Ok(row)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -119,12 +89,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|t| !t.is_empty())
 }
 
-fn list(json: &str) -> Result<Vec<String>, DbError> {
+pub(super) fn list(json: &str) -> Result<Vec<String>, DbError> {
     serde_json::from_str(json).map_err(|_not_a_list| DbError::Corrupt { what: "list", found: json.to_owned() })
 }
 
 /// Whether a pattern (`*`, `@scope/*`, `@scope/name`) covers a package.
-fn covers(pattern: &str, package: &PackageName) -> bool {
+pub(super) fn covers(pattern: &str, package: &PackageName) -> bool {
     match pattern.strip_suffix("/*") {
         Some(scope) => scope.strip_prefix('@') == Some(package.scope()),
         None => pattern == "*" || pattern == package.as_str(),
@@ -153,6 +123,8 @@ pub(crate) fn check_pattern(pattern: &str) -> Result<(), PatternError> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct New<'a> {
     pub(crate) name: &'a str,
+    /// What it may do, of [`super::actor::GRANTS`].
+    pub(crate) actions: &'a [&'a str],
     /// Patterns, checked.
     pub(crate) packages: &'a [String],
     /// 1 to [`DAYS_MAX`].
@@ -166,20 +138,23 @@ pub(crate) struct Stored {
     pub(crate) expires_at_ms: i64,
 }
 
-/// Stores the hash of a token for publishing, with the event that tells of it.
+/// Stores the hash of a token, with the event that tells of it.
 pub(crate) async fn store(db: &Db, token: &str, new: New<'_>, now_ms: i64) -> Result<Stored, DbError> {
     let expires_at_ms = now_ms + i64::from(new.days) * DAY_MS;
     let row = tokens::New {
         name: new.name,
         hash: &Sha256::of(token.as_bytes()),
-        actions_json: &json!([PUBLISH]).to_string(),
+        actions_json: &json!(new.actions).to_string(),
         packages_json: &json!(new.packages).to_string(),
         created_at_ms: now_ms,
         expires_at_ms,
     };
     let mut tx = db.write().await?;
     let id = tokens::insert(&mut tx, row).await?;
-    let payload = json!({"token_id": id, "name": new.name, "packages": new.packages, "expires_at_ms": expires_at_ms});
+    let payload = json!({
+        "token_id": id, "name": new.name, "actions": new.actions, "packages": new.packages,
+        "expires_at_ms": expires_at_ms,
+    });
     note(&mut tx, "token_created", &payload, now_ms).await?;
     tx.commit().await?;
     Ok(Stored { id, expires_at_ms })

@@ -1,6 +1,7 @@
 //! Packages: a name, and which version it means.
 
 use futures_util::{Stream, StreamExt as _};
+use mpak_bundle::version::{self, Version};
 use sqlx::FromRow;
 
 use super::{Connection, DbError, DbResult, execute, on};
@@ -53,13 +54,21 @@ pub(crate) async fn insert(c: &mut Connection, name: &str, latest_version: &str,
     Ok(on!(c => sqlx::query_scalar(sql).bind(name).bind(latest_version).bind(now_ms).fetch_one(c).await)?)
 }
 
-/// Says which version a bare name means.
+/// Chooses which version a bare name means: the highest stable one that is not yanked, else the highest
+/// prerelease that is not. Where all are yanked it is the highest of them, for lists only: downloads do
+/// not resolve to it. Without any version nothing changes.
 ///
 /// # Errors
 /// [`DbError`].
-pub(crate) async fn set_latest(c: &mut Connection, id: i64, latest_version: &str) -> DbResult<()> {
+pub(crate) async fn choose_latest(c: &mut Connection, id: i64) -> DbResult<()> {
+    let sql = "SELECT v.version, CASE WHEN y.version_id IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END \
+               FROM versions v LEFT JOIN yanks y ON y.version_id = v.id WHERE v.package_id = $1";
+    let rows: Vec<(String, i64)> = on!(c => sqlx::query_as(sql).bind(id).fetch_all(c).await)?;
+    let parsed = |yanked: i64| rows.iter().filter(move |r| r.1 == yanked).filter_map(|r| Version::parse(&r.0).ok());
+    let (good, yanked): (Vec<Version>, Vec<Version>) = (parsed(0).collect(), parsed(1).collect());
+    let Some(latest) = version::latest(&good).or_else(|| version::latest(&yanked)) else { return Ok(()) };
     let sql = "UPDATE packages SET latest_version = $2 WHERE id = $1";
-    execute!(c => sqlx::query(sql).bind(id).bind(latest_version))?;
+    execute!(c => sqlx::query(sql).bind(id).bind(latest.to_string()))?;
     Ok(())
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Token {
     pub(crate) revoked_at_ms: Option<i64>,
     /// Last accepted publish.
     pub(crate) last_used_at_ms: Option<i64>,
+    /// Whose it is; nobody's when an administrator made it.
+    pub(crate) user_id: Option<i64>,
 }
 
 /// A token to be written.
@@ -50,7 +52,7 @@ pub(crate) struct New<'a> {
 /// [`super::DbError`].
 pub(crate) async fn find(c: &mut Connection, hash: &Sha256) -> DbResult<Option<Token>> {
     let sql = "SELECT id, name, actions_json, packages_json, created_at_ms, expires_at_ms, revoked_at_ms, \
-               last_used_at_ms FROM tokens WHERE hash = $1";
+               last_used_at_ms, user_id FROM tokens WHERE hash = $1";
     Ok(on!(c => sqlx::query_as(sql).bind(&hash.as_bytes()[..]).fetch_optional(c).await)?)
 }
 
@@ -60,7 +62,7 @@ pub(crate) async fn find(c: &mut Connection, hash: &Sha256) -> DbResult<Option<T
 /// [`super::DbError`].
 pub(crate) async fn list(c: &mut Connection) -> DbResult<Vec<Token>> {
     let sql = "SELECT id, name, actions_json, packages_json, created_at_ms, expires_at_ms, revoked_at_ms, \
-               last_used_at_ms FROM tokens ORDER BY id";
+               last_used_at_ms, user_id FROM tokens ORDER BY id";
     Ok(on!(c => sqlx::query_as(sql).fetch_all(c).await)?)
 }
 

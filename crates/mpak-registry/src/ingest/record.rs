@@ -1,11 +1,11 @@
 //! Stage 8, record: one transaction makes the artifact known, with its event and its scan job.
 //!
-//! In: [`Stored`]. Out: [`Recorded`]. The rule of this stage: a version's bytes for a platform never
-//! change. `latest` is the highest stable version. Spec: MTF 0.1 RG-06.
+//! In: [`Stored`]. Out: [`Recorded`]. The rules of this stage: a version's bytes for a platform never
+//! change, and versions follow each other as in `succession`. Spec: MTF 0.1 RG-06.
 
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
-use mpak_bundle::version::{self, Version};
+use mpak_bundle::version::Version;
 use serde_json::json;
 use thiserror::Error;
 
@@ -13,8 +13,10 @@ use super::admit::Admitted;
 use super::receive::Upload;
 use super::scan;
 use super::store::Stored;
+use super::succession::{self, Known, SuccessionError};
+use crate::config::VersionPolicy;
 use crate::db::artifacts::{self, Artifact};
-use crate::db::{Connection, Db, DbError, DbResult, blobs, events, jobs, packages, tokens, versions};
+use crate::db::{Connection, Db, DbError, DbResult, blobs, events, jobs, packages, tokens, tombstones, versions};
 
 /// How it was published, in the wire's word.
 const PUBLISH_METHOD: &str = "upload";
@@ -76,22 +78,39 @@ pub(crate) enum RecordError {
         /// What was sent.
         found: Sha256,
     },
+    /// This version may not be published, or not any more.
+    #[error(transparent)]
+    Succession(#[from] SuccessionError),
     /// Our database.
     #[error(transparent)]
     Db(#[from] DbError),
 }
 
 /// Asks whether an admitted bundle is new, before anything is kept. The caller holds its turn.
-pub(crate) async fn standing(db: &Db, admitted: &Admitted) -> Result<Standing, RecordError> {
+pub(crate) async fn standing(
+    db: &Db,
+    admitted: &Admitted,
+    policy: VersionPolicy,
+    now_ms: i64,
+) -> Result<Standing, RecordError> {
     let received = admitted.received();
-    check(&mut *db.read().await?, received.upload(), received.sha256()).await
+    check(&mut *db.read().await?, received.upload(), received.sha256(), policy, now_ms).await
 }
 
-async fn check(c: &mut Connection, upload: &Upload, found: Sha256) -> Result<Standing, RecordError> {
+async fn check(
+    c: &mut Connection,
+    upload: &Upload,
+    found: Sha256,
+    policy: VersionPolicy,
+    now_ms: i64,
+) -> Result<Standing, RecordError> {
     let package = upload.publisher.package();
     let known = artifacts::find(c, package.as_str(), &upload.version.to_string(), upload.platform).await?;
     match known {
-        None => Ok(Standing::New),
+        None => {
+            succession::may_follow(&upload.version, &known_versions(c, package).await?, policy, now_ms)?;
+            Ok(Standing::New)
+        }
         Some(artifact) if artifact.sha256 == found => Ok(Standing::Same(artifact)),
         Some(artifact) => Err(RecordError::Immutable {
             package: package.clone(),
@@ -103,12 +122,34 @@ async fn check(c: &mut Connection, upload: &Upload, found: Sha256) -> Result<Sta
     }
 }
 
+/// What the version of a package has to follow.
+async fn known_versions(c: &mut Connection, package: &PackageName) -> DbResult<Known> {
+    let mut known = Known::default();
+    if let Some(package) = packages::find(c, package.as_str()).await? {
+        let listed = versions::list(c, package.id).await?;
+        let parsed = listed.iter().filter_map(|v| Some((Version::parse(&v.version).ok()?, v.published_at_ms)));
+        known.published = parsed.collect();
+    }
+    for gone in tombstones::of_package(c, package.as_str()).await? {
+        match Version::parse(&gone.version) {
+            Ok(version) => known.deleted.push(version),
+            Err(_whole) => known.name_deleted = true,
+        }
+    }
+    Ok(known)
+}
+
 /// Records a stored bundle.
-pub(crate) async fn record(stored: Stored, db: &Db, now_ms: i64) -> Result<Recorded, RecordError> {
+pub(crate) async fn record(
+    stored: Stored,
+    db: &Db,
+    policy: VersionPolicy,
+    now_ms: i64,
+) -> Result<Recorded, RecordError> {
     let upload = stored.upload();
     let mut tx = db.write().await?;
     // 1. Still new: another process may write to the same database.
-    if let Standing::Same(artifact) = check(&mut tx, upload, stored.sha256()).await? {
+    if let Standing::Same(artifact) = check(&mut tx, upload, stored.sha256(), policy, now_ms).await? {
         return Ok(recorded(&stored, artifact.event_seq));
     }
     // 2. What happened.
@@ -127,8 +168,7 @@ pub(crate) async fn record(stored: Stored, db: &Db, now_ms: i64) -> Result<Recor
     };
     artifacts::insert(&mut tx, artifact).await?;
     // 4. Which version the bare name means now.
-    let latest = latest(&mut tx, package_id, &upload.version).await?;
-    packages::set_latest(&mut tx, package_id, &latest).await?;
+    packages::choose_latest(&mut tx, package_id).await?;
     // 5. What is to be done about it.
     jobs::enqueue(&mut tx, scan::JOB, &stored.sha256().to_string(), now_ms).await?;
     tokens::used(&mut tx, upload.publisher.token_id(), now_ms).await?;
@@ -180,10 +220,4 @@ async fn ensure_version(c: &mut Connection, package_id: i64, stored: &Stored, no
         published_at_ms: now_ms,
     };
     versions::insert(c, new).await
-}
-
-async fn latest(c: &mut Connection, package_id: i64, new: &Version) -> DbResult<String> {
-    let listed = versions::list(c, package_id).await?;
-    let all: Vec<Version> = listed.iter().filter_map(|v| Version::parse(&v.version).ok()).collect();
-    Ok(version::latest(&all).unwrap_or(new).to_string())
 }

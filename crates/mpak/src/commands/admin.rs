@@ -47,7 +47,10 @@ pub struct Create {
     /// What or whom it is for
     #[arg(long)]
     pub name: String,
-    /// What it may publish: `@scope/name`, `@scope/*` or `*`; may be repeated [default: *]
+    /// What it may do: publish, yank, manage, read or admin; may be repeated [default: publish]
+    #[arg(long, value_name = "ACTION")]
+    pub action: Vec<String>,
+    /// With which packages: `@scope/name`, `@scope/*` or `*`; may be repeated [default: *]
     #[arg(long, value_name = "PATTERN")]
     pub package: Vec<String>,
     /// Days until it expires
@@ -96,13 +99,17 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
 
 fn create(args: &Create, settings: &Settings) -> Result<(), AdminError> {
     let data = data_folder(args.data.as_ref(), settings);
-    let made: NewToken = admin::create_token(&data, &args.name, &args.package, args.days, &Clock::system())?;
+    let wanted: Vec<&str> = args.action.iter().map(String::as_str).collect();
+    let actions = if wanted.is_empty() { vec!["publish"] } else { wanted };
+    let made: NewToken =
+        admin::create_token_for(&data, &args.name, &actions, &args.package, args.days, &Clock::system())?;
     if args.json {
         ui::json(&made);
     } else {
         ui::data(&made.token);
         let packages = made.packages.join(", ");
-        ui::note(&format!("token {} `{}` may publish {packages} until {}", made.id, made.name, made.expires_at));
+        let actions = made.actions.join(", ");
+        ui::note(&format!("token {} `{}` may {actions} {packages} until {}", made.id, made.name, made.expires_at));
         ui::note("It is not shown again. Use it as MPAK_TOKEN.");
     }
     Ok(())
@@ -116,7 +123,7 @@ fn list(args: &List, settings: &Settings) -> Result<(), AdminError> {
         ui::note("there are no tokens; make one with `mpak admin token create --name NAME`");
     } else {
         let rows: Vec<Vec<String>> = tokens.iter().map(row).collect();
-        for line in ui::table(&["ID", "NAME", "STATE", "PACKAGES", "EXPIRES", "LAST USED"], &rows) {
+        for line in ui::table(&["ID", "NAME", "STATE", "ACTIONS", "PACKAGES", "EXPIRES", "LAST USED"], &rows) {
             ui::data(&line);
         }
     }
@@ -127,7 +134,8 @@ fn row(token: &ListedToken) -> Vec<String> {
     let last_used = token.last_used_at.clone().unwrap_or_else(|| "never".to_owned());
     let expires = token.expires_at.clone();
     let (name, packages) = (ui::safe(&token.name), token.packages.join(" "));
-    vec![token.id.to_string(), name, token.state.to_owned(), packages, expires, last_used]
+    let actions = token.actions.join(" ");
+    vec![token.id.to_string(), name, token.state.to_owned(), actions, packages, expires, last_used]
 }
 
 fn revoke(args: &Revoke, settings: &Settings) -> Result<(), AdminError> {
@@ -144,6 +152,7 @@ fn refusal(error: &AdminError) -> CommandError {
     let (kind, hint) = match error {
         AdminError::Data { .. } => (Kind::Usage, "give the registry's data folder with --data DIR"),
         AdminError::Name { .. } => (Kind::Usage, "give a short name with --name, like `ci`"),
+        AdminError::Action { .. } => (Kind::Usage, "give --action publish, yank, manage, read or admin"),
         AdminError::Pattern(_) => (Kind::Usage, "give --package `@scope/name`, `@scope/*` or `*`"),
         AdminError::Days { .. } => (Kind::Usage, "give a number of days with --days N"),
         AdminError::NoRegistry { .. } => (Kind::NotFound, "give the folder of `mpak serve --data DIR`"),
