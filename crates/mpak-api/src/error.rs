@@ -55,6 +55,8 @@ pub enum Code {
     InternalError,
     /// 503: not now.
     ServiceUnavailable,
+    /// 507: there is no room for more.
+    StorageFull,
 }
 
 impl Code {
@@ -76,6 +78,7 @@ impl Code {
             Self::RateLimited => "RATE_LIMITED",
             Self::InternalError => "INTERNAL_ERROR",
             Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
+            Self::StorageFull => "STORAGE_FULL",
         }
     }
 
@@ -97,6 +100,7 @@ impl Code {
             Self::RateLimited => 429,
             Self::InternalError => 500,
             Self::ServiceUnavailable => 503,
+            Self::StorageFull => 507,
         }
     }
 }

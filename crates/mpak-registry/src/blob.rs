@@ -1,72 +1,269 @@
-//! Blobs: bytes by their digest in a local folder, put once, never changed.
+//! Blobs: bytes by their digest, put once, never changed; in a local folder or in an object store.
 //!
-//! Order of a put: the upload is complete in `tmp/` of the same file system, fsync it, rename it to its
-//! digest's name, fsync the folder. A kill before the rename leaves a stray file in `tmp/` (emptied at
-//! start); a kill after it leaves a whole blob that perhaps no row names: harmless, and used again by the
-//! next publish of the same bytes.
+//! Layout everywhere, below the folder or the bucket's prefix: `sha256/ab/cdef…`. The database says what
+//! must be there; a blob that nothing names is harmless and used again by the next publish of its bytes.
+//! What a remote store gives is not trusted: whole blobs are hashed on their way, and the last piece is
+//! held back until the digest fits.
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
 
+use axum::body::Bytes;
+use futures_util::stream::BoxStream;
 use mpak_bundle::digest::Sha256;
-use mpak_bundle::durable;
 use tempfile::NamedTempFile;
+use thiserror::Error;
+use url::Url;
 
-/// The folder of blobs.
+use crate::config::{Outbound, Storage};
+
+mod address;
+mod connector;
+mod local;
+mod remote;
+mod verified;
+
+use address::Address;
+pub(crate) use address::AddressError;
+use local::Local;
+use remote::Remote;
+
+/// A store of blobs; cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Blobs {
-    root: PathBuf,
+pub(crate) enum Blobs {
+    /// A folder of this machine.
+    Local(Local),
+    /// S3, Google Cloud Storage or Azure Blob Storage.
+    Remote(Remote),
+}
+
+/// Bytes on their way out.
+pub(crate) type Pieces = BoxStream<'static, Result<Bytes, BlobError>>;
+
+/// A blob, or a part of it, being read.
+pub(crate) struct Reading {
+    /// Length of the whole blob.
+    pub(crate) size_bytes: u64,
+    /// What is read of it.
+    pub(crate) range: Range<u64>,
+    /// The bytes; an error ends them.
+    pub(crate) pieces: Pieces,
+}
+
+/// Why a store cannot be used at all.
+#[derive(Debug, Error)]
+pub(crate) enum OpenError {
+    /// The settings do not name a store.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The folder cannot be made.
+    #[error("cannot use the folder of blobs `{path}`")]
+    Folder {
+        /// Which folder.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The settings of the store contradict each other.
+    #[error("cannot use the {store}")]
+    Settings {
+        /// Which kind of store.
+        store: &'static str,
+        /// Why.
+        source: object_store::Error,
+    },
+}
+
+/// Why a blob was not put or read.
+#[derive(Debug, Error)]
+pub(crate) enum BlobError {
+    /// It is not there.
+    #[error("the blob {sha256} is missing")]
+    Missing {
+        /// Which blob.
+        sha256: Sha256,
+    },
+    /// Other bytes are there.
+    #[error("the blob {expected} is damaged: {found} was found")]
+    Damaged {
+        /// Which blob.
+        expected: Sha256,
+        /// What was found under its name: a digest or a length.
+        found: String,
+    },
+    /// There is no room for more.
+    #[error("the storage is full")]
+    Full(#[source] io::Error),
+    /// The store does not answer, or refuses us.
+    #[error("the storage does not work")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Our disk.
+    #[error("cannot read or write a blob")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for BlobError {
+    fn from(error: io::Error) -> Self {
+        if is_full(&error) { Self::Full(error) } else { Self::Io(error) }
+    }
+}
+
+/// Whether a write failed because there is no room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 impl Blobs {
-    /// Opens or creates `blobs/sha256` in a data folder.
-    pub(crate) fn open(data: &Path) -> io::Result<Self> {
-        let root = data.join("blobs").join("sha256");
-        fs::create_dir_all(&root)?;
-        durable::sync_folder(data)?;
-        durable::sync_folder(&data.join("blobs"))?;
-        Ok(Self { root })
-    }
-
-    /// Where a blob lies: `ab/cdef…`.
-    fn path(&self, sha256: &Sha256) -> PathBuf {
-        let hex = sha256.to_string();
-        self.root.join(&hex[..2]).join(&hex[2..])
-    }
-
-    /// Keeps a complete file under its digest, unless the same bytes are there already.
-    pub(crate) fn put(&self, file: NamedTempFile, sha256: &Sha256, size_bytes: u64) -> io::Result<()> {
-        let path = self.path(sha256);
-        if fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == size_bytes) {
-            return Ok(());
+    /// Opens the store that the settings name; a local folder is created. Whole blobs of remote stores
+    /// that must lie in a file are fetched to `tmp`. Whether a remote store answers is not asked:
+    /// [`Blobs::check`] does.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(crate) fn open(storage: &Storage, outbound: &Outbound, tmp: &Path) -> Result<Self, OpenError> {
+        match Address::parse(storage)? {
+            Address::Folder(folder) => Local::open(&folder)
+                .map(Self::Local)
+                .map_err(|source| OpenError::Folder { path: folder.display().to_string(), source }),
+            Address::Remote(address) => Remote::open(&address, storage, outbound, tmp).map(Self::Remote),
         }
-        let folder = path.parent().unwrap_or(&self.root);
-        if !folder.is_dir() {
-            fs::create_dir_all(folder)?;
-            durable::sync_folder(&self.root)?;
-        }
-        file.as_file().sync_all()?;
-        file.into_temp_path().persist(&path).map_err(|e| e.error)?;
-        durable::sync_folder(folder)
     }
 
-    /// Opens a blob; nothing when it is not there.
-    pub(crate) fn get(&self, sha256: &Sha256) -> io::Result<Option<(File, u64)>> {
-        match File::open(self.path(sha256)) {
-            Ok(file) => {
-                let size = file.metadata()?.len();
-                Ok(Some((file, size)))
+    /// Keeps a complete file under its digest, which is that of its bytes. When a blob of this name is
+    /// there already and sound, nothing is written; a torn or wrong one is replaced.
+    ///
+    /// # Errors
+    /// [`BlobError`]; nothing half-written is then found under the digest.
+    pub(crate) async fn put(&self, file: NamedTempFile, sha256: &Sha256, size_bytes: u64) -> Result<(), BlobError> {
+        match self {
+            Self::Local(local) => {
+                let (local, sha256) = (local.clone(), *sha256);
+                blocking(move || local.put(file, &sha256, size_bytes)).await
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e),
+            Self::Remote(remote) => remote.put(&file, sha256, size_bytes).await,
         }
     }
 
-    /// Whether the folder can be read.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        fs::read_dir(&self.root).map(|_| ())
+    /// The length of a blob; nothing when it is not there.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub(crate) async fn size(&self, sha256: &Sha256) -> Result<Option<u64>, BlobError> {
+        match self {
+            Self::Local(local) => {
+                let (local, sha256) = (local.clone(), *sha256);
+                blocking(move || local.size(&sha256)).await
+            }
+            Self::Remote(remote) => remote.size(sha256).await,
+        }
     }
+
+    /// Reads a blob, or the part of it that a caller who knows its size asks for.
+    ///
+    /// # Errors
+    /// [`BlobError`], also at the end of the bytes: those of a remote store are hashed when all are read.
+    pub(crate) async fn read(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<Reading, BlobError> {
+        match self {
+            Self::Local(local) => {
+                let (opener, digest) = (local.clone(), *sha256);
+                let (file, size_bytes) = blocking(move || opener.file(&digest)).await?;
+                Local::read(file, size_bytes, range)
+            }
+            Self::Remote(remote) => remote.read(sha256, range).await,
+        }
+    }
+
+    /// A blob as a file at its start, for those who must seek; a remote one is fetched and verified first.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub(crate) async fn file(&self, sha256: &Sha256) -> Result<File, BlobError> {
+        match self {
+            Self::Local(local) => {
+                let (local, sha256) = (local.clone(), *sha256);
+                blocking(move || local.file(&sha256)).await.map(|(file, _)| file)
+            }
+            Self::Remote(remote) => remote.file(sha256).await,
+        }
+    }
+
+    /// An address that gives the blob to whoever has it, for a time; nothing where the store has no such
+    /// addresses. Saved under `filename` where the store can say so.
+    ///
+    /// # Errors
+    /// [`BlobError::Unavailable`].
+    pub(crate) async fn signed_url(
+        &self,
+        sha256: &Sha256,
+        ttl: Duration,
+        filename: Option<&str>,
+    ) -> Result<Option<Url>, BlobError> {
+        match self {
+            Self::Local(_) => Ok(None),
+            Self::Remote(remote) => remote.signed_url(sha256, ttl, filename).await.map(Some),
+        }
+    }
+
+    /// Digests and lengths of all blobs, in no order; what is not named like a blob is passed over.
+    #[allow(dead_code, reason = "the administrator's `verify` and `backup` call it")]
+    pub(crate) fn list(&self) -> BoxStream<'static, Result<(Sha256, u64), BlobError>> {
+        match self {
+            Self::Local(local) => local.list(),
+            Self::Remote(remote) => remote.list(),
+        }
+    }
+
+    /// Removes a blob; nothing happens when it is not there.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    #[allow(dead_code, reason = "the administrator's `verify` calls it")]
+    pub(crate) async fn delete(&self, sha256: &Sha256) -> Result<(), BlobError> {
+        match self {
+            Self::Local(local) => {
+                let (local, sha256) = (local.clone(), *sha256);
+                blocking(move || local.delete(&sha256)).await
+            }
+            Self::Remote(remote) => remote.delete(sha256).await,
+        }
+    }
+
+    /// Whether the store answers and lets us in.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub(crate) async fn check(&self) -> Result<(), BlobError> {
+        match self {
+            Self::Local(local) => {
+                let local = local.clone();
+                blocking(move || local.check()).await
+            }
+            Self::Remote(remote) => remote.check().await,
+        }
+    }
+}
+
+/// Where a blob lies below its root: `sha256`, `ab`, `cdef…`.
+fn parts(sha256: &Sha256) -> [String; 3] {
+    let hex = sha256.to_string();
+    ["sha256".to_owned(), hex[..2].to_owned(), hex[2..].to_owned()]
+}
+
+/// The digest that a blob's last two parts name.
+fn digest_of(first: &str, others: &str) -> Option<Sha256> {
+    let lower = |t: &str| t.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = first.len() == 2 && others.len() == 62 && lower(first) && lower(others);
+    fits.then(|| format!("{first}{others}").parse().ok()).flatten()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
+) -> Result<T, BlobError> {
+    tokio::task::spawn_blocking(work).await.map_err(|died| BlobError::Io(io::Error::other(died)))?
 }
 
 /// Removes what uploads of a killed server left behind.
@@ -81,36 +278,16 @@ pub(crate) fn empty_tmp(tmp: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
     #[test]
-    fn a_blob_is_kept_once_under_its_digest() {
-        let data = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(data.path()).unwrap();
+    fn a_blobs_place_names_its_digest_and_nothing_else_does() {
         let sha256 = Sha256::of(b"bytes");
-        for _ in 0..2 {
-            let mut file = NamedTempFile::new_in(data.path()).unwrap();
-            file.write_all(b"bytes").unwrap();
-            blobs.put(file, &sha256, 5).unwrap();
-        }
-        assert_eq!(blobs.get(&sha256).unwrap().unwrap().1, 5);
-        assert!(blobs.get(&Sha256::of(b"other")).unwrap().is_none());
-        let strays = fs::read_dir(data.path()).unwrap().count();
-        assert_eq!(strays, 1, "only `blobs` is left");
-    }
-
-    #[test]
-    fn a_torn_blob_is_replaced() {
-        let data = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(data.path()).unwrap();
-        let sha256 = Sha256::of(b"bytes");
-        fs::create_dir_all(blobs.path(&sha256).parent().unwrap()).unwrap();
-        fs::write(blobs.path(&sha256), b"by").unwrap();
-        let mut file = NamedTempFile::new_in(data.path()).unwrap();
-        file.write_all(b"bytes").unwrap();
-        blobs.put(file, &sha256, 5).unwrap();
-        assert_eq!(blobs.get(&sha256).unwrap().unwrap().1, 5);
+        let [kind, first, others] = parts(&sha256);
+        assert_eq!((kind.as_str(), digest_of(&first, &others)), ("sha256", Some(sha256)));
+        assert_eq!(digest_of(&first.to_uppercase(), &others.to_uppercase()), None);
+        assert_eq!(digest_of(&first, &others[1..]), None);
+        assert_eq!(digest_of("..", &others), None);
+        assert_eq!(digest_of("é", &others), None);
     }
 }

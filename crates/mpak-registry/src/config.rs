@@ -25,7 +25,7 @@ pub use publishing::{Issuer, IssuerKind, Publishing, VersionPolicy};
 pub use rates::Rates;
 pub use secret::Secret;
 pub use sign_in::SignIn;
-pub use storage::{Mode, Storage};
+pub use storage::{Downloads, Mode, Storage};
 
 /// Where what is known is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,11 @@ use axum::response::{IntoResponse, Response};
 use mpak_api::error::{Code, ErrorBody, ErrorDetail};
 use serde_json::{Value, json};
 
+use crate::blob::{BlobError, is_full};
 use crate::db::DbError;
+
+/// When a storage that does not work may work again.
+const STORAGE_RETRY_S: u32 = 10;
 
 /// An error on its way to a client.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub(crate) struct ApiError {
     code: Code,
     message: String,
     details: Option<Value>,
+    /// When it may work again, in seconds.
+    retry_after: Option<u32>,
 }
 
 /// What handlers give.
@@ -24,7 +30,7 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 impl ApiError {
     /// With a sentence only.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None }
+        Self { code, message: message.into(), details: None, retry_after: None }
     }
 
     /// Something that is not there.
@@ -39,6 +45,23 @@ impl ApiError {
             object.insert(name.to_owned(), value.into());
         }
         self
+    }
+
+    /// Says when to try again.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Our disk failed; that it is full is told, since waiting helps.
+    pub(crate) fn disk(cause: &std::io::Error) -> Self {
+        let internal = Self::internal(cause);
+        if is_full(cause) { Self::full() } else { internal }
+    }
+
+    fn full() -> Self {
+        let message = "The registry's storage is full. Nothing was published; please try again later.";
+        Self::new(Code::StorageFull, message).retry_after(STORAGE_RETRY_S)
     }
 
     /// What was expected, what was found and what to do.
@@ -74,6 +97,20 @@ impl From<DbError> for ApiError {
     }
 }
 
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        let internal = Self::internal(&error);
+        match error {
+            BlobError::Full(_) => Self::full(),
+            BlobError::Unavailable(_) => {
+                let message = "The registry's storage does not answer. Please try again in a moment.";
+                Self::new(Code::ServiceUnavailable, message).retry_after(STORAGE_RETRY_S)
+            }
+            BlobError::Missing { .. } | BlobError::Damaged { .. } | BlobError::Io(_) => internal,
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -82,6 +119,9 @@ impl IntoResponse for ApiError {
         let mut response = (status, crate::http::json(&ErrorBody { error: detail })).into_response();
         if unauthorized {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -74,8 +74,7 @@ pub(crate) async fn publish(
             return Ok(Outcome::Unchanged { upload: admitted.into_upload(), artifact });
         }
         // 7 store
-        let blobs = state.blobs.clone();
-        let stored = tokio::task::spawn_blocking(move || store::store(admitted, &blobs)).await??;
+        let stored = store::store(admitted, &state.blobs).await?;
         // 8 record
         let recorded = record::record(stored, &state.db, policy, state.clock().now_ms()).await?;
         // 9 scan: the job is in the database.

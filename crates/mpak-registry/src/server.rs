@@ -75,6 +75,9 @@ pub enum ServeError {
     /// The database does not work.
     #[error("cannot open the database")]
     Db(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The storage cannot be used as configured.
+    #[error("cannot use the storage")]
+    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The search index cannot be made.
     #[error("cannot make the search index")]
     Search(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -175,7 +178,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     blob::empty_tmp(&config.tmp()).map_err(data_error)?;
     // 2. What is known.
     let db = Db::open(&config.database).await?;
-    let blobs = Blobs::open(&config.data).map_err(data_error)?;
+    let blobs =
+        Blobs::open(&config.storage, &config.outbound, &config.tmp()).map_err(|e| ServeError::Storage(Box::new(e)))?;
     let counts = Counts::load(&db).await?;
     let search = Search::load(&db).await.map_err(|e| ServeError::Search(Box::new(e)))?;
     take_up_jobs(&db, config.clock.now_ms()).await?;

@@ -2,22 +2,22 @@
 //!
 //! What a digest names never changes, so the answer may be kept for ever. Spec: RFC 9110 §14.
 
-use std::io::{Seek as _, SeekFrom};
 use std::ops::Range;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response as HttpResponse, StatusCode, header};
 use axum::response::Response;
 use mpak_bundle::digest::Sha256;
-use tokio::io::AsyncReadExt as _;
-use tokio_util::io::ReaderStream;
 
+use crate::blob::BlobError;
+use crate::config::Downloads;
 use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
 
-/// Bytes that are read from disk at once.
-const READ_BYTES: usize = 128 << 10;
+/// How long signed addresses of the store work.
+pub(crate) const SIGNED_TTL: Duration = Duration::from_mins(15);
 
 /// `GET /blobs/sha256/{first two digits}/{the others}`
 pub(crate) async fn blob(
@@ -26,7 +26,6 @@ pub(crate) async fn blob(
     method: Method,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let not_found = || ApiError::not_found("Blob not found");
     let hex = format!("{first}{others}");
     let lower = hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let sha256: Sha256 = hex.parse().map_err(|_not_hex| not_found())?;
@@ -49,35 +48,71 @@ pub(crate) async fn send(
     if matches_etag(headers, header::IF_NONE_MATCH, &etag) {
         return respond(StatusCode::NOT_MODIFIED, &etag, filename, Body::empty(), &[]);
     }
-    // 2. Which part of it.
-    let (blobs, digest) = (state.blobs.clone(), *sha256);
-    let opened = tokio::task::spawn_blocking(move || blobs.get(&digest)).await;
-    let opened = opened.map_err(|e| ApiError::internal(&e))?.map_err(|e| ApiError::internal(&e))?;
-    let (mut file, size) = opened.ok_or_else(|| ApiError::not_found("Blob not found"))?;
+    // 2. The store gives it; its signed addresses are for GET only.
+    if *method == Method::GET
+        && let Some(url) = signed_url(state, sha256, filename).await?
+    {
+        return moved(&url);
+    }
+    // 3. Which part of it.
     let unchanged = !headers.contains_key(header::IF_RANGE) || matches_etag(headers, header::IF_RANGE, &etag);
     let range = headers.get(header::RANGE).filter(|_| unchanged && *method == Method::GET);
-    let (status, part) = match range.and_then(|r| r.to_str().ok()).map(|r| parse_range(r, size)) {
-        None | Some(Asked::Ignored) => (StatusCode::OK, 0..size),
-        Some(Asked::Part(part)) => (StatusCode::PARTIAL_CONTENT, part),
-        Some(Asked::Unsatisfiable) => {
-            let whole = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
-            return respond(StatusCode::RANGE_NOT_SATISFIABLE, &etag, None, Body::empty(), &whole);
+    let range = range.and_then(|r| r.to_str().ok());
+    let mut part = None;
+    if range.is_some() || *method == Method::HEAD {
+        let size = state.blobs.size(sha256).await?.ok_or_else(not_found)?;
+        match range.map_or(Asked::Ignored, |range| parse_range(range, size)) {
+            Asked::Part(asked) => part = Some(asked),
+            Asked::Unsatisfiable => {
+                let whole = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+                return respond(StatusCode::RANGE_NOT_SATISFIABLE, &etag, None, Body::empty(), &whole);
+            }
+            Asked::Ignored if *method == Method::HEAD => {
+                let length = [(header::CONTENT_LENGTH, size.to_string())];
+                return respond(StatusCode::OK, &etag, filename, Body::empty(), &length);
+            }
+            Asked::Ignored => {}
         }
-    };
-    // 3. Send it.
-    let length = part.end - part.start;
-    let mut more = vec![(header::CONTENT_LENGTH, length.to_string())];
-    if status == StatusCode::PARTIAL_CONTENT {
-        more.push((header::CONTENT_RANGE, format!("bytes {}-{}/{size}", part.start, part.end - 1)));
     }
-    let body = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        file.seek(SeekFrom::Start(part.start)).map_err(|e| ApiError::internal(&e))?;
-        let reader = tokio::fs::File::from_std(file).take(length);
-        Body::from_stream(ReaderStream::with_capacity(reader, READ_BYTES))
-    };
-    respond(status, &etag, filename, body, &more)
+    // 4. Send it.
+    let partial = part.is_some();
+    let reading = state.blobs.read(sha256, part).await.map_err(|e| match e {
+        BlobError::Missing { .. } => not_found(),
+        other => other.into(),
+    })?;
+    let Range { start, end } = reading.range;
+    let mut more = vec![(header::CONTENT_LENGTH, end.saturating_sub(start).to_string())];
+    if partial {
+        more.push((header::CONTENT_RANGE, format!("bytes {start}-{}/{}", end.saturating_sub(1), reading.size_bytes)));
+    }
+    let status = if partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    respond(status, &etag, filename, Body::from_stream(reading.pieces), &more)
+}
+
+/// Where the store itself gives a blob, if the operator wants that and the store can.
+pub(crate) async fn signed_url(
+    state: &AppState,
+    sha256: &Sha256,
+    filename: Option<&str>,
+) -> Result<Option<url::Url>, BlobError> {
+    match state.config.storage.downloads {
+        Downloads::Stream => Ok(None),
+        Downloads::Redirect => state.blobs.signed_url(sha256, SIGNED_TTL, filename).await,
+    }
+}
+
+/// For now, and for this asker only.
+fn moved(url: &url::Url) -> ApiResult<Response> {
+    HttpResponse::builder()
+        .status(StatusCode::FOUND)
+        .header(header::LOCATION, url.as_str())
+        .header(header::CACHE_CONTROL, "private, no-store")
+        .body(Body::empty())
+        .map_err(|e| ApiError::internal(&e))
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("Blob not found")
 }
 
 fn respond(

@@ -22,8 +22,6 @@ pub(crate) async fn ready(State(state): State<AppState>) -> ApiResult<Response> 
         ApiError::new(Code::ServiceUnavailable, format!("{what} is not ready"))
     };
     state.db.ping().await.map_err(|e| not_ready("the database", &e))?;
-    let blobs = state.blobs.clone();
-    let checked = tokio::task::spawn_blocking(move || blobs.check()).await;
-    checked.map_err(|e| not_ready("the blob folder", &e))?.map_err(|e| not_ready("the blob folder", &e))?;
+    state.blobs.check().await.map_err(|e| not_ready("the storage", &e))?;
     Ok(json(&json!({"status": "ready", "packages": state.search.len()})))
 }

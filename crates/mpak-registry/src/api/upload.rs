@@ -151,7 +151,7 @@ fn refused(error: PublishError) -> ApiError {
         PublishError::Receive(e) => not_received(&e),
         PublishError::Admit(e) => not_admitted(e),
         PublishError::Record(e) => not_recorded(e),
-        PublishError::Store(e) => ApiError::internal(&e),
+        PublishError::Store(e) => e.0.into(),
         PublishError::Died(e) => ApiError::internal(&e),
     }
 }
@@ -193,7 +193,7 @@ fn not_received(error: &ReceiveError) -> ApiError {
             found.prefixed(),
             "the file changed on the way or the header is of another file: send it again",
         ),
-        ReceiveError::Io(e) => ApiError::internal(e),
+        ReceiveError::Io(e) => ApiError::disk(e),
     }
 }
 
@@ -206,7 +206,7 @@ fn not_admitted(error: AdmitError) -> ApiError {
         AdmitError::Name(e) => ApiError::new(Code::ValidationError, e.to_string()),
         AdmitError::Open(OpenError::Archive(ArchiveError::Io(e)))
         | AdmitError::Damaged(ArchiveError::Io(e))
-        | AdmitError::Io(e) => ApiError::internal(&e),
+        | AdmitError::Io(e) => ApiError::disk(&e),
         AdmitError::Open(OpenError::Manifest { problems }) => {
             let first = problems.iter().find(|p| p.severity == Severity::Error).map(|p| p.message.clone());
             refusal(

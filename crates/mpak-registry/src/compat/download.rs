@@ -22,8 +22,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::http::{accepts, json};
 use crate::state::AppState;
 
-/// How long clients are told that an answer holds. Blobs never expire; existing clients want a time.
-const EXPIRES_MS: i64 = 900_000;
+/// How long clients are told that an answer holds: as long as a signed address. Those of our own blobs
+/// never expire; existing clients want a time.
+const EXPIRES_MS: i64 = 1_000 * blob::SIGNED_TTL.as_secs().cast_signed();
 
 /// `GET /v1/bundles/@scope/name/versions/{version}/download?os=&arch=`
 pub(crate) async fn download(
@@ -50,12 +51,17 @@ pub(crate) async fn download(
         state.counts.add(Counted { artifact: artifact.id, version: version_id, package: package.id });
     }
     // 4. Say where it is, or give it.
+    let filename = format!("{}-{wanted}.mcpb", name.base());
     if !accepts(&headers, "application/json") {
-        let filename = format!("{}-{wanted}.mcpb", name.base());
         return blob::send(&state, &artifact.sha256, &method, &headers, Some(&filename)).await;
     }
+    let now_ms = state.clock().now_ms();
+    let url = match blob::signed_url(&state, &artifact.sha256, Some(&filename)).await? {
+        Some(url) => url.into(),
+        None => format!("{}{}", state.base_url(&headers), path::blob(&artifact.sha256)),
+    };
     Ok(json(&Download {
-        url: format!("{}{}", state.base_url(&headers), path::blob(&artifact.sha256)),
+        url,
         bundle: DownloadBundle {
             name: name.to_string(),
             version: wanted,
@@ -63,7 +69,7 @@ pub(crate) async fn download(
             sha256: artifact.sha256.to_string(),
             size: artifact.size_bytes,
         },
-        expires_at: Some(rfc3339(state.clock().now_ms() + EXPIRES_MS)),
+        expires_at: Some(rfc3339(now_ms + EXPIRES_MS)),
     }))
 }
 

@@ -18,6 +18,17 @@ pub enum Mode {
     Link,
 }
 
+/// Who gives the bytes to those who download.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Downloads {
+    /// The registry, which hashes what comes from a remote store on its way.
+    #[default]
+    Stream,
+    /// The store itself, at signed addresses that expire; the registry where the store has none.
+    Redirect,
+}
+
 /// `[storage]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +49,9 @@ pub struct Storage {
     /// What becomes of announced bytes.
     #[serde(default)]
     pub mode: Mode,
+    /// Who gives the bytes to those who download.
+    #[serde(default)]
+    pub downloads: Downloads,
 }
 
 impl Storage {
@@ -51,6 +65,7 @@ impl Storage {
             access_key_id: None,
             secret_access_key: None,
             mode: Mode::Mirror,
+            downloads: Downloads::Stream,
         }
     }
 }

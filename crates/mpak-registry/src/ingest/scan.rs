@@ -14,6 +14,7 @@ use mpak_scan::report::Report;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::blob::BlobError;
 use crate::db::{Db, DbError, artifacts, events, scans};
 use crate::state::AppState;
 
@@ -38,10 +39,8 @@ impl Scanned {
 pub(crate) enum ScanError {
     #[error("`{found}` is not a digest")]
     Subject { found: String },
-    #[error("the blob {sha256} is missing")]
-    Missing { sha256: Sha256 },
-    #[error("cannot read the blob")]
-    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
@@ -60,9 +59,8 @@ pub(crate) enum ScanError {
 pub(crate) async fn scan(subject: &str, state: &AppState) -> Result<Scanned, ScanError> {
     let sha256: Sha256 = subject.parse().map_err(|_not_hex| ScanError::Subject { found: subject.to_owned() })?;
     // 1. Judge, on a thread that may block.
-    let (blobs, limits) = (state.blobs.clone(), state.config.limits.clone());
+    let (file, limits) = (state.blobs.file(&sha256).await?, state.config.limits.clone());
     let judged = tokio::task::spawn_blocking(move || {
-        let (file, _) = blobs.get(&sha256)?.ok_or(ScanError::Missing { sha256 })?;
         catch_unwind(AssertUnwindSafe(|| judge(file, &limits))).map_err(|_panic| ScanError::Panicked)?
     });
     let report = judged.await.map_err(|_join| ScanError::Panicked)??;

@@ -1,6 +1,6 @@
 //! Stage 7, store: the bytes are kept by their digest, if they are not kept already.
 //!
-//! In: [`Admitted`]. Out: [`Stored`], the proof that the blob lies on disk for good. Blocks.
+//! In: [`Admitted`]. Out: [`Stored`], the proof that the blob is kept for good.
 //! Spec: MTF 0.1 RG-07.
 
 use mpak_bundle::digest::Sha256;
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::admit::{Admitted, Texts};
 use super::receive::Upload;
-use crate::blob::Blobs;
+use crate::blob::{BlobError, Blobs};
 
 /// A bundle whose bytes are kept.
 #[derive(Debug)]
@@ -44,13 +44,13 @@ impl Stored {
 /// Why the bytes were not kept.
 #[derive(Debug, Error)]
 #[error("cannot keep the blob")]
-pub(crate) struct StoreError(#[from] std::io::Error);
+pub(crate) struct StoreError(#[from] pub(crate) BlobError);
 
 /// Keeps the bytes.
-pub(crate) fn store(admitted: Admitted, blobs: &Blobs) -> Result<Stored, StoreError> {
+pub(crate) async fn store(admitted: Admitted, blobs: &Blobs) -> Result<Stored, StoreError> {
     let (received, texts) = admitted.into_parts();
     let (sha256, bytes) = (received.sha256(), received.bytes());
     let (upload, file) = received.into_parts();
-    blobs.put(file, &sha256, bytes)?;
+    blobs.put(file, &sha256, bytes).await?;
     Ok(Stored { upload, texts, sha256, bytes })
 }
