@@ -8,12 +8,31 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Replaces `path` by `bytes` with the given Unix mode (ignored elsewhere).
 ///
 /// # Errors
 /// What the file system says; the old file is then still there.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let folder = parent(path);
+    let file = fresh(path, bytes, mode)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    sync_folder(parent(path))
+}
+
+/// Replaces a file that can be made again: readers and a killed process see the old or the new one, but
+/// a power failure may lose it.
+///
+/// # Errors
+/// What the file system says; the old file is then still there.
+pub fn replace_derived(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    fresh(path, bytes, mode)?.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+/// A file beside `path` that is removed unless it is persisted.
+fn fresh(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".mpak-new-");
     #[cfg(unix)]
@@ -23,11 +42,9 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     let _ = mode;
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = builder.tempfile_in(parent(path))?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    sync_folder(folder)
+    Ok(file)
 }
 
 /// Renames a finished file or folder to its final place on the same file system and makes that last.

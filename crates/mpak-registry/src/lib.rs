@@ -17,6 +17,7 @@ mod error;
 mod http;
 mod ingest;
 mod jobs;
+mod public_files;
 mod router;
 mod search;
 mod server;

@@ -32,6 +32,7 @@ use crate::counts::Counts;
 use crate::db::{Db, DbError, jobs as job_rows, tokens};
 use crate::ingest::scan;
 use crate::jobs;
+use crate::public_files;
 use crate::router::router;
 use crate::search::Search;
 use crate::stall::Unstalled;
@@ -206,8 +207,10 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let accepting = tokio::spawn(accept(listener, state.clone(), stopped.clone()));
     let mut working = vec![tokio::spawn(keep_counts(state.clone(), stopped.clone()))];
     if state.config.scans {
-        working.push(tokio::spawn(jobs::run(state.clone(), stopped)));
+        working.push(tokio::spawn(jobs::run(state.clone(), stopped.clone())));
     }
+    let local_blobs = state.config.storage.local_folder();
+    working.push(tokio::spawn(public_files::keep(state.clone(), local_blobs, stopped)));
     Ok(Running { address, first_token, state, stop, accepting, working, _lock: lock })
 }
 

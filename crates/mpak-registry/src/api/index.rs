@@ -15,18 +15,24 @@ use serde_json::{Value, json};
 
 use super::blob::matches_etag;
 use crate::db::artifacts::Artifact;
-use crate::db::{artifacts, packages, versions};
+use crate::db::{Connection, DbResult, artifacts, packages, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
 
 /// `GET /.well-known/mpak.json`
 pub(crate) async fn well_known(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let base = state.base_url(&headers);
+    answer(root(&state.base_url(&headers)), &headers)
+}
+
+/// The well-known file of a registry at an address without a slash at its end; an empty one makes the
+/// addresses relative.
+pub(crate) fn root(base: &str) -> String {
     let body = json!({
-        "version": 1, "registry": base, "api": format!("{base}/v1"), "index": format!("{base}/index/v1"),
-        "blobs": format!("{base}/blobs"), "log": null, "revocations": null, "key": null,
+        "version": 1, "registry": if base.is_empty() { "/" } else { base }, "api": format!("{base}/v1"),
+        "index": format!("{base}/index/v1"), "blobs": format!("{base}/blobs"), "log": null, "revocations": null,
+        "key": null,
     });
-    canonical(&body, &headers)
+    sorted(&body).to_string()
 }
 
 /// `GET /index/v1/@scope/name.json`
@@ -38,17 +44,21 @@ pub(crate) async fn package(
     let not_found = || ApiError::not_found("Package not found");
     let name = file.strip_suffix(".json").ok_or_else(not_found)?;
     let name = PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| not_found())?;
-    let mut c = state.db.read().await?;
-    let package = packages::find(&mut c, name.as_str()).await?.ok_or_else(not_found)?;
-    let mut listed = versions::list(&mut c, package.id).await?;
+    let document = document(&mut *state.db.read().await?, name.as_str()).await?;
+    Ok(answer(document.ok_or_else(not_found)?, &headers))
+}
+
+/// The file of a package; nothing where there is no such package to be seen.
+pub(crate) async fn document(c: &mut Connection, name: &str) -> DbResult<Option<String>> {
+    let Some(package) = packages::find(c, name).await? else { return Ok(None) };
+    let mut listed = versions::list(c, package.id).await?;
     listed.sort_by_cached_key(|v| Version::parse(&v.version).ok());
-    let all = artifacts::of_package(&mut c, package.id).await?;
-    drop(c);
+    let all = artifacts::of_package(c, package.id).await?;
     let versions: Vec<Value> = listed.iter().map(|v| version(v, &all)).collect();
     let body = json!({
-        "name": name.as_str(), "latest": package.latest_version, "deprecated": null, "versions": versions,
+        "name": name, "latest": package.latest_version, "deprecated": null, "versions": versions,
     });
-    Ok(canonical(&body, &headers))
+    Ok(Some(sorted(&body).to_string()))
 }
 
 fn version(listed: &versions::Listed, all: &[Artifact]) -> Value {
@@ -67,8 +77,7 @@ fn version(listed: &versions::Listed, all: &[Artifact]) -> Value {
     })
 }
 
-fn canonical(value: &Value, headers: &HeaderMap) -> Response {
-    let body = sorted(value).to_string();
+fn answer(body: String, headers: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", Sha256::of(body.as_bytes()));
     let cache = (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
     let etagged = (header::ETAG, HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\"")));

@@ -1,6 +1,6 @@
 //! `[storage]`: where bundles are kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use url::Url;
@@ -67,5 +67,10 @@ impl Storage {
             mode: Mode::Mirror,
             downloads: Downloads::Stream,
         }
+    }
+
+    /// The folder of a local store.
+    pub(crate) fn local_folder(&self) -> Option<PathBuf> {
+        self.url.strip_prefix("file:").map(PathBuf::from)
     }
 }

@@ -36,3 +36,12 @@ pub(crate) async fn append(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .fetch_one(c)
         .await)?)
 }
+
+/// Packages that events after a position are about, with the position of each event, in order.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn packages_after(c: &mut Connection, seq: i64, limit: i64) -> DbResult<Vec<(i64, String)>> {
+    let sql = "SELECT seq, package FROM events WHERE seq > $1 AND package IS NOT NULL ORDER BY seq LIMIT $2";
+    Ok(on!(c => sqlx::query_as(sql).bind(seq).bind(limit).fetch_all(c).await)?)
+}

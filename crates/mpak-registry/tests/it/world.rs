@@ -148,6 +148,10 @@ impl Registry {
 fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Sha256>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // What follows from the rest, a moment later.
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("public")) {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, files);
         } else {

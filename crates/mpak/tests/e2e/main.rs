@@ -9,6 +9,7 @@
 mod registry;
 mod servers;
 mod stand_in;
+mod static_files;
 mod world;
 
 mod admin;
