@@ -5,3 +5,4 @@ pub mod error;
 pub mod index;
 pub mod path;
 pub mod publish;
+pub mod server;

@@ -5,3 +5,4 @@ pub(crate) mod bundles;
 pub(crate) mod download;
 pub(crate) mod query;
 pub(crate) mod security;
+pub(crate) mod servers;

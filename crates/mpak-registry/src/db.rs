@@ -33,6 +33,7 @@ pub(crate) mod jobs;
 pub(crate) mod owners;
 pub(crate) mod packages;
 pub(crate) mod scans;
+pub(crate) mod servers;
 pub(crate) mod tokens;
 pub(crate) mod tombstones;
 pub(crate) mod users;

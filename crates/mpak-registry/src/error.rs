@@ -78,6 +78,11 @@ impl ApiError {
             .detail("help", help.into())
     }
 
+    /// Its status and sentence, for routes whose errors have another shape.
+    pub(crate) fn into_parts(self) -> (StatusCode, String) {
+        (StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), self.message)
+    }
+
     /// Our fault: logs the cause with all its sources, tells the client nothing of it.
     pub(crate) fn internal(cause: &(dyn StdError + 'static)) -> Self {
         let mut text = cause.to_string();

@@ -14,6 +14,10 @@ use serde_json::json;
 use crate::state::AppState;
 use crate::web;
 
+pub(crate) mod family;
+
+use family::for_programs;
+
 /// JSON with the content type of the existing registry.
 pub(crate) fn json(value: &impl Serialize) -> Response {
     let body = serde_json::to_vec(value).unwrap_or_default();
@@ -38,9 +42,7 @@ pub(crate) async fn no_route(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Response {
-    let for_programs =
-        ["/v1", "/v0", "/api", "/blobs", "/index", "/.well-known"].iter().any(|p| uri.path().starts_with(p));
-    if !for_programs && method == Method::GET && accepts(&headers, "text/html") {
+    if !for_programs(uri.path()) && method == Method::GET && accepts(&headers, "text/html") {
         return web::not_found(&state, uri.path());
     }
     let message = format!("Route {method}:{} not found", uri.path());
@@ -50,17 +52,19 @@ pub(crate) async fn no_route(
 
 /// Lets any web page read what is public: no credentials are involved.
 pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
-    let public = ["/v1", "/blobs/", "/index/", "/.well-known/", "/health"];
+    let public = ["/v1", "/v0", "/blobs/", "/index/", "/.well-known/", "/health"];
     if !public.iter().any(|p| request.uri().path().starts_with(p)) {
         return next.run(request).await;
     }
+    // Only what is announced is written from pages.
+    let methods = if request.uri().path().starts_with("/v1/bundles") { "GET, HEAD, POST" } else { "GET, HEAD" };
     let preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if preflight {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
         response

@@ -14,8 +14,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::api::{blob, health, index, upload};
+use crate::compat::servers::{flat, official};
 use crate::compat::{badge, bundles, download, security};
 use crate::error::ApiError;
+use crate::http::family::families;
 use crate::http::{cross_origin, no_route, observe};
 use crate::state::AppState;
 use crate::web;
@@ -38,6 +40,17 @@ pub(crate) fn router(state: &AppState) -> Router {
         .route("/v1/bundles/{scope}/{name}/versions", get(bundles::versions))
         .route("/v1/bundles/{scope}/{name}/versions/{version}", get(bundles::version_detail))
         .route("/v1/bundles/{scope}/{name}/versions/{version}/download", get(download::download))
+        .route("/v1/bundles/{scope}/{name}/versions/{version}/artifacts/{file}", get(download::artifact))
+        .route("/v1", get(flat::info))
+        .route("/v1/", get(flat::info))
+        .route("/v1/health", get(flat::health))
+        .route("/v1/servers", get(flat::list))
+        .route("/v1/servers/search", get(flat::search))
+        .route("/v1/servers/{name}", get(flat::server))
+        .route("/v1/servers/{name}/versions", get(flat::all_versions))
+        .route("/v1/servers/{name}/versions/{version}", get(flat::version))
+        .merge(official_at("/v0.1"))
+        .merge(official_at("/v0"))
         .route("/.well-known/mpak.json", get(index::well_known))
         .route("/index/v1/{scope}/{file}", get(index::package))
         .route("/blobs/sha256/{first}/{others}", get(blob::blob))
@@ -52,9 +65,24 @@ pub(crate) fn router(state: &AppState) -> Router {
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(families))
         .layer(from_fn(cross_origin))
         .layer(from_fn_with_state(state.clone(), observe))
         .with_state(state.clone())
+}
+
+/// The official registry's routes under one of its two prefixes.
+fn official_at(prefix: &str) -> Router<AppState> {
+    Router::new()
+        .route(prefix, get(flat::info))
+        .route(&format!("{prefix}/"), get(flat::info))
+        .route(&format!("{prefix}/health"), get(official::health))
+        .route(&format!("{prefix}/ping"), get(official::ping))
+        .route(&format!("{prefix}/version"), get(official::version))
+        .route(&format!("{prefix}/servers"), get(official::list))
+        .route(&format!("{prefix}/servers/{{name}}"), get(official::server))
+        .route(&format!("{prefix}/servers/{{name}}/versions"), get(official::all_versions))
+        .route(&format!("{prefix}/servers/{{name}}/versions/{{version}}"), get(official::one_version))
 }
 
 /// A handler's panic costs its request only; the panic itself is already on stderr.

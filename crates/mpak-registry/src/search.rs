@@ -161,6 +161,23 @@ impl Search {
         self.catalogue().len()
     }
 
+    /// A package by its name.
+    pub(crate) fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+        self.catalogue().get(name).cloned()
+    }
+
+    /// Packages in the order of their names, from an offset on.
+    pub(crate) fn page_by_name(&self, offset: usize, limit: usize) -> Page {
+        let catalogue = self.catalogue();
+        let entries = catalogue.values().skip(offset).take(limit).cloned().collect();
+        Page { entries, total: catalogue.len() }
+    }
+
+    /// Packages in the order of their names, from a name on.
+    pub(crate) fn from_name(&self, name: &str, count: usize) -> Vec<Arc<Entry>> {
+        self.catalogue().range(name.to_owned()..).take(count).map(|(_, entry)| Arc::clone(entry)).collect()
+    }
+
     /// Searches. Blocks for as long as it computes.
     pub(crate) fn search(&self, query: &Query, counts: &Counts) -> Result<Page, SearchError> {
         let piece = query.text.trim().to_lowercase();

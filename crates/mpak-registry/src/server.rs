@@ -27,6 +27,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::auth::token;
 use crate::blob::{self, Blobs};
+use crate::compat::servers::Rendered;
 use crate::config::{Config, first_token_path};
 use crate::counts::Counts;
 use crate::db::{Db, DbError, jobs as job_rows, tokens};
@@ -202,6 +203,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         blobs,
         search,
         counts,
+        servers: Rendered::default(),
     });
     let (stop, stopped) = watch::channel(false);
     let accepting = tokio::spawn(accept(listener, state.clone(), stopped.clone()));

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::blob::Blobs;
 use crate::clock::Clock;
+use crate::compat::servers::Rendered;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::db::Db;
@@ -25,6 +26,8 @@ pub(crate) struct Inner {
     pub(crate) blobs: Blobs,
     pub(crate) search: Search,
     pub(crate) counts: Counts,
+    /// Entries of server lists.
+    pub(crate) servers: Rendered,
     pub(crate) turns: Turns,
     /// Permits to receive or check an upload.
     pub(crate) uploads: Semaphore,

@@ -158,3 +158,6 @@ CREATE TABLE transfers (
     effective_at_ms INTEGER NOT NULL,
     state           TEXT    NOT NULL CHECK (state IN ('requested', 'accepted', 'done', 'cancelled'))
 );
+
+-- Aggregators ask what changed since they came last.
+CREATE INDEX events_by_time ON events (at_ms);

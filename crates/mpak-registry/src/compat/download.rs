@@ -13,6 +13,7 @@ use mpak_bundle::platform::{Arch, Os, Platform};
 
 use super::bundles;
 use super::query::Params;
+use super::servers::record::artifact_file;
 use crate::api::blob;
 use crate::clock::rfc3339;
 use crate::counts::Counted;
@@ -71,6 +72,28 @@ pub(crate) async fn download(
         },
         expires_at: Some(rfc3339(now_ms + EXPIRES_MS)),
     }))
+}
+
+/// `GET /v1/bundles/@scope/name/versions/{version}/artifacts/{file}`: the bytes of one artifact, whatever
+/// `Accept` says, under a file name that tells its platform. Counts like a download.
+pub(crate) async fn artifact(
+    State(state): State<AppState>,
+    Path((scope, name, wanted, file)): Path<(String, String, String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let mut c = state.db.read().await?;
+    let (name, package) = bundles::package(&mut c, &scope, &name).await?;
+    let version = versions::id_of(&mut c, package.id, &wanted).await?;
+    let version_id = version.ok_or_else(|| ApiError::not_found("Version not found"))?;
+    let all = artifacts::of_version(&mut c, version_id).await?;
+    drop(c);
+    let artifact = all.iter().find(|a| artifact_file(name.as_str(), &wanted, a.platform) == file);
+    let artifact = artifact.ok_or_else(|| ApiError::not_found("Artifact not found"))?;
+    if method == Method::GET && !headers.contains_key(header::RANGE) {
+        state.counts.add(Counted { artifact: artifact.id, version: version_id, package: package.id });
+    }
+    blob::send(&state, &artifact.sha256, &method, &headers, Some(&file)).await
 }
 
 fn platform(query: Option<&str>) -> ApiResult<Platform> {

@@ -4,7 +4,7 @@ use mpak_bundle::digest::Sha256;
 use mpak_bundle::platform::{Arch, Os, Platform};
 use sqlx::FromRow;
 
-use super::{Connection, DbError, DbResult, digest, execute, on, signed, unsigned};
+use super::{Connection, DbError, DbResult, dialect, digest, execute, on, signed, unsigned};
 
 /// An artifact.
 #[derive(Clone, Debug)]
@@ -87,6 +87,24 @@ pub(crate) async fn of_package(c: &mut Connection, package_id: i64) -> DbResult<
                FROM artifacts a JOIN versions v ON v.id = a.version_id WHERE v.package_id = $1 \
                ORDER BY a.version_id, a.os = 'any', a.os, a.arch = 'any', a.arch";
     let rows: Vec<Row> = on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?;
+    rows.into_iter().map(Artifact::try_from).collect()
+}
+
+/// The artifacts of some versions.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn of_versions(c: &mut Connection, version_ids: &[i64]) -> DbResult<Vec<Artifact>> {
+    let ids = dialect!(c,
+        sqlite: "SELECT value FROM json_each($1)",
+        postgres: "SELECT CAST(json_array_elements_text(CAST($1 AS JSON)) AS BIGINT)",
+    );
+    let sql = format!(
+        "SELECT id, version_id, os, arch, digest, size_bytes, event_seq FROM artifacts \
+         WHERE version_id IN ({ids}) ORDER BY version_id, os = 'any', os, arch = 'any', arch"
+    );
+    let ids = serde_json::Value::from(version_ids).to_string();
+    let rows: Vec<Row> = on!(c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&ids).fetch_all(c).await)?;
     rows.into_iter().map(Artifact::try_from).collect()
 }
 

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod blobs;
+mod checklist_a;
+mod checklist_b;
 mod concurrency;
 mod counts;
 mod hostile;
 mod http;
 mod publish;
-mod read_api;
+
 mod restart;
 mod scans;
 mod search;

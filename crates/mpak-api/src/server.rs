@@ -1,0 +1,91 @@
+//! Server lists: `/v1/servers…` in the flat shape of existing clients, `/v0.1/…` in the official one.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of every error answer of these routes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ErrorText {
+    /// One sentence, for people.
+    pub error: String,
+}
+
+/// `GET /v1`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Info {
+    /// Of this API.
+    pub name: String,
+    /// Of this API.
+    pub version: String,
+    /// Where things are, below this path.
+    pub endpoints: Endpoints,
+    /// Where people read about it.
+    pub documentation: String,
+}
+
+/// See [`Info`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoints {
+    /// All servers.
+    pub list_servers: String,
+    /// Those that match.
+    pub search_servers: String,
+    /// One server.
+    pub get_server: String,
+    /// One version of it.
+    pub get_server_version: String,
+    /// All its versions.
+    pub list_server_versions: String,
+    /// Whether there are any.
+    pub health: String,
+}
+
+/// `GET /v1/health`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Health {
+    /// `healthy`, or `degraded` while there is no server.
+    pub status: String,
+    /// How many there are.
+    pub servers_count: u64,
+}
+
+/// `GET /v1/servers/{name}/versions`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerVersions {
+    /// `@scope/name`.
+    pub name: String,
+    /// Newest published first.
+    pub versions: Vec<ServerVersion>,
+}
+
+/// One of `ServerVersions::versions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerVersion {
+    /// Semver.
+    pub version: String,
+    /// RFC 3339.
+    pub published_at: String,
+    /// Whether it is what a bare name means.
+    pub is_latest: bool,
+}
+
+/// `GET /v0.1/health`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// `ok`.
+    pub status: String,
+}
+
+/// `GET /v0.1/ping`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pong {
+    /// True.
+    pub pong: bool,
+}
+
+/// `GET /v0.1/version`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Program {
+    /// Of the program that answers.
+    pub version: String,
+}

@@ -1,0 +1,235 @@
+//! `/v1/servers…`: the flat list of existing clients. Wrong parameters are not errors here but mean the
+//! usual, and the cursor is an offset.
+
+use std::collections::HashMap;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use mpak_api::server::{Endpoints, Health, Info, ServerVersion, ServerVersions};
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::rendered::Shape;
+use super::{BRIEFLY, ServerError, ServerResult, latest, name, quoted, record, write_entries};
+use crate::clock::rfc3339;
+use crate::db::servers::{self, Wanted};
+use crate::db::versions;
+use crate::error::ApiError;
+use crate::http::{cached, json};
+use crate::search::{Query, Sort};
+use crate::state::AppState;
+
+/// Entries of a page, usually and at most.
+const LIMIT: usize = 100;
+const LIMIT_MAX: usize = 500;
+/// Longest text that is searched for; more is cut off.
+const QUERY_CHARS_MAX: usize = 200;
+
+/// `GET /v1`
+pub(crate) async fn info() -> Response {
+    json(&Info {
+        name: "mpak MCP Registry API".to_owned(),
+        version: "v1.0.0".to_owned(),
+        endpoints: Endpoints {
+            list_servers: "/servers".to_owned(),
+            search_servers: "/servers/search".to_owned(),
+            get_server: "/servers/{name}".to_owned(),
+            get_server_version: "/servers/{name}/versions/{version}".to_owned(),
+            list_server_versions: "/servers/{name}/versions".to_owned(),
+            health: "/health".to_owned(),
+        },
+        documentation: "/docs".to_owned(),
+    })
+}
+
+/// `GET /v1/health`
+pub(crate) async fn health(State(state): State<AppState>) -> Response {
+    let servers_count = state.search.len() as u64;
+    let status = if servers_count > 0 { "healthy" } else { "degraded" };
+    json(&Health { status: status.to_owned(), servers_count })
+}
+
+struct Asked {
+    text: String,
+    offset: usize,
+    limit: usize,
+    updated_since_ms: Option<i64>,
+}
+
+fn asked(query: Option<&str>, text_name: &str) -> Asked {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let values: HashMap<String, String> = pairs.into_owned().collect();
+    let number = |name: &str| values.get(name).and_then(|v| v.trim().parse::<usize>().ok());
+    Asked {
+        text: values.get(text_name).map(|t| t.chars().take(QUERY_CHARS_MAX).collect()).unwrap_or_default(),
+        offset: number("cursor").unwrap_or(0),
+        // A page of nothing would lead nowhere.
+        limit: number("limit").filter(|n| *n > 0).unwrap_or(LIMIT).min(LIMIT_MAX),
+        updated_since_ms: values.get("updated_since").and_then(|v| time(v)),
+    }
+}
+
+/// A time, or midnight of a day in UTC.
+fn time(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let at = text.parse::<jiff::Timestamp>().ok();
+    let day = || format!("{text}T00:00:00Z").parse::<jiff::Timestamp>().ok();
+    at.or_else(day).map(jiff::Timestamp::as_millisecond)
+}
+
+/// `GET /v1/servers`
+pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> ServerResult {
+    page(&state, asked(query.as_deref(), "search"), &headers).await
+}
+
+/// `GET /v1/servers/search`
+pub(crate) async fn search(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> ServerResult {
+    page(&state, asked(query.as_deref(), "q"), &headers).await
+}
+
+async fn page(state: &AppState, asked: Asked, headers: &HeaderMap) -> ServerResult {
+    let (names, total) = select(state, &asked).await?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut c = state.db.read().await?;
+    let entries = latest(state, &mut c, &names, Shape::Flat).await?;
+    drop(c);
+    let servers = write_entries(state, &entries, &state.base_url(headers));
+    let end = asked.offset.saturating_add(asked.limit);
+    let next = if end < total { format!(",\"next_cursor\":\"{end}\"") } else { String::new() };
+    let body = format!("{{\"servers\":[{servers}],\"metadata\":{{\"count\":{}{next}}}}}", entries.len());
+    Ok(cached(json_text(body), BRIEFLY))
+}
+
+/// The packages of a page by name, and how many there are on all.
+async fn select(state: &AppState, asked: &Asked) -> Result<(Vec<String>, usize), ApiError> {
+    let Asked { offset, limit, .. } = *asked;
+    if let Some(since_ms) = asked.updated_since_ms {
+        let changed = servers::changed_since(&mut *state.db.read().await?, since_ms).await?;
+        let text = asked.text.trim().to_lowercase();
+        let fits = |name: &String| {
+            state.search.entry(name).is_some_and(|entry| text.is_empty() || entry.contains(&text).is_some())
+        };
+        let names: Vec<String> = changed.into_iter().filter(fits).collect();
+        let total = names.len();
+        return Ok((names.into_iter().skip(offset).take(limit).collect(), total));
+    }
+    let page = if asked.text.trim().is_empty() {
+        state.search.page_by_name(offset, limit)
+    } else {
+        let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset };
+        let state = state.clone();
+        let page = tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await;
+        page.map_err(|e| ApiError::internal(&e))?.map_err(|e| ApiError::internal(&e))?
+    };
+    Ok((page.entries.iter().map(|entry| entry.summary.name.clone()).collect(), page.total))
+}
+
+pub(super) fn json_text(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
+}
+
+/// `GET /v1/servers/{name}`
+pub(crate) async fn server(
+    State(state): State<AppState>,
+    Path(wanted): Path<String>,
+    headers: HeaderMap,
+) -> ServerResult {
+    one(&state, &wanted, "latest", &headers).await
+}
+
+/// `GET /v1/servers/{name}/versions/{version}`
+pub(crate) async fn version(
+    State(state): State<AppState>,
+    Path((wanted, version)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> ServerResult {
+    one(&state, &wanted, &version, &headers).await
+}
+
+async fn one(state: &AppState, wanted: &str, version: &str, headers: &HeaderMap) -> ServerResult {
+    let mut c = state.db.read().await?;
+    let package = package(state, &mut c, wanted).await?;
+    let base = state.base_url(headers);
+    let unnamed = || {
+        let message = format!("Server '{package}' has no server name: its package name is too long for one");
+        ServerError(StatusCode::NOT_FOUND, message)
+    };
+    if version == "latest" {
+        let entries = latest(state, &mut c, &[&package], Shape::Flat).await?;
+        if entries.is_empty() {
+            return Err(unnamed());
+        }
+        return Ok(json_text(write_entries(state, &entries, &base)));
+    }
+    let rows = servers::of(&mut c, &[&package], Wanted::Exactly(version)).await?;
+    if rows.is_empty() {
+        let message = format!("Version '{}' not found for server '{package}'", quoted(version));
+        return Err(ServerError::not_found(message));
+    }
+    let entries = record::each(&mut c, rows, |record| {
+        let downloads = Value::from(state.counts.package(record.row.package_id));
+        record.flat(record::Told { base: &base, downloads: &downloads })
+    });
+    let entries = entries.await?;
+    Ok(json(entries.first().ok_or_else(unnamed)?))
+}
+
+/// The package that a client means, if it is there.
+pub(super) async fn package(
+    state: &AppState,
+    c: &mut crate::db::Connection,
+    wanted: &str,
+) -> Result<String, ServerError> {
+    let found = name::resolve(c, wanted).await?.filter(|package| state.search.entry(package).is_some());
+    found.ok_or_else(|| ServerError::not_found(format!("Server '{}' not found", quoted(wanted))))
+}
+
+/// `GET /v1/servers/{name}/versions`
+pub(crate) async fn all_versions(State(state): State<AppState>, Path(wanted): Path<String>) -> ServerResult {
+    let mut c = state.db.read().await?;
+    let package = package(&state, &mut c, &wanted).await?;
+    let not_found = || ServerError::not_found(format!("Server '{}' not found", quoted(&wanted)));
+    let found = crate::db::packages::find(&mut c, &package).await?.ok_or_else(not_found)?;
+    let listed = versions::list(&mut c, found.id).await?;
+    let version = |v: versions::Listed| ServerVersion {
+        is_latest: v.version == found.latest_version,
+        published_at: rfc3339(v.published_at_ms),
+        version: v.version,
+    };
+    let versions = listed.into_iter().map(version).collect();
+    Ok(json(&ServerVersions { name: package, versions }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b4_b5_wrong_parameters_mean_the_usual() {
+        for (query, offset, limit) in [
+            ("", 0, 100),
+            ("limit=abc&cursor=-1", 0, 100),
+            ("limit=0", 0, 100),
+            ("limit=-5&cursor=x", 0, 100),
+            ("limit=9999&cursor=7", 7, 500),
+            ("limit=99999999999999999999999", 0, 100),
+            ("limit=1&cursor=18446744073709551615", usize::MAX, 1),
+        ] {
+            let asked = asked(Some(query), "search");
+            assert_eq!((asked.offset, asked.limit), (offset, limit), "{query}");
+        }
+    }
+
+    #[test]
+    fn b6_times_are_read_and_nonsense_is_none() {
+        assert_eq!(time("1970-01-02"), Some(86_400_000));
+        assert_eq!(time("1970-01-01T00:00:01Z"), Some(1_000));
+        assert_eq!(time("1970-01-01T01:00:01+01:00"), Some(1_000));
+        assert_eq!(time("yesterday"), None);
+    }
+}

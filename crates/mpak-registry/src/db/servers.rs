@@ -1,0 +1,186 @@
+//! Versions as server lists show them, with what was said about them after their publish; and which
+//! packages changed since when.
+
+use std::collections::HashMap;
+
+use sqlx::FromRow;
+
+use super::{Connection, DbResult, dialect, on};
+
+/// A version with everything that a server list tells of it, but its manifest.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Server {
+    /// Key of the package.
+    pub(crate) package_id: i64,
+    /// `@scope/name`.
+    pub(crate) package: String,
+    /// What a bare name means.
+    pub(crate) latest_version: String,
+    /// The repository that the package is pinned to.
+    pub(crate) repository: Option<String>,
+    /// Why nobody should use the package any more.
+    pub(crate) deprecated_message: Option<String>,
+    /// What to use instead.
+    pub(crate) deprecated_replacement: Option<String>,
+    /// Key of the version.
+    pub(crate) version_id: i64,
+    /// Semver.
+    pub(crate) version: String,
+    /// `upload`, `oidc`, …
+    pub(crate) publish_method: String,
+    /// First publish of this version.
+    pub(crate) published_at_ms: i64,
+    /// The verified claims of who built it.
+    pub(crate) provenance_json: Option<String>,
+    /// When it was yanked.
+    pub(crate) yanked_at_ms: Option<i64>,
+    /// Why it was yanked.
+    pub(crate) yank_reason: Option<String>,
+    /// The newest event about it or its package.
+    pub(crate) changed_at_ms: Option<i64>,
+}
+
+/// A version that is gone and never comes back.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Gone {
+    /// `@scope/name`.
+    pub(crate) package: String,
+    /// Semver.
+    pub(crate) version: String,
+    /// First publish of this version.
+    pub(crate) published_at_ms: i64,
+    /// When it was deleted.
+    pub(crate) at_ms: i64,
+    /// Why.
+    pub(crate) reason: Option<String>,
+}
+
+/// Which versions are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted<'a> {
+    /// What a bare name means.
+    Latest,
+    /// All of them.
+    All,
+    /// This one.
+    Exactly(&'a str),
+}
+
+const COLUMNS: &str = "SELECT p.id AS package_id, p.name AS package, p.latest_version, p.repository, \
+    p.deprecated_message, p.deprecated_replacement, v.id AS version_id, v.version, \
+    v.publish_method, v.published_at_ms, v.provenance_json, y.at_ms AS yanked_at_ms, y.reason AS yank_reason, \
+    (SELECT max(e.at_ms) FROM events e WHERE e.package = p.name AND (e.version = v.version OR e.version IS NULL)) \
+    AS changed_at_ms \
+    FROM packages p JOIN versions v ON v.package_id = p.id LEFT JOIN yanks y ON y.version_id = v.id \
+    WHERE p.state = 'public' AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.package = p.name \
+    AND (t.version = v.version OR t.version = ''))";
+
+/// Names as one parameter: a JSON array.
+fn array(names: &[&str]) -> String {
+    serde_json::Value::from(names).to_string()
+}
+
+/// Versions of some packages, in the order of the packages' keys, newest published first.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn of(c: &mut Connection, packages: &[&str], wanted: Wanted<'_>) -> DbResult<Vec<Server>> {
+    let names = dialect!(c,
+        sqlite: "p.name IN (SELECT value FROM json_each($1))",
+        postgres: "p.name IN (SELECT json_array_elements_text(CAST($1 AS JSON)))",
+    );
+    let (which, version) = match wanted {
+        Wanted::Latest => ("v.version = p.latest_version AND $2 = ''", ""),
+        Wanted::All => ("$2 = ''", ""),
+        Wanted::Exactly(version) => ("v.version = $2", version),
+    };
+    let sql = format!("{COLUMNS} AND {names} AND {which} ORDER BY p.id, v.published_at_ms DESC, v.id DESC");
+    let names = array(packages);
+    let sql = sqlx::AssertSqlSafe(sql);
+    Ok(on!(c => sqlx::query_as(sql).bind(&names).bind(version).fetch_all(c).await)?)
+}
+
+/// The manifests of some versions, by key.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn manifests(c: &mut Connection, version_ids: &[i64]) -> DbResult<HashMap<i64, String>> {
+    let sql = dialect!(c,
+        sqlite: "SELECT id, manifest_json FROM versions WHERE id IN (SELECT value FROM json_each($1))",
+        postgres: "SELECT id, manifest_json FROM versions \
+                   WHERE id IN (SELECT CAST(json_array_elements_text(CAST($1 AS JSON)) AS BIGINT))",
+    );
+    let ids = serde_json::Value::from(version_ids).to_string();
+    let rows: Vec<(i64, String)> = on!(c => sqlx::query_as(sql).bind(&ids).fetch_all(c).await)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The latest versions of a scope's packages whose manifest may ask for a server name of its own, oldest
+/// package first.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn naming_themselves(c: &mut Connection, scope: &str) -> DbResult<Vec<(String, String)>> {
+    // `0` follows `/`.
+    let sql = "SELECT p.name, v.manifest_json FROM packages p \
+               JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version \
+               WHERE p.state = 'public' AND p.name >= $1 AND p.name < $2 \
+               AND v.manifest_json LIKE '%dev.mpak/registry%' ORDER BY p.id LIMIT 500";
+    let (from, to) = (format!("@{scope}/"), format!("@{scope}0"));
+    Ok(on!(c => sqlx::query_as(sql).bind(&from).bind(&to).fetch_all(c).await)?)
+}
+
+/// Deleted versions, of one package or of all, since a time.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn gone(c: &mut Connection, package: Option<&str>, since_ms: i64) -> DbResult<Vec<Gone>> {
+    let sql = "SELECT e.package, e.version, CAST(min(e.at_ms) AS BIGINT) AS published_at_ms, \
+               CAST(max(t.at_ms) AS BIGINT) AS at_ms, max(t.reason) AS reason \
+               FROM tombstones t JOIN events e ON e.package = t.package AND e.kind = 'artifact_published' \
+               AND (t.version = e.version OR t.version = '') \
+               WHERE t.at_ms >= $1 AND ($2 = '' OR t.package = $2) GROUP BY e.package, e.version \
+               ORDER BY e.package, e.version";
+    let package = package.unwrap_or_default();
+    Ok(on!(c => sqlx::query_as(sql).bind(since_ms).bind(package).fetch_all(c).await)?)
+}
+
+/// Names of packages that something happened to since a time, sorted by their bytes.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn changed_since(c: &mut Connection, since_ms: i64) -> DbResult<Vec<String>> {
+    let sql = "SELECT DISTINCT package FROM events WHERE at_ms >= $1 AND package IS NOT NULL";
+    let mut names: Vec<String> = on!(c => sqlx::query_scalar(sql).bind(since_ms).fetch_all(c).await)?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Events after a position: their position and package. Of a scan, every package with the same bytes.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn events_after(c: &mut Connection, seq: i64, limit: i64) -> DbResult<Vec<(i64, Option<String>)>> {
+    let sql = "SELECT seq, package FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
+    Ok(on!(c => sqlx::query_as(sql).bind(seq).bind(limit).fetch_all(c).await)?)
+}
+
+/// The packages that share bytes with a package.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn sharing_bytes(c: &mut Connection, package: &str) -> DbResult<Vec<String>> {
+    let sql = "SELECT DISTINCT q.name FROM packages p JOIN versions v ON v.package_id = p.id \
+               JOIN artifacts a ON a.version_id = v.id JOIN artifacts b ON b.digest = a.digest \
+               JOIN versions w ON w.id = b.version_id JOIN packages q ON q.id = w.package_id WHERE p.name = $1";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(package).fetch_all(c).await)?)
+}
+
+/// The position of the newest event.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn newest_event(c: &mut Connection) -> DbResult<i64> {
+    let sql = "SELECT CAST(coalesce(max(seq), 0) AS BIGINT) FROM events";
+    Ok(on!(c => sqlx::query_scalar(sql).fetch_one(c).await)?)
+}
