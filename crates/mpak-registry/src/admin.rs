@@ -1,15 +1,13 @@
 //! What an administrator does on the data folder itself, also while the server runs.
 
-use std::path::Path;
-
 use serde::Serialize;
 use thiserror::Error;
 
 pub use crate::auth::token::PatternError;
 use crate::auth::{actor, token};
 use crate::clock::{Clock, rfc3339};
-use crate::config::Database;
-use crate::db::{self, Db, DbError, tokens};
+use crate::config::{Config, Database};
+use crate::db::{Db, DbError, tokens};
 use crate::server::create_data;
 
 /// Longest life of a token, and the usual one.
@@ -120,13 +118,13 @@ pub struct ListedToken {
 /// # Errors
 /// [`AdminError`].
 pub fn create_token(
-    data: &Path,
+    config: &Config,
     name: &str,
     packages: &[String],
     days: u32,
     clock: &Clock,
 ) -> Result<NewToken, AdminError> {
-    create_token_for(data, name, &[token::PUBLISH], packages, days, clock)
+    create_token_for(config, name, &[token::PUBLISH], packages, days, clock)
 }
 
 /// Makes a token for some actions; without patterns it covers all packages.
@@ -134,7 +132,7 @@ pub fn create_token(
 /// # Errors
 /// [`AdminError`].
 pub fn create_token_for(
-    data: &Path,
+    config: &Config,
     name: &str,
     actions: &[&str],
     packages: &[String],
@@ -152,7 +150,7 @@ pub fn create_token_for(
     }
     packages.iter().try_for_each(|pattern| token::check_pattern(pattern))?;
     let packages = if packages.is_empty() { vec!["*".to_owned()] } else { packages.to_vec() };
-    with_db(data, async |db| {
+    with_db(config, async |db| {
         let text = token::random()?;
         let new = token::New { name, actions, packages: &packages, days };
         let stored = token::store(db, &text, new, clock.now_ms()).await?;
@@ -173,9 +171,9 @@ pub fn create_token_for(
 ///
 /// # Errors
 /// [`AdminError`].
-pub fn list_tokens(data: &Path, clock: &Clock) -> Result<Vec<ListedToken>, AdminError> {
-    existing(data)?;
-    with_db(data, async |db| {
+pub fn list_tokens(config: &Config, clock: &Clock) -> Result<Vec<ListedToken>, AdminError> {
+    existing(config)?;
+    with_db(config, async |db| {
         let rows = tokens::list(&mut *db.read().await?).await?;
         Ok(rows.iter().map(|row| listed(row, clock.now_ms())).collect())
     })
@@ -203,28 +201,33 @@ fn listed(row: &tokens::Token, now_ms: i64) -> ListedToken {
 ///
 /// # Errors
 /// [`AdminError`].
-pub fn revoke_token(data: &Path, id: i64, clock: &Clock) -> Result<(), AdminError> {
-    existing(data)?;
+pub fn revoke_token(config: &Config, id: i64, clock: &Clock) -> Result<(), AdminError> {
+    existing(config)?;
     with_db(
-        data,
+        config,
         async |db| {
             if token::revoke(db, id, clock.now_ms()).await? { Ok(()) } else { Err(AdminError::NoToken { id }) }
         },
     )
 }
 
-/// Opens the database, works, closes it.
 /// A mistyped folder is told instead of created.
-fn existing(data: &Path) -> Result<(), AdminError> {
-    let there = data.join(db::FILE).is_file();
-    there.then_some(()).ok_or_else(|| AdminError::NoRegistry { path: data.display().to_string() })
+fn existing(config: &Config) -> Result<(), AdminError> {
+    match &config.database {
+        Database::Sqlite(path) if !path.is_file() => {
+            Err(AdminError::NoRegistry { path: path.parent().unwrap_or(path).display().to_string() })
+        }
+        Database::Sqlite(_) | Database::Postgres(_) => Ok(()),
+    }
 }
 
-fn with_db<T>(data: &Path, work: impl AsyncFnOnce(&Db) -> Result<T, AdminError>) -> Result<T, AdminError> {
+/// Opens the database, works, closes it.
+fn with_db<T>(config: &Config, work: impl AsyncFnOnce(&Db) -> Result<T, AdminError>) -> Result<T, AdminError> {
+    let data = &config.data;
     create_data(data).map_err(|source| AdminError::Data { path: data.display().to_string(), source })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
     runtime.block_on(async {
-        let db = Db::open(&Database::Sqlite(data.join(db::FILE))).await?;
+        let db = Db::open(&config.database).await?;
         let result = work(&db).await;
         db.close().await;
         result

@@ -12,7 +12,10 @@ use url::Url;
 use crate::clock::Clock;
 
 mod access;
+pub mod keys;
+pub mod load;
 mod outbound;
+pub mod print;
 mod publishing;
 mod rates;
 mod secret;
@@ -61,6 +64,12 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Where Prometheus reads metrics; nowhere when there is none.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where traces are sent by OTLP over HTTP; nowhere when there is none.
+    pub otlp_endpoint: Option<Url>,
+    /// What is logged, as in `info` or `mpak_registry=debug`.
+    pub log_filter: String,
+    /// Whether logs are JSON.
+    pub log_json: bool,
     /// `[database]`
     pub database: Database,
     /// `[storage]`
@@ -79,12 +88,16 @@ pub struct Config {
     pub limits: Limits,
     /// Connections at the same time; more wait to be accepted.
     pub connections_max: usize,
+    /// Connections of one address at the same time, but for trusted proxies; more are closed at once.
+    pub connections_per_address_max: usize,
     /// Bundles that are received or checked at the same time; more wait.
     pub uploads_max: usize,
     /// Longest time without a byte of a request's body.
     pub body_idle_timeout: Duration,
     /// Longest time for a request's head.
     pub header_timeout: Duration,
+    /// Longest time that a connection is kept open between two requests.
+    pub idle_timeout: Duration,
     /// Longest time that accepted requests get to finish at shutdown.
     pub shutdown_timeout: Duration,
     /// Whether a background worker scans what was published.
@@ -101,6 +114,9 @@ impl Config {
             listen,
             public_url: None,
             metrics_listen: None,
+            otlp_endpoint: None,
+            log_filter: "info".to_owned(),
+            log_json: false,
             database: Database::Sqlite(data.join(crate::db::FILE)),
             storage: Storage::local(&data.join("blobs")),
             publishing: Publishing::default(),
@@ -111,9 +127,11 @@ impl Config {
             data,
             limits: Limits::default(),
             connections_max: 2_048,
+            connections_per_address_max: 256,
             uploads_max: 32,
             body_idle_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(10),
             scans: true,
             clock: Clock::system(),

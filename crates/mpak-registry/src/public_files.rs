@@ -101,11 +101,8 @@ async fn follow(state: &AppState, root: &Path) -> Result<bool, PublicError> {
     let names: BTreeSet<String> = changed.into_iter().map(|(_, name)| name).collect();
     for name in names {
         // Read after the event, so the file tells at least of it; a later one comes round again.
-        let document = if is_public(state, &name) {
-            index::document(&mut *state.db.read().await?, &name).await?
-        } else {
-            None
-        };
+        let document =
+            if is_public(state, &name) { index::document(&mut *state.db.read().await?, &name).await? } else { None };
         write(root, &name, document.as_deref()).map_err(|source| failed(root, source))?;
     }
     durable::replace(&through, last.to_string().as_bytes(), 0o600).map_err(|source| failed(&through, source))?;

@@ -10,6 +10,7 @@ mod bundle_file;
 mod cli;
 mod client;
 mod commands;
+mod configuration;
 mod demo;
 mod error;
 mod home;

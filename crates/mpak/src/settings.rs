@@ -18,7 +18,9 @@ pub struct Settings {
     pub token: Option<String>,
     /// `SOURCE_DATE_EPOCH`, seconds.
     pub source_date_epoch: Option<i64>,
-    /// The whole environment, for `run` (allow-listed there) and for looking up programs.
+    /// `MPAK_CONFIG`: the configuration of a registry.
+    pub config: Option<PathBuf>,
+    /// The whole environment, for settings of a registry, for `run` (allow-listed there) and for looking up programs.
     pub environment: BTreeMap<OsString, OsString>,
 }
 
@@ -33,6 +35,7 @@ impl Settings {
             registry_url: text("MPAK_REGISTRY_URL"),
             token: text("MPAK_TOKEN"),
             source_date_epoch: text("SOURCE_DATE_EPOCH").and_then(|v| v.parse().ok()),
+            config: text("MPAK_CONFIG").map(PathBuf::from),
             environment: std::env::vars_os().collect(),
         }
     }

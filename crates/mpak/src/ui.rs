@@ -28,6 +28,11 @@ pub fn data(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Many lines of data on stdout, as they are. A closed pipe ends the output silently.
+pub fn text(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
 /// A value as JSON on stdout, indented by two.
 pub fn json(value: &impl serde::Serialize) {
     data(&serde_json::to_string_pretty(value).expect("our own values serialise"));

@@ -73,8 +73,8 @@ async fn a_revoked_token_ends_at_once() {
     let made = registry.make_token(&[], 90).await;
     let bearer = format!("Bearer {}", made.token);
     assert_eq!(try_publish(&registry, "@acme/one", Some(&bearer)).await.0, 201);
-    let (data, clock) = (registry.data(), registry.clock());
-    let revoke = move || (admin::revoke_token(&data, made.id, &clock), admin::revoke_token(&data, made.id, &clock));
+    let (config, clock) = (registry.config(), registry.clock());
+    let revoke = move || (admin::revoke_token(&config, made.id, &clock), admin::revoke_token(&config, made.id, &clock));
     let (first, second) = tokio::task::spawn_blocking(revoke).await.unwrap();
     assert!(first.is_ok());
     assert!(matches!(second, Err(AdminError::NoToken { .. })));
@@ -106,8 +106,8 @@ async fn the_list_tells_the_state_and_no_secret() {
     let used = registry.make_token(&[], 90).await;
     assert_eq!(try_publish(&registry, "@acme/one", Some(&format!("Bearer {}", used.token))).await.0, 201);
     registry.wait_ms(DAY_MS);
-    let (data, clock) = (registry.data(), registry.clock());
-    let tokens = tokio::task::spawn_blocking(move || admin::list_tokens(&data, &clock).unwrap()).await.unwrap();
+    let (config, clock) = (registry.config(), registry.clock());
+    let tokens = tokio::task::spawn_blocking(move || admin::list_tokens(&config, &clock).unwrap()).await.unwrap();
     let states: Vec<_> = tokens.iter().map(|t| (t.name.as_str(), t.state)).collect();
     assert_eq!(states, [("first-token", "valid"), ("test", "expired"), ("test", "valid")]);
     assert_eq!(tokens[1].packages, short.packages);
@@ -119,8 +119,9 @@ async fn the_list_tells_the_state_and_no_secret() {
 fn tokens_that_make_no_sense_are_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let clock = mpak_registry::clock::Clock::system();
+    let config = mpak_registry::config::Config::new(folder.path(), "127.0.0.1:0".parse().unwrap());
     let make =
-        |name: &str, package: &str, days| admin::create_token(folder.path(), name, &[package.to_owned()], days, &clock);
+        |name: &str, package: &str, days| admin::create_token(&config, name, &[package.to_owned()], days, &clock);
     assert!(matches!(make("", "*", 1), Err(AdminError::Name { .. })));
     assert!(matches!(make("a\nb", "*", 1), Err(AdminError::Name { .. })));
     assert!(matches!(make("ci", "acme", 1), Err(AdminError::Pattern(_))));

@@ -58,13 +58,18 @@ impl Registry {
 
     /// Starts it again after [`Registry::stop`].
     pub(crate) async fn begin(&mut self) {
+        let running = start(self.config()).await.unwrap();
+        self.url = format!("http://{}", running.address());
+        self.running = Some(running);
+    }
+
+    /// What it is started with.
+    pub(crate) fn config(&self) -> Config {
         let mut config = Config::new(self.data(), "127.0.0.1:0".parse().unwrap());
         config.scans = false;
         config.clock = self.clock();
         (self.change)(&mut config);
-        let running = start(config).await.unwrap();
-        self.url = format!("http://{}", running.address());
-        self.running = Some(running);
+        config
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -99,8 +104,8 @@ impl Registry {
     /// A token for some packages, valid for some days.
     pub(crate) async fn make_token(&self, packages: &[&str], days: u32) -> admin::NewToken {
         let packages: Vec<String> = packages.iter().map(|p| (*p).to_owned()).collect();
-        let (data, clock) = (self.data(), self.clock());
-        let made = move || admin::create_token(&data, "test", &packages, days, &clock).unwrap();
+        let (config, clock) = (self.config(), self.clock());
+        let made = move || admin::create_token(&config, "test", &packages, days, &clock).unwrap();
         tokio::task::spawn_blocking(made).await.unwrap()
     }
 

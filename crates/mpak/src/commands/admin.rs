@@ -1,12 +1,11 @@
 //! `mpak admin`: administer a registry's data, also while the server runs.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mpak_registry::admin::{self, AdminError, ListedToken, NewToken, TOKEN_DAYS_MAX};
 use mpak_registry::clock::Clock;
 
-use super::serve::data_folder;
+use crate::configuration::Place;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
@@ -41,9 +40,9 @@ pub enum TokenCommand {
 /// Flags of `token create`.
 #[derive(Debug, clap::Args)]
 pub struct Create {
-    /// Data folder of the registry [default: ~/.mpak/registry]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    /// Which registry.
+    #[command(flatten)]
+    pub place: Place,
     /// What or whom it is for
     #[arg(long)]
     pub name: String,
@@ -64,9 +63,9 @@ pub struct Create {
 /// Flags of `token list`.
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// Data folder of the registry [default: ~/.mpak/registry]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    /// Which registry.
+    #[command(flatten)]
+    pub place: Place,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -77,9 +76,9 @@ pub struct List {
 pub struct Revoke {
     /// Id from `mpak admin token list`
     pub id: i64,
-    /// Data folder of the registry [default: ~/.mpak/registry]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    /// Which registry.
+    #[command(flatten)]
+    pub place: Place,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -93,16 +92,14 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         TokenCommand::List(args) => list(args, settings),
         TokenCommand::Revoke(args) => revoke(args, settings),
     }
-    .map_err(|e| refusal(&e))?;
-    Ok(ExitCode::SUCCESS)
 }
 
-fn create(args: &Create, settings: &Settings) -> Result<(), AdminError> {
-    let data = data_folder(args.data.as_ref(), settings);
+fn create(args: &Create, settings: &Settings) -> CommandResult {
+    let config = args.place.load(settings)?;
     let wanted: Vec<&str> = args.action.iter().map(String::as_str).collect();
     let actions = if wanted.is_empty() { vec!["publish"] } else { wanted };
-    let made: NewToken =
-        admin::create_token_for(&data, &args.name, &actions, &args.package, args.days, &Clock::system())?;
+    let made = admin::create_token_for(&config, &args.name, &actions, &args.package, args.days, &Clock::system());
+    let made: NewToken = made.map_err(|e| refusal(&e))?;
     if args.json {
         ui::json(&made);
     } else {
@@ -112,11 +109,11 @@ fn create(args: &Create, settings: &Settings) -> Result<(), AdminError> {
         ui::note(&format!("token {} `{}` may {actions} {packages} until {}", made.id, made.name, made.expires_at));
         ui::note("It is not shown again. Use it as MPAK_TOKEN.");
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn list(args: &List, settings: &Settings) -> Result<(), AdminError> {
-    let tokens = admin::list_tokens(&data_folder(args.data.as_ref(), settings), &Clock::system())?;
+fn list(args: &List, settings: &Settings) -> CommandResult {
+    let tokens = admin::list_tokens(&args.place.load(settings)?, &Clock::system()).map_err(|e| refusal(&e))?;
     if args.json {
         ui::json(&serde_json::json!({"tokens": tokens}));
     } else if tokens.is_empty() {
@@ -127,7 +124,7 @@ fn list(args: &List, settings: &Settings) -> Result<(), AdminError> {
             ui::data(&line);
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn row(token: &ListedToken) -> Vec<String> {
@@ -138,14 +135,14 @@ fn row(token: &ListedToken) -> Vec<String> {
     vec![token.id.to_string(), name, token.state.to_owned(), actions, packages, expires, last_used]
 }
 
-fn revoke(args: &Revoke, settings: &Settings) -> Result<(), AdminError> {
-    admin::revoke_token(&data_folder(args.data.as_ref(), settings), args.id, &Clock::system())?;
+fn revoke(args: &Revoke, settings: &Settings) -> CommandResult {
+    admin::revoke_token(&args.place.load(settings)?, args.id, &Clock::system()).map_err(|e| refusal(&e))?;
     if args.json {
         ui::json(&serde_json::json!({"id": args.id, "state": "revoked"}));
     } else {
         ui::note(&format!("token {} is revoked", args.id));
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn refusal(error: &AdminError) -> CommandError {

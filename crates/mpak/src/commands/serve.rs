@@ -6,58 +6,69 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mpak_registry::ServeError;
-use mpak_registry::config::{Config, DEFAULT_LISTEN, first_token_path};
+use mpak_registry::config::{Config, first_token_path, print};
 use tracing_subscriber::EnvFilter;
 
+use crate::configuration::{Flags, usual_data};
 use crate::demo;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
 
+/// Said loudly, since a registry that others use must not do this.
+const LOOPBACK: &str = "WARNING: outbound.allow_loopback is true: this registry fetches over plain http and from this \
+                        machine's own services. It is for tests only.";
+
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Data folder; created on the first start [default: ~/.mpak/registry]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
-    pub listen: SocketAddr,
-    /// Address under which clients see the registry, for example behind a proxy
-    #[arg(long, value_name = "URL")]
-    pub public_url: Option<url::Url>,
+    /// Settings in TOML; flags and environment variables win over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Fill the catalogue with real servers, packed on the spot [data default: ~/.mpak/demo]
     #[arg(long)]
     pub demo: bool,
-    /// What to log on stderr: error, warn, info, debug, or per module as in `mpak_registry=debug`
-    /// [default: info, with --demo: warn]
-    #[arg(long, value_name = "FILTER")]
-    pub log: Option<String>,
-    /// Log as JSON, one object per line
-    #[arg(long)]
-    pub log_json: bool,
+    /// Print the settings in force and where each comes from, or the reference page, and start nothing
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "toml")]
+    pub print_config: Option<Form>,
+    /// One flag per setting.
+    #[command(flatten)]
+    pub settings: Flags,
 }
 
-/// The data folder, given or the usual one.
-pub fn data_folder(given: Option<&PathBuf>, settings: &Settings) -> PathBuf {
-    given.cloned().unwrap_or_else(|| settings.home.join("registry"))
+/// How settings are printed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Form {
+    /// As a file for `--config`.
+    Toml,
+    /// As the reference page.
+    Markdown,
 }
 
 /// Runs it.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    if args.public_url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
-        return Err(CommandError::new(Kind::Usage, "--public-url is not an http or https address"));
+    if let Some(Form::Markdown) = args.print_config {
+        ui::text(&print::markdown());
+        return Ok(ExitCode::SUCCESS);
     }
-    log(args)?;
-    let data = if args.demo && args.data.is_none() {
-        settings.home.join("demo")
-    } else {
-        data_folder(args.data.as_ref(), settings)
-    };
-    let first = first_token_path(&data);
+    let (data, filter) = if args.demo { ("demo", "warn") } else { ("registry", "info") };
+    let defaults = [("data", usual_data(settings, data)), ("log.filter", filter.to_owned())];
+    let loaded = args.settings.load(args.config.as_ref(), settings, &defaults)?;
+    if args.print_config.is_some() {
+        ui::text(&print::toml(&loaded));
+        return Ok(ExitCode::SUCCESS);
+    }
+    serve(args, loaded.config, settings)
+}
+
+fn serve(args: &Args, config: Config, settings: &Settings) -> CommandResult {
+    log(&config)?;
+    if config.outbound.allow_loopback {
+        ui::note(LOOPBACK);
+        tracing::warn!("{LOOPBACK}");
+    }
+    let first = first_token_path(&config.data);
     let known = first.exists();
-    let mut config = Config::new(&data, args.listen);
-    config.public_url.clone_from(&args.public_url);
     let ready = |address: SocketAddr| {
         if !known && first.exists() {
             ui::note(&format!("first start: a token to publish with is in {}", first.display()));
@@ -81,12 +92,12 @@ fn fill_with_demo(address: SocketAddr, first_token: &Path, settings: &Settings) 
     }
 }
 
-fn log(args: &Args) -> Result<(), CommandError> {
-    let filter = args.log.as_deref().unwrap_or(if args.demo { "warn" } else { "info" });
+fn log(config: &Config) -> Result<(), CommandError> {
+    let filter = &config.log_filter;
     let filter = EnvFilter::try_new(filter)
         .map_err(|e| CommandError::new(Kind::Usage, format!("--log `{filter}` is not a filter: {e}")))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if args.log_json {
+    let started = if config.log_json {
         subscriber.json().try_init()
     } else {
         subscriber.with_ansi(std::io::stderr().is_terminal()).try_init()
@@ -101,6 +112,7 @@ fn refusal(error: &ServeError) -> CommandError {
         ServeError::Listen { .. } => {
             (Kind::Usage, "give another address with --listen ADDR:PORT; port 0 takes a free one")
         }
+        ServeError::Storage(_) => (Kind::Usage, "see the settings below [storage]"),
         ServeError::Db(_) => (Kind::Ours, "if another version of mpak wrote this folder, run that one"),
         ServeError::Search(_) | ServeError::Runtime(_) => (Kind::Ours, "see the causes"),
     };

@@ -99,6 +99,79 @@ fn wrong_flags_are_usage_errors() {
     assert!(stderr.contains(&address), "{stderr}");
 }
 
+#[test]
+fn a_file_configures_the_server_and_its_administration() {
+    let world = World::new();
+    let file = world.write(
+        "registry.toml",
+        "listen = '127.0.0.1:0'\ndata = 'elsewhere'\npublic_url = 'https://mpak.example'\n\
+         [database]\nurl = 'sqlite:elsewhere/known.db'\n[limits]\nbundle_bytes_max = 2000\n",
+    );
+    let file = file.display().to_string();
+    let mut child = world.command(&["serve", "--config", &file]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    let token = world.mpak(&["admin", "token", "create", "--config", &file, "--name", "ci"]).ok();
+    let (status, published) = runtime().block_on(async {
+        let put = |version: &str, bytes: Vec<u8>| {
+            let put = client().put(format!("{url}/api/v1/packages/@acme/widget/versions/{version}/artifacts/any"));
+            put.bearer_auth(token.trim()).body(bytes).send()
+        };
+        let large = put("1.0.0", vec![0; 3_000]).await.unwrap();
+        let good = put("1.0.0", bundle("@acme/widget", "1.0.0")).await.unwrap();
+        (large.status().as_u16(), good.json::<Value>().await.unwrap())
+    });
+    stop(&child, Signal::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(status, 413, "the limit of the file holds");
+    assert_eq!(published["url"], "https://mpak.example/packages/@acme/widget");
+    assert!(world.path("elsewhere/known.db").is_file());
+}
+
+#[test]
+fn settings_are_printed_with_where_they_come_from() {
+    let world = World::new().with("MPAK_DATABASE_URL", "postgres://mpak:hunter2@db.example/mpak");
+    let file = world.write("registry.toml", "listen = '127.0.0.1:1'\n[log]\njson = true\n").display().to_string();
+    let arguments = ["serve", "--config", &file, "--rates-trusted-proxies", "10.0.0.1", "--print-config"];
+    let printed = world.mpak(&arguments).ok();
+    for expected in [
+        format!("# MPAK_LISTEN · --listen · from `{file}` line 1\nlisten = \"127.0.0.1:1\"\n"),
+        format!("# MPAK_LOG_JSON · --log-json · from `{file}` line 3\njson = true\n"),
+        "from the flag `--rates-trusted-proxies`\ntrusted_proxies = [\"10.0.0.1\"]\n".to_owned(),
+        "from the environment variable `MPAK_DATABASE_URL`\n# url = \"postgres://mpak:***@db.example/mpak\"\n"
+            .to_owned(),
+        "no variable · --outbound-allow-loopback · from the default\nallow_loopback = false\n".to_owned(),
+    ] {
+        assert!(printed.contains(&expected), "{expected}\n---\n{printed}");
+    }
+    assert!(!world.path("home/.mpak").exists(), "nothing is started");
+    let again = world.write("again.toml", &printed).display().to_string();
+    let again = world.mpak(&["serve", "--config", &again, "--print-config"]).ok();
+    assert!(again.contains("trusted_proxies = [\"10.0.0.1\"]"), "{again}");
+    let named = world.with("MPAK_CONFIG", &file).mpak(&["serve", "--print-config"]).ok();
+    assert!(named.contains("listen = \"127.0.0.1:1\""), "{named}");
+}
+
+#[test]
+fn a_wrong_setting_is_told_with_its_place() {
+    let world = World::new();
+    let file = world.write("registry.toml", "\n[limits]\nuploads_max = 'many'\n").display().to_string();
+    let stderr = world.mpak(&["serve", "--config", &file]).fails(2);
+    assert!(stderr.contains(&format!("`{file}` line 3: `limits.uploads_max` expects a whole number")), "{stderr}");
+    assert!(world.mpak(&["serve", "--config", "missing.toml"]).fails(2).contains("missing.toml"));
+    assert!(world.mpak(&["admin", "token", "list", "--config", &file]).fails(2).contains("line 3"));
+}
+
+#[test]
+fn fetching_from_loopback_is_warned_of() {
+    let world = World::new();
+    let file = world.write("registry.toml", "[outbound]\nallow_loopback = true\n").display().to_string();
+    let _registry = Registry::start_with(&world, &["--config", &file]);
+    let log = std::fs::read_to_string(world.path("registry.log")).unwrap();
+    assert!(log.contains("WARNING: outbound.allow_loopback is true"), "{log}");
+}
+
 /// Publishes one version after the other until the server is gone, and notes each one that was
 /// acknowledged.
 async fn publish_on(

@@ -1,0 +1,585 @@
+//! Reads the settings: flags before environment before file before defaults.
+//!
+//! Each source is checked against [`KEYS`] on its own, so that an error names the place where the value
+//! stands; what is left is one table that becomes a [`Config`] in one step.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::{Spanned, Table, Value};
+use url::Url;
+
+use super::keys::{self, Default, KEYS, Key};
+use super::{Access, Config, Database, Issuer, Outbound, Publishing, Rates, Secret, SignIn, Storage};
+
+/// Largest file.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// The path of the only setting that stands in the file only.
+const ISSUERS: &str = "publishing.issuer";
+
+/// Where settings come from.
+#[derive(Clone, Debug)]
+pub struct Sources<'a> {
+    /// `--config FILE`
+    pub file: Option<&'a Path>,
+    /// The environment.
+    pub environment: &'a BTreeMap<OsString, OsString>,
+    /// Flags that were given: path of the key and value.
+    pub flags: &'a [(&'static str, String)],
+    /// Values for keys whose default follows from the caller: path of the key and value.
+    pub defaults: &'a [(&'static str, String)],
+}
+
+/// Where a value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nobody set it.
+    Default,
+    /// A line of the file.
+    File {
+        /// The file, as given.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// A variable.
+    Environment(String),
+    /// A flag, without `--`.
+    Flag(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the default"),
+            Self::File { path, line } => write!(f, "`{}` line {line}", path.display()),
+            Self::Environment(name) => write!(f, "the environment variable `{name}`"),
+            Self::Flag(name) => write!(f, "the flag `--{name}`"),
+        }
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{path}`")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML.
+    #[error("{place} is not TOML: {reason}")]
+    Syntax {
+        /// Where.
+        place: Place,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A key that does not exist.
+    #[error("{place}: there is no setting `{key}`{}", .near.map(|near| format!("; do you mean `{near}`?")).unwrap_or_default())]
+    Unknown {
+        /// Where.
+        place: Place,
+        /// What was written.
+        key: String,
+        /// What was perhaps meant.
+        near: Option<&'static str>,
+    },
+    /// A value that the key cannot take.
+    #[error("{place}: `{key}` expects {expected}, found {found}")]
+    Value {
+        /// Where.
+        place: Place,
+        /// Which key.
+        key: String,
+        /// What it takes.
+        expected: String,
+        /// What was written; never a secret.
+        found: String,
+    },
+    /// Settings that belong together are not all there.
+    #[error("the settings do not fit together: {reason}")]
+    Incomplete {
+        /// What is missing.
+        reason: String,
+    },
+}
+
+/// One setting with its value and where that came from.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Which.
+    pub key: &'static Key,
+    /// Its value, if it has one.
+    pub value: Option<Value>,
+    /// Where that stands.
+    pub place: Place,
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Ready for [`crate::start`].
+    pub config: Config,
+    /// All settings in the order of [`KEYS`].
+    pub settings: Vec<Setting>,
+    /// `[[publishing.issuer]]`, as written.
+    pub issuers: Option<Value>,
+}
+
+/// Reads all sources.
+///
+/// # Errors
+/// [`LoadError`]
+pub fn load(sources: &Sources<'_>) -> Result<Loaded, LoadError> {
+    // 1. What each source says.
+    let mut values: BTreeMap<&'static str, (Value, Place)> = BTreeMap::new();
+    let mut issuers = None;
+    defaults(sources, &mut values)?;
+    if let Some(path) = sources.file {
+        issuers = file(path, &mut values)?;
+    }
+    environment(sources.environment, &mut values)?;
+    for (path, text) in sources.flags {
+        let key = keys::find(path).ok_or_else(|| unknown(Place::Flag((*path).to_owned()), path))?;
+        set(&mut values, key, text, Place::Flag(key.flag()))?;
+    }
+    // 2. What follows from the data folder.
+    let data = values.get("data").and_then(|(value, _)| value.as_str()).unwrap_or(".").to_owned();
+    let below = |name: &str| Path::new(&data).join(name).display().to_string();
+    for (path, text) in [
+        ("database.url", format!("sqlite:{}", below(crate::db::FILE))),
+        ("storage.url", format!("file:{}", below("blobs"))),
+    ] {
+        values.entry(path).or_insert_with(|| (Value::from(text), Place::Default));
+    }
+    // 3. One table, one configuration.
+    let config = config(&values, issuers.as_ref())?;
+    let settings = KEYS.iter().map(|key| match values.remove(key.path) {
+        Some((value, place)) => Setting { key, value: Some(value), place },
+        None => Setting { key, value: None, place: Place::Default },
+    });
+    Ok(Loaded { config, settings: settings.collect(), issuers })
+}
+
+type Values = BTreeMap<&'static str, (Value, Place)>;
+
+fn defaults(sources: &Sources<'_>, values: &mut Values) -> Result<(), LoadError> {
+    for key in KEYS {
+        if let Default::Is(text) = key.default {
+            set(values, key, text, Place::Default)?;
+        }
+    }
+    for (path, text) in sources.defaults {
+        let key = keys::find(path).ok_or_else(|| unknown(Place::Default, path))?;
+        set(values, key, text, Place::Default)?;
+    }
+    Ok(())
+}
+
+fn environment(environment: &BTreeMap<OsString, OsString>, values: &mut Values) -> Result<(), LoadError> {
+    for key in KEYS {
+        let Some(name) = key.variable() else { continue };
+        let Some(text) = environment.get(OsStr::new(&name)).filter(|text| !text.is_empty()) else { continue };
+        let place = Place::Environment(name);
+        match text.to_str() {
+            Some(text) => set(values, key, text, place)?,
+            None => return Err(misfit(key, place, "bytes that are no text".to_owned())),
+        }
+    }
+    Ok(())
+}
+
+fn set(values: &mut Values, key: &'static Key, text: &str, place: Place) -> Result<(), LoadError> {
+    match key.kind.read(text) {
+        Some(value) => {
+            values.insert(key.path, (value, place));
+            Ok(())
+        }
+        None => Err(misfit(key, place, format!("`{text}`"))),
+    }
+}
+
+fn misfit(key: &Key, place: Place, found: String) -> LoadError {
+    let found = if key.secret { "something else".to_owned() } else { found };
+    LoadError::Value { place, key: key.path.to_owned(), expected: key.kind.expected(), found }
+}
+
+fn unknown(place: Place, key: &str) -> LoadError {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let alike = |k: &&Key| k.path != key && (k.name() == name || distance(k.path, key) <= 2);
+    LoadError::Unknown { place, key: key.to_owned(), near: KEYS.iter().find(alike).map(|k| k.path) }
+}
+
+/// Letters to change, to add or to remove until one word is the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Reads the file into `values`; gives `[[publishing.issuer]]`.
+fn file(path: &Path, values: &mut Values) -> Result<Option<Value>, LoadError> {
+    let text = read(path)?;
+    let place = |at: usize| {
+        let line = text.get(..at).unwrap_or(&text).matches('\n').count() + 1;
+        Place::File { path: path.to_owned(), line }
+    };
+    let syntax = |e: &toml::de::Error| LoadError::Syntax {
+        place: place(e.span().map_or(0, |span| span.start)),
+        reason: e.message().to_owned(),
+    };
+    let table = DeTable::parse(&text).map_err(|e| syntax(&e))?;
+    let mut issuers = None;
+    for (name, value) in table.into_inner() {
+        let (at, name) = (name.span().start, name.into_inner());
+        match value.get_ref() {
+            DeValue::Table(section) if KEYS.iter().any(|key| key.section() == name) => {
+                for (inner, value) in section {
+                    let (at, inner) = (inner.span().start, format!("{name}.{}", inner.get_ref()));
+                    if inner == ISSUERS {
+                        issuers = Some(issuer_list(value, &place)?);
+                    } else {
+                        put(values, &inner, value, place(at), &syntax)?;
+                    }
+                }
+            }
+            _ => put(values, &name, &value, place(at), &syntax)?,
+        }
+    }
+    Ok(issuers)
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    let error = |source| LoadError::Read { path: path.to_owned(), source };
+    let large = || std::io::Error::other(format!("it is larger than {FILE_BYTES_MAX} bytes"));
+    let metadata = std::fs::metadata(path).map_err(error)?;
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(error(large()));
+    }
+    std::fs::read_to_string(path).map_err(error)
+}
+
+fn put(
+    values: &mut Values,
+    path: &str,
+    value: &Spanned<DeValue<'_>>,
+    place: Place,
+    syntax: &dyn Fn(&toml::de::Error) -> LoadError,
+) -> Result<(), LoadError> {
+    let Some(key) = keys::find(path) else { return Err(unknown(place, path)) };
+    let value = Value::deserialize(ValueDeserializer::from(value.clone())).map_err(|e| syntax(&e))?;
+    if !key.kind.allows(&value) {
+        return Err(misfit(key, place, found(&value)));
+    }
+    values.insert(key.path, (value, place));
+    Ok(())
+}
+
+fn found(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        Value::Table(_) => "a section".to_owned(),
+        Value::Array(_) => "a list that does not fit".to_owned(),
+        other => format!("`{other}`"),
+    }
+}
+
+/// Reads each issuer, so that an error names its line.
+fn issuer_list(value: &Spanned<DeValue<'_>>, place: &dyn Fn(usize) -> Place) -> Result<Value, LoadError> {
+    let error = |at: usize, expected: String, found: String| LoadError::Value {
+        place: place(at),
+        key: ISSUERS.to_owned(),
+        expected,
+        found,
+    };
+    let DeValue::Array(issuers) = value.get_ref() else {
+        return Err(error(value.span().start, "[[publishing.issuer]]".to_owned(), "something else".to_owned()));
+    };
+    for issuer in issuers {
+        let read = Issuer::deserialize(ValueDeserializer::from(issuer.clone()));
+        read.map_err(|e| {
+            let at = e.span().map_or(issuer.span().start, |span| span.start);
+            error(at, "kind, issuer and what the reference page names".to_owned(), e.message().to_owned())
+        })?;
+    }
+    Value::deserialize(ValueDeserializer::from(value.clone()))
+        .map_err(|e| error(value.span().start, "values of TOML".to_owned(), e.message().to_owned()))
+}
+
+/// The file's shape, with everything that has a default filled in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parsed {
+    listen: SocketAddr,
+    public_url: Option<Url>,
+    data: PathBuf,
+    database: DatabaseSection,
+    storage: Storage,
+    publishing: Publishing,
+    outbound: Outbound,
+    access: Access,
+    sign_in: Option<SignIn>,
+    rates: Rates,
+    log: LogSection,
+    #[serde(default)]
+    metrics: MetricsSection,
+    #[serde(default)]
+    tracing: TracingSection,
+    limits: LimitsSection,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DatabaseSection {
+    url: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogSection {
+    filter: String,
+    json: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsSection {
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TracingSection {
+    otlp_endpoint: Option<Url>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsSection {
+    connections_max: usize,
+    connections_per_address_max: usize,
+    uploads_max: usize,
+    bundle_bytes_max: u64,
+    header_timeout_seconds: u64,
+    idle_timeout_seconds: u64,
+    body_idle_timeout_seconds: u64,
+    shutdown_timeout_seconds: u64,
+}
+
+fn config(values: &Values, issuers: Option<&Value>) -> Result<Config, LoadError> {
+    let mut table = Table::new();
+    for (path, (value, _)) in values {
+        // Empty lists of a section that nobody configured do not make it.
+        if path.starts_with("sign_in.") && !configured(values, "sign_in.") {
+            continue;
+        }
+        insert(&mut table, path, value.clone());
+    }
+    if let Some(issuers) = issuers {
+        insert(&mut table, ISSUERS, issuers.clone());
+    }
+    let incomplete = |e: &toml::de::Error| LoadError::Incomplete { reason: e.message().to_owned() };
+    let parsed: Parsed = table.try_into().map_err(|e| incomplete(&e))?;
+    assemble(parsed)
+}
+
+/// Whether something of a section was set by somebody; an empty list is nothing.
+fn configured(values: &Values, section: &str) -> bool {
+    let said = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
+    values.iter().any(|(path, (value, place))| path.starts_with(section) && *place != Place::Default && said(value))
+}
+
+fn insert(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(table.insert(path.to_owned(), value)),
+        Some((section, name)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Some(section) = section.as_table_mut() {
+                section.insert(name.to_owned(), value);
+            }
+        }
+    }
+}
+
+fn assemble(parsed: Parsed) -> Result<Config, LoadError> {
+    let limits = parsed.limits;
+    let mut config = Config::new(&parsed.data, parsed.listen);
+    config.public_url = parsed.public_url;
+    config.metrics_listen = parsed.metrics.listen;
+    config.otlp_endpoint = parsed.tracing.otlp_endpoint;
+    config.log_filter = parsed.log.filter;
+    config.log_json = parsed.log.json;
+    config.database = database(parsed.database.url.as_str())?;
+    config.storage = parsed.storage;
+    config.publishing = parsed.publishing;
+    config.outbound = parsed.outbound;
+    config.access = parsed.access;
+    config.sign_in = parsed.sign_in;
+    config.rates = parsed.rates;
+    config.limits.archive_bytes_max = limits.bundle_bytes_max;
+    config.connections_max = limits.connections_max;
+    config.connections_per_address_max = limits.connections_per_address_max;
+    config.uploads_max = limits.uploads_max;
+    config.header_timeout = Duration::from_secs(limits.header_timeout_seconds);
+    config.idle_timeout = Duration::from_secs(limits.idle_timeout_seconds);
+    config.body_idle_timeout = Duration::from_secs(limits.body_idle_timeout_seconds);
+    config.shutdown_timeout = Duration::from_secs(limits.shutdown_timeout_seconds);
+    Ok(config)
+}
+
+/// `sqlite:PATH` or `postgres://…`
+fn database(url: &str) -> Result<Database, LoadError> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if !path.is_empty() {
+            return Ok(Database::Sqlite(PathBuf::from(path)));
+        }
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Database::Postgres(Secret::new(url)));
+    }
+    Err(LoadError::Incomplete { reason: "`database.url` is neither sqlite:PATH nor postgres://…".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(
+        file: Option<&str>,
+        environment: &[(&str, &str)],
+        flags: &[(&'static str, &str)],
+    ) -> Result<Loaded, LoadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry.toml");
+        if let Some(text) = file {
+            std::fs::write(&path, text).unwrap();
+        }
+        let environment = environment.iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let flags: Vec<_> = flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+        load(&Sources {
+            file: file.is_some().then_some(&path),
+            environment: &environment,
+            flags: &flags,
+            defaults: &[("data", "/srv/mpak".to_owned()), ("log.filter", "info".to_owned())],
+        })
+    }
+
+    fn error(file: &str) -> String {
+        let text = load_with(Some(file), &[], &[]).unwrap_err().to_string();
+        let (path, rest) = text.split_once("registry.toml").unwrap_or(("", &text));
+        assert!(path.is_empty() || path.starts_with('`'), "{text}");
+        rest.to_owned()
+    }
+
+    #[test]
+    fn nothing_given_is_the_usual_configuration() {
+        let loaded = load_with(None, &[], &[]).unwrap().config;
+        let usual = Config::new("/srv/mpak", loaded.listen);
+        assert_eq!(format!("{loaded:?}"), format!("{usual:?}"));
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_over_the_file() {
+        let file = "listen = '127.0.0.1:1'\n[rates]\nreads_per_minute = 1\n";
+        let listen = |environment: &[(&str, &str)], flags: &[(&'static str, &str)]| {
+            load_with(Some(file), environment, flags).unwrap().config.listen.port()
+        };
+        let environment = &[("MPAK_LISTEN", "127.0.0.1:2"), ("MPAK_RATES_READS_PER_MINUTE", "2")];
+        assert_eq!(listen(&[], &[]), 1);
+        assert_eq!(listen(environment, &[]), 2);
+        assert_eq!(listen(environment, &[("listen", "127.0.0.1:3")]), 3);
+        assert_eq!(listen(&[("MPAK_LISTEN", "")], &[]), 1);
+        let loaded = load_with(Some(file), environment, &[("listen", "127.0.0.1:3")]).unwrap();
+        assert_eq!(loaded.config.rates.reads_per_minute, 2);
+        let place = |path: &str| loaded.settings.iter().find(|s| s.key.path == path).unwrap().place.to_string();
+        assert_eq!(place("listen"), "the flag `--listen`");
+        assert_eq!(place("rates.reads_per_minute"), "the environment variable `MPAK_RATES_READS_PER_MINUTE`");
+        assert_eq!(place("data"), "the default");
+    }
+
+    #[test]
+    fn every_key_reaches_the_configuration() {
+        for key in KEYS {
+            let text = match key.kind {
+                keys::Kind::Text if key.path == "database.url" => "postgres://a:b@db/mpak",
+                keys::Kind::Text | keys::Kind::Texts => "changed",
+                keys::Kind::Address => "127.0.0.1:9",
+                keys::Kind::Url => "https://changed.example/",
+                keys::Kind::Flag => "true",
+                keys::Kind::Count(..) => "12345",
+                keys::Kind::Addresses => "10.9.8.7",
+                keys::Kind::OneOf(words) => words[1],
+            };
+            let mut flags = vec![(key.path, text)];
+            if key.section() == "sign_in" {
+                for needed in [("sign_in.issuer", "https://id.example/"), ("sign_in.client_id", "mpak")] {
+                    if needed.0 != key.path {
+                        flags.push(needed);
+                    }
+                }
+            }
+            let changed = load_with(None, &[], &flags).unwrap();
+            let usual = load_with(None, &[], &flags[1..]).map(|l| format!("{:?}", l.config)).unwrap_or_default();
+            assert_ne!(format!("{:?}", changed.config), usual, "`{}` is read and forgotten", key.path);
+        }
+    }
+
+    #[test]
+    fn errors_name_file_line_key_expected_and_found() {
+        assert_eq!(error("listen = 'x'"), "` line 1: `listen` expects ADDR:PORT, found `x`");
+        assert_eq!(
+            error("\n[limits]\n\nuploads_max = 0"),
+            format!("` line 4: `limits.uploads_max` expects a whole number from 1 to {}, found `0`", i32::MAX)
+        );
+        assert_eq!(error("[databse]\nurl = 'x'"), "` line 1: there is no setting `databse`");
+        assert_eq!(
+            error("[database]\nurls = 'x'"),
+            "` line 2: there is no setting `database.urls`; do you mean `database.url`?"
+        );
+        assert_eq!(error("[log]\nlisten = ''"), "` line 2: there is no setting `log.listen`; do you mean `listen`?");
+        assert_eq!(error("database = 'x'"), "` line 1: there is no setting `database`");
+        assert!(error("a = 1\nb =").starts_with("` line 2 is not TOML: "));
+        let secret = error("[storage]\nsecret_access_key = ['hunter2']");
+        assert!(!secret.contains("hunter2"), "{secret}");
+        let issuer = error("[[publishing.issuer]]\nkind = 'github'\nissuer = 'https://x.example'\nwho = 'x'");
+        assert!(issuer.starts_with("` line 4: `publishing.issuer`") && issuer.contains("who"), "{issuer}");
+        for (variable, value) in [("MPAK_LISTEN", "x"), ("MPAK_LOG_JSON", "1")] {
+            let text = load_with(None, &[(variable, value)], &[]).unwrap_err().to_string();
+            assert!(text.contains(&format!("`{variable}`")) && text.contains(&format!("found `{value}`")), "{text}");
+        }
+        let text = load_with(None, &[("MPAK_SIGN_IN_ISSUER", "https://id.example")], &[]).unwrap_err().to_string();
+        assert!(text.contains("client_id"), "{text}");
+        let text = load_with(None, &[("MPAK_DATABASE_URL", "mysql://root:hunter2@x")], &[]).unwrap_err().to_string();
+        assert!(text.contains("database.url") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn loopback_has_no_variable_and_issuers_stand_in_the_file() {
+        let variable = [("MPAK_OUTBOUND_ALLOW_LOOPBACK", "true")];
+        assert!(!load_with(None, &variable, &[]).unwrap().config.outbound.allow_loopback);
+        let file = "[outbound]\nallow_loopback = true\n[[publishing.issuer]]\nkind = 'generic'\nissuer = 'https://ci.example'\n";
+        let config = load_with(Some(file), &[], &[]).unwrap().config;
+        assert!(config.outbound.allow_loopback);
+        assert_eq!(config.publishing.issuer[0].issuer.as_str(), "https://ci.example/");
+    }
+}
