@@ -18,6 +18,7 @@ mod http;
 mod ingest;
 mod jobs;
 mod public_files;
+mod outbound;
 mod router;
 mod search;
 mod server;

@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::auth::issuers::{IssuerError, Issuers};
 use crate::auth::token;
 use crate::blob::{self, Blobs};
 use crate::compat::servers::Rendered;
@@ -34,6 +35,7 @@ use crate::db::{Db, DbError, jobs as job_rows, tokens};
 use crate::ingest::scan;
 use crate::jobs;
 use crate::public_files;
+use crate::outbound::Outbound;
 use crate::router::router;
 use crate::search::Search;
 use crate::stall::Unstalled;
@@ -83,6 +85,9 @@ pub enum ServeError {
     /// The search index cannot be made.
     #[error("cannot make the search index")]
     Search(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An issuer is configured in a way that cannot work.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
     /// The runtime or its signals do not work.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
@@ -175,6 +180,7 @@ impl Running {
 /// [`ServeError`].
 pub async fn start(config: Config) -> Result<Running, ServeError> {
     // 1. The data folder is ours alone.
+    let issuers = Issuers::new(&config.publishing)?;
     let lock = own_data(&config.data)?;
     let data_error = |source| ServeError::Data { path: config.data.display().to_string(), source };
     blob::empty_tmp(&config.tmp()).map_err(data_error)?;
@@ -194,6 +200,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     // 5. Work.
     let state = AppState::new(Inner {
         turns: Turns::new(TURNS),
+        issuers,
+        outbound: Outbound::new(&config.outbound),
         uploads: Semaphore::new(config.uploads_max),
         scan_wanted: Notify::new(),
         requests: AtomicU64::new(1),

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::http::{HeaderMap, header, uri::Authority};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::auth::issuers::Issuers;
 use crate::blob::Blobs;
 use crate::clock::Clock;
 use crate::compat::servers::Rendered;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::db::Db;
+use crate::outbound::Outbound;
 use crate::search::Search;
 use crate::turns::Turns;
 
@@ -29,6 +31,10 @@ pub(crate) struct Inner {
     /// Entries of server lists.
     pub(crate) servers: Rendered,
     pub(crate) turns: Turns,
+    /// Whose workloads may publish.
+    pub(crate) issuers: Issuers,
+    /// The door through which everything is fetched.
+    pub(crate) outbound: Outbound,
     /// Permits to receive or check an upload.
     pub(crate) uploads: Semaphore,
     /// Tells the scan worker that a job was enqueued.
@@ -60,6 +66,15 @@ impl AppState {
     /// A name for a request, to find it in the log.
     pub(crate) fn next_request_id(&self) -> String {
         format!("{:x}-{:x}", self.started_ms, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The audience of workload tokens for this registry: the configured address, else the listening one.
+    /// Never what a request's `Host` says, so that nobody chooses the audience of a token they hold.
+    pub(crate) fn audience(&self) -> String {
+        match &self.config.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.config.listen),
+        }
     }
 
     /// Where clients see this registry, without a slash at the end: the configured address, else what

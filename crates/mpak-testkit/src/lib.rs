@@ -1,3 +1,6 @@
-//! Builds good bundles and spoils them; the repository's own rules as tests. Development only.
+//! Builds good bundles and spoils them; stands in for issuers of identities and for forges; the
+//! repository's own rules as tests. Development only.
 
+pub mod forge;
+pub mod issuer;
 pub mod zip;
