@@ -3,4 +3,6 @@
 
 pub mod forge;
 pub mod issuer;
+#[cfg(unix)]
+pub mod postgres;
 pub mod zip;

@@ -55,7 +55,7 @@ async fn of_different_bytes_for_one_artifact_exactly_one_wins() {
     assert!(answers.iter().all(|(s, b)| *s == 201 || b["error"]["code"] == "VERSION_IMMUTABLE"));
     let download = registry.json("/v1/bundles/@acme/widget/versions/1.0.0/download").await;
     assert_eq!(download["bundle"]["sha256"], won[0].1["sha256"]);
-    let blobs = registry.everything().into_keys().filter(|p| p.to_string_lossy().contains("blobs")).count();
+    let blobs = registry.everything().into_keys().filter(|p| p.to_string_lossy().contains("blobs/")).count();
     assert_eq!(blobs, 1, "the bytes that lost are not kept");
 }
 

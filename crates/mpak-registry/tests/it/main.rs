@@ -1,7 +1,10 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`: real HTTP over loopback.
+//!
+//! The same files run on SQLite here and on PostgreSQL in `it_postgres`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod blobs;
+mod both;
 mod checklist_a;
 mod checklist_b;
 mod concurrency;

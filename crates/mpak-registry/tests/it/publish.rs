@@ -61,7 +61,7 @@ async fn equal_bytes_under_two_names_are_kept_once() {
     let bytes = bundle("widget", "1.0.0");
     registry.publish("@acme/widget", "1.0.0", "any", &bytes).await;
     registry.publish("@other/widget", "1.0.0", "any", &bytes).await;
-    let blobs = registry.everything().into_keys().filter(|p| p.to_string_lossy().contains("blobs")).count();
+    let blobs = registry.everything().into_keys().filter(|p| p.to_string_lossy().contains("blobs/")).count();
     assert_eq!(blobs, 1);
 }
 

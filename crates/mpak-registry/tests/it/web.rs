@@ -295,7 +295,7 @@ async fn the_verdict_names_its_state() {
     registry.stop().await;
     change_rows(
         &registry,
-        "UPDATE scans SET report_json = 'secret cause' WHERE rowid = (SELECT min(rowid) FROM scans)",
+        "UPDATE scans SET report_json = 'secret cause' WHERE digest = (SELECT digest FROM scans ORDER BY digest LIMIT 1)",
     )
     .await;
     registry.begin().await;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use mpak_bundle::digest::Sha256;
 use mpak_registry::clock::Clock;
-use mpak_registry::config::Config;
+use mpak_registry::config::{Config, Database, Secret};
 use mpak_registry::{Running, admin, start};
+use mpak_testkit::postgres;
 use mpak_testkit::zip::{ZipBuilder, good_manifest};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
@@ -20,9 +21,16 @@ pub(crate) const START_MS: i64 = 1_795_165_200_000;
 /// A day.
 pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// Whether these are the tests of `it_postgres`.
+fn on_postgres() -> bool {
+    module_path!() == "it_postgres::world"
+}
+
 /// A registry; its clock goes on by a millisecond each time it is asked.
 pub(crate) struct Registry {
     folder: tempfile::TempDir,
+    /// Where it is not SQLite's file in the folder.
+    postgres: Option<postgres::Database>,
     running: Option<Running>,
     now_ms: Arc<AtomicI64>,
     change: fn(&mut Config),
@@ -44,6 +52,7 @@ impl Registry {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
         let mut registry = Self {
             folder: tempfile::tempdir().unwrap(),
+            postgres: on_postgres().then(postgres::Database::create),
             running: None,
             now_ms: Arc::new(AtomicI64::new(START_MS)),
             change,
@@ -66,6 +75,9 @@ impl Registry {
     /// What it is started with.
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::new(self.data(), "127.0.0.1:0".parse().unwrap());
+        if let Some(database) = &self.postgres {
+            config.database = Database::Postgres(Secret::new(database.url()));
+        }
         config.scans = false;
         config.clock = self.clock();
         (self.change)(&mut config);
@@ -140,17 +152,25 @@ impl Registry {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Every file of the data folder that says something, with the digest of its content.
+    /// Everything that is kept: files of the data folder and tables of the database, as digests.
     pub(crate) fn everything(&self) -> BTreeMap<PathBuf, Sha256> {
-        let mut files = BTreeMap::new();
-        collect(&self.data(), &mut files);
+        self.everything_in_full().into_iter().map(|(path, content)| (path, Sha256::of(&content))).collect()
+    }
+
+    /// The same, in full.
+    pub(crate) fn everything_in_full(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut kept = BTreeMap::new();
+        collect(&self.data(), &mut kept);
         // Which readers are active, not what is known.
-        files.retain(|path, _| path.extension().is_none_or(|e| e != "db-shm"));
-        files
+        kept.retain(|path, _| path.extension().is_none_or(|e| e != "db-shm"));
+        if let Some(database) = &self.postgres {
+            kept.extend(database.content().into_iter().map(|(t, rows)| (Path::new("tables").join(t), rows.into())));
+        }
+        kept
     }
 }
 
-fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Sha256>) {
+fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         // What follows from the rest, a moment later.
@@ -161,7 +181,7 @@ fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Sha256>) {
             collect(&path, files);
         } else {
             let content = fs::read(&path).unwrap();
-            files.insert(path, Sha256::of(&content));
+            files.insert(path, content);
         }
     }
 }
@@ -236,6 +256,10 @@ pub(crate) async fn checklist() -> Registry {
 /// Changes the stored rows of a stopped registry, as another version or a crash would have left them.
 pub(crate) async fn change_rows(registry: &Registry, sql: &'static str) {
     use sqlx::Connection as _;
+    if let Some(database) = &registry.postgres {
+        assert_eq!(database.execute(sql), 1);
+        return;
+    }
     let path = registry.data().join("registry.db").display().to_string();
     let mut c = sqlx::SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
     assert_eq!(sqlx::query(sql).execute(&mut c).await.unwrap().rows_affected(), 1);

@@ -1,0 +1,35 @@
+//! The tests of `it`, on PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../it/blobs.rs"]
+mod blobs;
+#[path = "../it/both.rs"]
+mod both;
+#[path = "../it/checklist_a.rs"]
+mod checklist_a;
+#[path = "../it/checklist_b.rs"]
+mod checklist_b;
+#[path = "../it/concurrency.rs"]
+mod concurrency;
+#[path = "../it/counts.rs"]
+mod counts;
+#[path = "../it/hostile.rs"]
+mod hostile;
+#[path = "../it/http.rs"]
+mod http;
+#[path = "../it/publish.rs"]
+mod publish;
+#[path = "../it/restart.rs"]
+mod restart;
+#[path = "../it/scans.rs"]
+mod scans;
+#[path = "../it/search.rs"]
+mod search;
+#[path = "../it/static_index.rs"]
+mod static_index;
+#[path = "../it/tokens.rs"]
+mod tokens;
+#[path = "../it/web.rs"]
+mod web;
+#[path = "../it/world.rs"]
+mod world;

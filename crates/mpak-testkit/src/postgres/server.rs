@@ -1,0 +1,136 @@
+//! A server of its own: made, started, stopped and started again.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::programs::Programs;
+
+/// What is committed outlives the server, not the machine.
+const SETTINGS: &str = "-c fsync=off -c full_page_writes=off -c wal_level=minimal \
+    -c max_wal_senders=0 -c max_connections=300 -c shared_buffers=64MB -c autovacuum=off \
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories=";
+const USER: &str = "mpak";
+/// Ports that are tried: another program may take one between the look and the start.
+const PORTS_MAX: usize = 5;
+
+/// Ends the server and removes its folder once this process is gone: its pipe closes with the process.
+const WATCH: &str = r#"cat; "$1" -D "$2/data" -m immediate -w stop; rm -rf "$2""#;
+
+/// A PostgreSQL server. Stopped and removed when dropped, and at the latest when the process ends.
+#[derive(Debug)]
+pub struct Server {
+    programs: Programs,
+    folder: PathBuf,
+    port: u16,
+    password: String,
+    watcher: Child,
+}
+
+impl Server {
+    /// Makes and starts one.
+    pub fn start() -> Self {
+        let programs = Programs::find();
+        let folder = tempfile::Builder::new().prefix("mpak-postgres-").tempdir().expect("a temporary folder").keep();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("a folder of ours");
+        let mut secret = [0_u8; 16];
+        aws_lc_rs::rand::fill(&mut secret).expect("randomness");
+        let password = format!("{:x}", u128::from_ne_bytes(secret));
+        fs::write(folder.join("password"), &password).expect("room for a password");
+        if let Some((user, group)) = programs.user {
+            chown(folder.join("password"), Some(user), Some(group)).expect("root may");
+            chown(&folder, Some(user), Some(group)).expect("root may");
+        }
+        let watcher = watch(&programs, &folder);
+        let mut server = Self { programs, folder, port: 0, password, watcher };
+        server.initialise();
+        server.listen();
+        server
+    }
+
+    fn initialise(&self) {
+        let mut command = self.programs.command("initdb", &self.folder);
+        command.args(["--username", USER, "--pwfile", "password", "--auth", "password", "--pgdata", "data"]);
+        command.args(["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"]);
+        must(command);
+    }
+
+    fn listen(&mut self) {
+        for _ in 0..PORTS_MAX {
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
+            self.port = free.port();
+            if self.go_on() {
+                return;
+            }
+        }
+        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        panic!("PostgreSQL does not start:\n{log}");
+    }
+
+    /// Starts it again on its port after [`Server::stop`]; `false` when it does not start.
+    pub fn go_on(&self) -> bool {
+        let mut command = self.programs.command("pg_ctl", &self.folder);
+        let options = format!("{SETTINGS} -p {}", self.port);
+        command.args(["-D", "data", "-l", "log", "-w", "-t", "60", "-s", "-o", &options, "start"]);
+        // The server keeps what it inherits: a pipe of ours would never end.
+        let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        started.expect("pg_ctl starts").success()
+    }
+
+    /// Stops it at once, as a crash would; everybody's connections end.
+    pub fn stop(&self) {
+        let mut command = self.programs.command("pg_ctl", &self.folder);
+        command.args(["-D", "data", "-m", "immediate", "-w", "-s", "stop"]);
+        must(command);
+    }
+
+    /// Where its data lies, until it is dropped.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Address of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        let _ = self.watcher.wait();
+    }
+}
+
+fn watch(programs: &Programs, folder: &Path) -> Child {
+    let pg_ctl = programs.command("pg_ctl", folder).get_program().to_owned();
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(WATCH).arg("sh").arg(pg_ctl).arg(folder);
+    command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+    if let Some((user, group)) = programs.user {
+        command.uid(user).gid(group);
+    }
+    // A group of its own: what the terminal sends to the tests must not end it.
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("a shell")
+}
+
+fn must(mut command: Command) {
+    let output = match command.stdin(Stdio::null()).output() {
+        Ok(output) => output,
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+            panic!("cannot run {command:?} as another user in a folder of theirs: {e}")
+        }
+        Err(e) => panic!("cannot run {command:?}: {e}"),
+    };
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
