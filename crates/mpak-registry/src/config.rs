@@ -100,6 +100,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Longest time that accepted requests get to finish at shutdown.
     pub shutdown_timeout: Duration,
+    /// Whether `/v1/floor/BYTES` answers so many fixed bytes; for benchmarks only.
+    pub floor: bool,
     /// Whether a background worker scans what was published.
     pub scans: bool,
     /// The clock.
@@ -133,6 +135,7 @@ impl Config {
             header_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(10),
+            floor: false,
             scans: true,
             clock: Clock::system(),
         }

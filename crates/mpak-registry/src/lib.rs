@@ -7,6 +7,7 @@
 pub mod admin;
 mod api;
 mod auth;
+pub mod bench;
 mod blob;
 pub mod clock;
 mod compat;

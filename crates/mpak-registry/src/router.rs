@@ -15,6 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::api::{blob, health, index, upload};
 use crate::compat::servers::{flat, official};
+use crate::bench;
 use crate::compat::{badge, bundles, download, security};
 use crate::error::ApiError;
 use crate::http::family::families;
@@ -55,6 +56,11 @@ pub(crate) fn router(state: &AppState) -> Router {
         .route("/index/v1/{scope}/{file}", get(index::package))
         .route("/blobs/sha256/{first}/{others}", get(blob::blob))
         .merge(web::router())
+        .merge(if state.config.floor {
+            Router::new().route("/v1/floor/{bytes}", get(bench::floor))
+        } else {
+            Router::new()
+        })
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, READ_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let write = Router::new()

@@ -3,8 +3,8 @@
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    admin, cache, completion, config, example_server, explain, info, init, pack, publish, pull, run, scan, search,
-    serve, show, unpack, validate,
+    admin, bench, cache, completion, config, example_server, explain, info, init, pack, publish, pull, run, scan,
+    search, serve, show, unpack, validate,
 };
 
 /// The secure package manager and registry for MCP servers.
@@ -62,6 +62,9 @@ pub enum Command {
     /// An example MCP server over stdio
     #[command(hide = true)]
     ExampleServer(example_server::Args),
+    /// What the benchmarks of the registry are made of
+    #[command(hide = true)]
+    Bench(bench::Args),
 }
 
 /// Commands under their existing names.
@@ -99,6 +102,7 @@ impl Command {
             Self::Run(_)
             | Self::Bundle(BundleCommand::Run(_))
             | Self::Serve(_)
+            | Self::Bench(_)
             | Self::Completion(_)
             | Self::ExampleServer(_) => false,
         }

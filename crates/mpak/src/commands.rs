@@ -10,6 +10,7 @@ use crate::home::config_file::ConfigFile;
 use crate::settings::Settings;
 
 pub mod admin;
+pub mod bench;
 pub mod cache;
 pub mod completion;
 pub mod config;
@@ -48,6 +49,7 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Publish(args) => publish::run(&args, settings),
         Command::Serve(args) => serve::run(&args, settings),
         Command::Admin(args) => admin::run(&args, settings),
+        Command::Bench(args) => bench::run(&args, settings),
         Command::Completion(args) => completion::run(&args, settings),
         Command::ExampleServer(args) => example_server::run(&args, settings),
     }

@@ -13,6 +13,7 @@ mod static_files;
 mod world;
 
 mod admin;
+mod bench;
 mod cache;
 mod cli;
 mod completion;

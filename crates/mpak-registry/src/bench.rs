@@ -1,0 +1,202 @@
+//! For benchmarks: a catalogue of invented packages, as large as wanted and the same for the same seed,
+//! and a route that answers so many fixed bytes through the same server and middleware.
+
+use std::path::Path;
+
+use axum::extract::Path as UrlPath;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use mpak_bundle::digest::Sha256;
+use mpak_bundle::platform::Platform;
+use mpak_scan::controls::CONTROLS;
+use mpak_scan::report::ruleset;
+use serde_json::{Value, json};
+
+use crate::config::Database;
+use crate::db::{self, Connection, Db, DbResult, artifacts, blobs, downloads, events, packages, scans, versions};
+use crate::server::{ServeError, create_data};
+
+mod words;
+
+use words::{Random, capital};
+
+/// Packages that are written in one transaction.
+const BATCH: u64 = 5_000;
+/// Different bundles behind all versions.
+const BUNDLES: u64 = 4;
+/// Versions of each package.
+pub const VERSIONS_COUNT: u64 = 3;
+/// First publish of the first package: 2025-01-01.
+const START_MS: i64 = 1_735_689_600_000;
+/// Largest answer of the floor.
+const FLOOR_BYTES_MAX: usize = 1 << 20;
+
+/// Writes so many invented packages with three versions each into a new data folder, and tells how many are
+/// written now and then. Their bytes are not there: only what reads and searches ask for is.
+///
+/// # Errors
+/// [`ServeError`] when the folder or its database cannot be written.
+pub fn catalogue(data: &Path, count: u64, seed: u64, mut progress: impl FnMut(u64)) -> Result<(), ServeError> {
+    let data_error = |source| ServeError::Data { path: data.display().to_string(), source };
+    create_data(data).map_err(data_error)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    runtime.block_on(async {
+        let db = Db::open(&Database::Sqlite(data.join(db::FILE))).await?;
+        prepare(&db).await?;
+        let mut written = 0;
+        while written < count {
+            let mut tx = db.write().await?;
+            for number in written..count.min(written + BATCH) {
+                write(&mut tx, &Invented::new(seed, number)).await?;
+            }
+            tx.commit().await?;
+            written = count.min(written + BATCH);
+            progress(written);
+        }
+        db.close().await;
+        Ok(())
+    })
+}
+
+/// The bundles that all packages share, judged already so that no start scans them.
+async fn prepare(db: &Db) -> DbResult<()> {
+    let mut tx = db.write().await?;
+    for number in 0..BUNDLES {
+        let sha256 = bundle(number);
+        blobs::insert(&mut tx, &sha256, 4_096 + number, START_MS).await?;
+        let scan = scans::Scan { ruleset: ruleset(CONTROLS), scanned_at_ms: START_MS, report_json: "{}".to_owned() };
+        scans::put(&mut tx, &sha256, &scan).await?;
+    }
+    tx.commit().await
+}
+
+fn bundle(number: u64) -> Sha256 {
+    Sha256::of(format!("invented bundle {number}").as_bytes())
+}
+
+/// A package with all that is said about it.
+struct Invented {
+    name: String,
+    created_at_ms: i64,
+    versions: Vec<InventedVersion>,
+}
+
+struct InventedVersion {
+    version: String,
+    published_at_ms: i64,
+    manifest: Value,
+    platform: Platform,
+    downloads: u64,
+    bundle: u64,
+}
+
+impl Invented {
+    fn new(seed: u64, number: u64) -> Self {
+        let mut random = Random::new(seed, number);
+        let publisher = random.zipf(30_000);
+        let (scope, topic) = (Random::new(seed, 1 << 40 | publisher).word(), random.word());
+        // The number makes it unique.
+        let base = format!("{topic}-{}-{}", random.word(), number);
+        let created_at_ms = START_MS + i64::try_from(random.below(600 * 86_400_000)).unwrap_or(0);
+        let popular = 200_000 / (1 + random.zipf(1_000_000));
+        let manifest = manifest(&mut random, &base, &scope, publisher, &topic);
+        let versions = (0..VERSIONS_COUNT).map(|n| {
+            let mut manifest = manifest.clone();
+            let version = format!("1.{n}.{}", number % 7);
+            manifest["version"] = version.as_str().into();
+            InventedVersion {
+                version,
+                published_at_ms: created_at_ms + i64::try_from(n * 9 * 86_400_000).unwrap_or(0),
+                manifest,
+                platform: Platform::ANY,
+                downloads: popular / (VERSIONS_COUNT - n),
+                bundle: (number + n) % BUNDLES,
+            }
+        });
+        Self { name: format!("@{scope}-{publisher}/{base}"), created_at_ms, versions: versions.collect() }
+    }
+}
+
+fn manifest(random: &mut Random, base: &str, scope: &str, publisher: u64, topic: &str) -> Value {
+    let tools = 2 + random.below(9);
+    let tools: Vec<Value> = (0..tools)
+        .map(|_| {
+            let words = 5 + random.below(9);
+            json!({"name": random.tool(), "description": random.sentence(words)})
+        })
+        .collect();
+    let keywords: Vec<String> = (0..2 + random.below(5)).map(|_| random.word()).collect();
+    let (words, kind) = (9 + random.below(16), random.below(10));
+    let kind = if kind < 5 {
+        "node"
+    } else {
+        ["python", "uv", "binary", "python", "python"][usize::try_from(kind - 5).unwrap_or(0)]
+    };
+    json!({
+        "manifest_version": "0.3", "name": base, "version": "",
+        "display_name": format!("{} {}", capital(topic), capital(&random.word())),
+        "description": random.sentence(words),
+        "author": {"name": format!("{} {}", capital(scope), capital(&random.word()))},
+        "homepage": format!("https://{scope}-{publisher}.example/{base}"),
+        "license": "MIT",
+        "keywords": keywords,
+        "server": {
+            "type": kind, "entry_point": "server/main",
+            "mcp_config": {"command": kind, "args": ["${__dirname}/server/main"]},
+        },
+        "tools": tools,
+    })
+}
+
+async fn write(c: &mut Connection, invented: &Invented) -> DbResult<()> {
+    let latest = invented.versions.last().map_or("", |v| v.version.as_str());
+    let package_id = packages::insert(c, &invented.name, latest, invented.created_at_ms).await?;
+    for version in &invented.versions {
+        let payload = json!({"publish_method": "upload"});
+        let event_seq = events::append(
+            c,
+            events::New {
+                at_ms: version.published_at_ms,
+                kind: "artifact_published",
+                package: Some(&invented.name),
+                version: Some(&version.version),
+                actor: "token:bench",
+                payload: &payload,
+            },
+        )
+        .await?;
+        let version_id = versions::insert(
+            c,
+            versions::New {
+                package_id,
+                version: &version.version,
+                server_type: version.manifest["server"]["type"].as_str().unwrap_or("node"),
+                manifest_json: &version.manifest.to_string(),
+                readme: None,
+                publish_method: "upload",
+                published_at_ms: version.published_at_ms,
+            },
+        )
+        .await?;
+        let artifact = artifacts::New {
+            version_id,
+            platform: version.platform,
+            sha256: bundle(version.bundle),
+            size_bytes: 4_096 + version.bundle,
+            published_at_ms: version.published_at_ms,
+            event_seq,
+        };
+        let artifact_id = artifacts::insert(c, artifact).await?;
+        if version.downloads > 0 {
+            downloads::add(c, artifact_id, version.downloads).await?;
+        }
+    }
+    Ok(())
+}
+
+/// `GET /v1/floor/{bytes}`, in benchmarks only: so many bytes of JSON, without doing anything for them.
+pub(crate) async fn floor(UrlPath(bytes): UrlPath<usize>) -> Response {
+    let content_type = HeaderValue::from_static("application/json; charset=utf-8");
+    let body = vec![b' '; bytes.min(FLOOR_BYTES_MAX)];
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
