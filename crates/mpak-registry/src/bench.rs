@@ -8,12 +8,10 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::platform::Platform;
-use mpak_scan::controls::CONTROLS;
-use mpak_scan::report::ruleset;
 use serde_json::{Value, json};
 
 use crate::config::Database;
-use crate::db::{self, Connection, Db, DbResult, artifacts, blobs, downloads, events, packages, scans, versions};
+use crate::db::{self, Connection, Db, DbResult, artifacts, blobs, downloads, events, packages, versions};
 use crate::server::{ServeError, create_data};
 
 mod words;
@@ -58,14 +56,12 @@ pub fn catalogue(data: &Path, count: u64, seed: u64, mut progress: impl FnMut(u6
     })
 }
 
-/// The bundles that all packages share, judged already so that no start scans them.
+/// The bundles that all packages share.
 async fn prepare(db: &Db) -> DbResult<()> {
     let mut tx = db.write().await?;
     for number in 0..BUNDLES {
         let sha256 = bundle(number);
         blobs::insert(&mut tx, &sha256, 4_096 + number, START_MS).await?;
-        let scan = scans::Scan { ruleset: ruleset(CONTROLS), scanned_at_ms: START_MS, report_json: "{}".to_owned() };
-        scans::put(&mut tx, &sha256, &scan).await?;
     }
     tx.commit().await
 }

@@ -84,6 +84,8 @@ fn catalogue(args: &Catalogue) -> CommandResult {
 fn serve(args: &Serve) -> CommandResult {
     let mut config = Config::new(&args.data, args.listen);
     config.floor = true;
+    // The bundles of an invented catalogue are not there.
+    config.scans = false;
     mpak_registry::serve(config, |address| ui::data(&format!("listening on http://{address}")))
         .map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
     Ok(ExitCode::SUCCESS)
