@@ -112,9 +112,9 @@ impl Random {
 
     /// A rank below a bound, low ones far more often (density about 1/rank).
     pub(crate) fn zipf(&mut self, bound: u64) -> u64 {
-        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        #[expect(clippy::cast_sign_loss, reason = "the exponent is not negative")]
-        let rank = (bound as f64).powf(unit) as u64;
+        let unit = f64::from((self.next() >> 32) as u32) / f64::from(u32::MAX);
+        #[expect(clippy::cast_sign_loss, reason = "a power of a number of at least 0 is not negative")]
+        let rank = f64::from(u32::try_from(bound).unwrap_or(u32::MAX)).powf(unit) as u64;
         rank.saturating_sub(1).min(bound.saturating_sub(1))
     }
 
