@@ -14,8 +14,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::api::{blob, health, index, upload};
-use crate::compat::servers::{flat, official};
 use crate::bench;
+use crate::compat::servers::{flat, official};
 use crate::compat::{badge, bundles, download, security};
 use crate::error::ApiError;
 use crate::http::family::families;
