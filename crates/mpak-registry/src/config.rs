@@ -25,7 +25,7 @@ mod storage;
 pub use access::{Access, Reads};
 pub use outbound::Outbound;
 pub use publishing::{Issuer, IssuerKind, Publishing, VersionPolicy};
-pub use rates::Rates;
+pub use rates::{Network, NetworkError, Rates};
 pub use secret::Secret;
 pub use sign_in::SignIn;
 pub use storage::{Downloads, Mode, Storage};

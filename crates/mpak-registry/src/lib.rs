@@ -20,6 +20,7 @@ mod ingest;
 mod jobs;
 mod outbound;
 mod public_files;
+mod rates;
 mod router;
 mod search;
 mod server;

@@ -20,6 +20,7 @@ use crate::compat::{badge, bundles, download, security};
 use crate::error::ApiError;
 use crate::http::family::families;
 use crate::http::{cross_origin, no_route, observe};
+use crate::rates;
 use crate::state::AppState;
 use crate::web;
 
@@ -72,6 +73,7 @@ pub(crate) fn router(state: &AppState) -> Router {
         .method_not_allowed_fallback(no_route)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(families))
+        .layer(from_fn_with_state(state.clone(), rates::limit))
         .layer(from_fn(cross_origin))
         .layer(from_fn_with_state(state.clone(), observe))
         .with_state(state.clone())

@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tower::ServiceExt as _;
 
 use crate::auth::issuers::{IssuerError, Issuers};
 use crate::auth::token;
@@ -36,6 +37,7 @@ use crate::ingest::scan;
 use crate::jobs;
 use crate::outbound::Outbound;
 use crate::public_files;
+use crate::rates::{Peer, Place, Rates};
 use crate::router::router;
 use crate::search::Search;
 use crate::stall::Unstalled;
@@ -202,6 +204,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         turns: Turns::new(TURNS),
         issuers,
         outbound: Outbound::new(&config.outbound),
+        rates: Arc::new(Rates::new(&config.rates)),
         uploads: Semaphore::new(config.uploads_max),
         scan_wanted: Notify::new(),
         requests: AtomicU64::new(1),
@@ -283,15 +286,17 @@ async fn accept(listener: TcpListener, state: AppState, mut stop: watch::Receive
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            accepted = next(&listener, &permits) => accepted,
+            accepted = next(&listener, &permits, &state) => accepted,
             _ = stop.changed() => break,
         };
         match accepted {
-            Ok((stream, permit)) => {
-                let serving = connection(stream, router.clone(), state.config.header_timeout, stop.clone());
+            // Its address has enough of them: closed at once.
+            Ok((_, _, None)) => {}
+            Ok((stream, permit, Some((peer, place)))) => {
+                let serving = connection(stream, peer, router.clone(), state.config.header_timeout, stop.clone());
                 connections.spawn(async move {
                     serving.await;
-                    drop(permit);
+                    drop((permit, place));
                 });
             }
             Err(error) => {
@@ -309,15 +314,29 @@ async fn accept(listener: TcpListener, state: AppState, mut stop: watch::Receive
     }
 }
 
-async fn next(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+/// A connection, its place among all and among those of its address.
+type Accepted = (TcpStream, OwnedSemaphorePermit, Option<(Peer, Place)>);
+
+async fn next(listener: &TcpListener, permits: &Arc<Semaphore>, state: &AppState) -> io::Result<Accepted> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
+    let place = state.rates.connect(peer.ip()).map(|place| (Peer(peer.ip()), place));
     // Fails where the other side is gone already, which is no reason to accept less.
     let _ = stream.set_nodelay(true);
-    Ok((stream, permit))
+    Ok((stream, permit, place))
 }
 
-async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    header_timeout: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    let router = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES_MAX);
     let mut serving = pin!(

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::counts::Counts;
 use crate::db::Db;
 use crate::outbound::Outbound;
+use crate::rates::Rates;
 use crate::search::Search;
 use crate::turns::Turns;
 
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) issuers: Issuers,
     /// The door through which everything is fetched.
     pub(crate) outbound: Outbound,
+    /// How much one client may ask for.
+    pub(crate) rates: Arc<Rates>,
     /// Permits to receive or check an upload.
     pub(crate) uploads: Semaphore,
     /// Tells the scan worker that a job was enqueued.

@@ -65,6 +65,7 @@ async fn claim(state: &AppState, name: &str, version: &str, platform: &str, head
     })?;
     // 2. Who asks, and whether they may.
     let publisher = token::publisher(&state.db, headers, &package, state.clock().now_ms()).await?;
+    state.rates.publish(&publisher.actor())?;
     // 3. What is claimed.
     let version: Version = version.parse().map_err(|e: mpak_bundle::version::VersionError| {
         let help = "set `version` in manifest.json to a semantic version and pack again";

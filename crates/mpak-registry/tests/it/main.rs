@@ -13,6 +13,7 @@ mod hostile;
 mod http;
 mod publish;
 
+mod rates;
 mod restart;
 mod scans;
 mod search;

@@ -1,0 +1,114 @@
+//! Rates over real HTTP: 429 in the family of the route, what is left in headers, owners and connections.
+
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+
+use crate::world::{Registry, bundle};
+
+async fn limited() -> Registry {
+    Registry::start_with(|c| c.rates.reads_per_minute = 3).await
+}
+
+#[tokio::test]
+async fn a43_too_many_requests_are_refused_in_the_family_of_their_route() {
+    let registry = limited().await;
+    for left in ["2", "1", "0"] {
+        let response = registry.get("/v1/bundles/search").await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["x-ratelimit-limit"], "3");
+        assert_eq!(response.headers()["x-ratelimit-remaining"], left);
+        assert!(response.headers()["x-ratelimit-reset"].to_str().unwrap().parse::<u64>().unwrap() <= 60);
+    }
+    for (path, servers) in
+        [("/v1/bundles/search", false), ("/v1/servers", true), ("/v0.1/servers", true), ("/nope", false)]
+    {
+        let response = registry.get(path).await;
+        assert_eq!(response.status(), 429, "{path}");
+        let retry: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=20).contains(&retry), "{retry}");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["x-ratelimit-remaining"], "0");
+        if path == "/nope" {
+            continue;
+        }
+        assert_eq!(response.headers()["access-control-allow-origin"], "*", "pages may read it, too");
+        let body: Value = response.json().await.unwrap();
+        if servers {
+            assert!(body["error"].as_str().unwrap().contains("Too many requests"), "{body}");
+        } else {
+            assert_eq!(body["error"]["code"], "RATE_LIMITED");
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_and_readiness_are_never_refused() {
+    let registry = limited().await;
+    for _ in 0..5 {
+        assert_eq!(registry.get("/health").await.status(), 200);
+        assert_eq!(registry.get("/ready").await.status(), 200);
+    }
+    let response = registry.get("/v1/health").await;
+    assert_eq!(response.headers()["x-ratelimit-remaining"], "2", "they were not counted either");
+}
+
+#[tokio::test]
+async fn clients_behind_a_trusted_proxy_have_rates_of_their_own() {
+    let from = async |registry: &Registry, client: &str| {
+        let request = registry.client.get(format!("{}/v1/health", registry.url)).header("x-forwarded-for", client);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let proxied = Registry::start_with(|c| {
+        c.rates.reads_per_minute = 1;
+        c.rates.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    assert_eq!(from(&proxied, "198.51.100.1").await, 200);
+    assert_eq!(from(&proxied, "198.51.100.1").await, 429);
+    assert_eq!(from(&proxied, "9.9.9.9, 198.51.100.1").await, 429, "what the client adds is not believed");
+    assert_eq!(from(&proxied, "198.51.100.2").await, 200);
+    assert_eq!(from(&proxied, "2001:db8::1").await, 200);
+    assert_eq!(from(&proxied, "2001:db8::2").await, 429, "one /64 is one client");
+    let open = Registry::start_with(|c| c.rates.reads_per_minute = 1).await;
+    assert_eq!(from(&open, "198.51.100.1").await, 200);
+    assert_eq!(from(&open, "198.51.100.2").await, 429, "no proxy is trusted");
+}
+
+#[tokio::test]
+async fn an_owner_who_publishes_too_fast_is_told_when_to_come_back() {
+    let registry = Registry::start_with(|c| c.rates.publishes_per_minute = 2).await;
+    for version in ["1.0.0", "1.0.1"] {
+        registry.publish("@acme/widget", version, "any", &bundle("@acme/widget", version)).await;
+    }
+    let refused = registry.put("@acme/widget", "1.0.2", "any", bundle("@acme/widget", "1.0.2")).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() <= 30);
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["error"]["code"], "RATE_LIMITED");
+    let other = registry.make_token(&["@other/*"], 1).await;
+    let url = format!("{}/api/v1/packages/@other/widget/versions/1.0.0/artifacts/any", registry.url);
+    let request = registry.client.put(url).bearer_auth(other.token).body(bundle("@other/widget", "1.0.0"));
+    assert_eq!(request.send().await.unwrap().status(), 201, "another owner has a rate of its own");
+}
+
+#[tokio::test]
+async fn an_address_holds_only_so_many_connections() {
+    let registry = Registry::start_with(|c| c.rates.connections_per_address = 2).await;
+    let address = registry.url.strip_prefix("http://").unwrap().to_owned();
+    let connect = || tokio::net::TcpStream::connect(&address);
+    let held = (connect().await.unwrap(), connect().await.unwrap());
+    let mut third = connect().await.unwrap();
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(5), third.read(&mut [0; 1])).await.unwrap();
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    drop(held);
+    // The server notices the end of a connection a moment later.
+    let mut status = None;
+    for _ in 0..100 {
+        if let Ok(response) = registry.client.get(format!("{}/health", registry.url)).send().await {
+            status = Some(response.status().as_u16());
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(status, Some(200));
+}
