@@ -4,5 +4,6 @@ pub mod bundle;
 pub mod error;
 pub mod index;
 pub mod path;
+pub mod person;
 pub mod publish;
 pub mod server;

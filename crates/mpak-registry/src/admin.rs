@@ -4,7 +4,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use crate::auth::token::PatternError;
-use crate::auth::{actor, token};
+use crate::auth::{actor, link, token};
 use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, Database};
 use crate::db::{Db, DbError, tokens};
@@ -152,7 +152,7 @@ pub fn create_token_for(
     let packages = if packages.is_empty() { vec!["*".to_owned()] } else { packages.to_vec() };
     with_db(config, async |db| {
         let text = token::random()?;
-        let new = token::New { name, actions, packages: &packages, days };
+        let new = token::New { name, actions, packages: &packages, days, user_id: None };
         let stored = token::store(db, &text, new, clock.now_ms()).await?;
         let expires_at = rfc3339(stored.expires_at_ms);
         let actions = actions.iter().map(|a| (*a).to_owned()).collect();
@@ -209,6 +209,16 @@ pub fn revoke_token(config: &Config, id: i64, clock: &Clock) -> Result<(), Admin
             if token::revoke(db, id, clock.now_ms()).await? { Ok(()) } else { Err(AdminError::NoToken { id }) }
         },
     )
+}
+
+/// Makes a link that signs the local administrator in, once, within a day; `base_url` is where browsers
+/// reach the registry.
+///
+/// # Errors
+/// [`AdminError`].
+pub fn sign_in_link(config: &Config, base_url: &str, clock: &Clock) -> Result<String, AdminError> {
+    existing(config)?;
+    with_db(config, async |db| Ok(link::address(base_url, &link::make(db, clock.now_ms()).await?)))
 }
 
 /// A mistyped folder is told instead of created.

@@ -1,6 +1,8 @@
 //! The API of this registry: the upload door, blobs, the static index, health.
 
 pub(crate) mod blob;
+pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod index;
+pub(crate) mod me;
 pub(crate) mod upload;

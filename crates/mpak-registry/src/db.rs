@@ -27,6 +27,7 @@ use crate::config::Database;
 
 pub(crate) mod artifacts;
 pub(crate) mod blobs;
+pub(crate) mod device_grants;
 pub(crate) mod downloads;
 pub(crate) mod events;
 pub(crate) mod jobs;
@@ -34,6 +35,9 @@ pub(crate) mod owners;
 pub(crate) mod packages;
 pub(crate) mod scans;
 pub(crate) mod servers;
+pub(crate) mod sessions;
+pub(crate) mod sign_in_links;
+pub(crate) mod sign_ins;
 pub(crate) mod tokens;
 pub(crate) mod tombstones;
 pub(crate) mod users;

@@ -101,7 +101,6 @@ impl Fetch {
     }
 
     /// Sends a body with a method of its own; redirects are not followed then.
-    #[allow(dead_code, reason = "for sign-in, whose providers are asked by POST")]
     pub(crate) fn send(mut self, method: Method, body: Bytes) -> Self {
         self.method = method;
         self.body = Some(body);
@@ -406,7 +405,6 @@ impl Answer {
     }
 
     /// The headers.
-    #[allow(dead_code, reason = "for sign-in")]
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }

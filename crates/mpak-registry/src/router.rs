@@ -8,12 +8,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, put};
+use axum::routing::{delete, get, post, put};
 use mpak_api::error::Code;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::api::{blob, health, index, upload};
+use crate::api::{blob, device, health, index, me, upload};
+use crate::auth::asker::ask;
 use crate::bench;
 use crate::compat::servers::{flat, official};
 use crate::compat::{badge, bundles, download, security};
@@ -56,6 +57,10 @@ pub(crate) fn router(state: &AppState) -> Router {
         .route("/.well-known/mpak.json", get(index::well_known))
         .route("/index/v1/{scope}/{file}", get(index::package))
         .route("/blobs/sha256/{first}/{others}", get(blob::blob))
+        .route("/api/v1/me", get(me::me))
+        .route("/api/v1/me/token", delete(me::revoke))
+        .route("/api/v1/device/code", post(device::code))
+        .route("/api/v1/device/token", post(device::token))
         .merge(web::router())
         .merge(if state.config.floor {
             Router::new().route("/v1/floor/{bytes}", get(bench::floor))
@@ -71,6 +76,7 @@ pub(crate) fn router(state: &AppState) -> Router {
     read.merge(write)
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
+        .layer(from_fn_with_state(state.clone(), ask))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(families))
         .layer(from_fn_with_state(state.clone(), rates::limit))

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use futures_util::TryStreamExt as _;
 use thiserror::Error;
 
+use crate::auth::access::Reader;
 use crate::counts::Counts;
 use crate::db::{Db, DbError, packages};
 
@@ -52,6 +53,8 @@ pub(crate) struct Query {
     pub(crate) limit: usize,
     /// Results left out before.
     pub(crate) offset: usize,
+    /// Who asks: only what may be read is found and counted.
+    pub(crate) reader: Reader,
 }
 
 /// A page of results.
@@ -156,26 +159,37 @@ impl Search {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Number of packages.
-    pub(crate) fn len(&self) -> usize {
-        self.catalogue().len()
+    /// Number of packages that may be read.
+    pub(crate) fn len(&self, reader: &Reader) -> usize {
+        let catalogue = self.catalogue();
+        if reader.reads_everything() {
+            return catalogue.len();
+        }
+        catalogue.keys().filter(|name| reader.may_read(name)).count()
     }
 
-    /// A package by its name.
-    pub(crate) fn entry(&self, name: &str) -> Option<Arc<Entry>> {
-        self.catalogue().get(name).cloned()
+    /// A package by its name, if it may be read.
+    pub(crate) fn entry(&self, reader: &Reader, name: &str) -> Option<Arc<Entry>> {
+        self.catalogue().get(name).filter(|_| reader.may_read(name)).cloned()
     }
 
     /// Packages in the order of their names, from an offset on.
-    pub(crate) fn page_by_name(&self, offset: usize, limit: usize) -> Page {
+    pub(crate) fn page_by_name(&self, reader: &Reader, offset: usize, limit: usize) -> Page {
         let catalogue = self.catalogue();
-        let entries = catalogue.values().skip(offset).take(limit).cloned().collect();
-        Page { entries, total: catalogue.len() }
+        if reader.reads_everything() {
+            let entries = catalogue.values().skip(offset).take(limit).cloned().collect();
+            return Page { entries, total: catalogue.len() };
+        }
+        let readable: Vec<&Arc<Entry>> = catalogue.values().filter(|e| reader.may_read(&e.summary.name)).collect();
+        let entries = readable.iter().skip(offset).take(limit).map(|entry| Arc::clone(entry)).collect();
+        Page { entries, total: readable.len() }
     }
 
     /// Packages in the order of their names, from a name on.
-    pub(crate) fn from_name(&self, name: &str, count: usize) -> Vec<Arc<Entry>> {
-        self.catalogue().range(name.to_owned()..).take(count).map(|(_, entry)| Arc::clone(entry)).collect()
+    pub(crate) fn from_name(&self, reader: &Reader, name: &str, count: usize) -> Vec<Arc<Entry>> {
+        let catalogue = self.catalogue();
+        let readable = catalogue.range(name.to_owned()..).filter(|(name, _)| reader.may_read(name));
+        readable.take(count).map(|(_, entry)| Arc::clone(entry)).collect()
     }
 
     /// Searches. Blocks for as long as it computes.
@@ -185,7 +199,11 @@ impl Search {
         let catalogue = self.catalogue();
         let counts = counts.lookup();
         let mut found: Vec<Hit<'_>> = Vec::new();
+        let filtered = !query.reader.reads_everything();
         for entry in catalogue.values() {
+            if filtered && !query.reader.may_read(&entry.summary.name) {
+                continue;
+            }
             if query.server_type.as_ref().is_some_and(|t| *t != entry.summary.server_type) {
                 continue;
             }

@@ -27,7 +27,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tower::ServiceExt as _;
 
 use crate::auth::issuers::{IssuerError, Issuers};
-use crate::auth::token;
+use crate::auth::provider::Provider;
+use crate::auth::{link, token};
 use crate::blob::{self, Blobs};
 use crate::compat::servers::Rendered;
 use crate::config::{Config, first_token_path};
@@ -105,14 +106,14 @@ impl From<DbError> for ServeError {
 ///
 /// # Errors
 /// [`ServeError`].
-pub fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub fn serve(config: Config, ready: impl FnOnce(&Running)) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
     runtime.block_on(async {
         // Before `ready`, so that whoever reads the address may stop us at once.
         let stop = stop_signal().map_err(ServeError::Runtime)?;
         let running = start(config).await?;
-        ready(running.address());
+        ready(&running);
         stop.await;
         tracing::info!("stopping");
         running.stop().await;
@@ -143,6 +144,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 pub struct Running {
     address: SocketAddr,
     first_token: Option<String>,
+    sign_in_link: Option<String>,
     state: AppState,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
@@ -160,6 +162,11 @@ impl Running {
     /// The admin token, if this was the first start on the data folder.
     pub fn first_token(&self) -> Option<&str> {
         self.first_token.as_deref()
+    }
+
+    /// Signs the administrator in, once, if nobody can decide anything yet and no provider is configured.
+    pub fn sign_in_link(&self) -> Option<&str> {
+        self.sign_in_link.as_deref()
     }
 
     /// Stops it in order: requests that were accepted finish, counts are written.
@@ -199,6 +206,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let address = listener.local_addr().map_err(listen_error)?;
     // 4. Somebody may publish.
     let first_token = first_token(&db, &config).await?;
+    let sign_in_link = sign_in_link(&db, &config, address).await?;
     // 5. Work.
     let state = AppState::new(Inner {
         turns: Turns::new(TURNS),
@@ -215,6 +223,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         search,
         counts,
         servers: Rendered::default(),
+        provider: Provider::default(),
     });
     let (stop, stopped) = watch::channel(false);
     let accepting = tokio::spawn(accept(listener, state.clone(), stopped.clone()));
@@ -224,7 +233,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     }
     let local_blobs = state.config.storage.local_folder();
     working.push(tokio::spawn(public_files::keep(state.clone(), local_blobs, stopped)));
-    Ok(Running { address, first_token, state, stop, accepting, working, _lock: lock })
+    Ok(Running { address, first_token, sign_in_link, state, stop, accepting, working, _lock: lock })
 }
 
 /// Creates the data folder, for its owner only, and locks it until the file is dropped.
@@ -273,9 +282,25 @@ async fn first_token(db: &Db, config: &Config) -> Result<Option<String>, ServeEr
     durable::replace(&path, format!("{token}\n").as_bytes(), 0o600)
         .map_err(|source| ServeError::Data { path: path.display().to_string(), source })?;
     let all = ["*".to_owned()];
-    let new = token::New { name: "first-token", actions: &[token::ADMIN], packages: &all, days: token::DAYS_MAX };
+    let new = token::New {
+        name: "first-token",
+        actions: &[token::ADMIN],
+        packages: &all,
+        days: token::DAYS_MAX,
+        user_id: None,
+    };
     token::store(db, &token, new, config.clock.now_ms()).await?;
     Ok(Some(token))
+}
+
+/// Makes a link for the local administrator while there is none.
+async fn sign_in_link(db: &Db, config: &Config, address: SocketAddr) -> Result<Option<String>, ServeError> {
+    if config.sign_in.is_some() || !link::is_needed(db).await? {
+        return Ok(None);
+    }
+    let secret = link::make(db, config.clock.now_ms()).await?;
+    let base = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), |url| url.to_string());
+    Ok(Some(link::address(&base, &secret)))
 }
 
 /// Accepts connections until told to stop, then lets accepted requests finish within the deadline.

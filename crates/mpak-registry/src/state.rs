@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, header, uri::Authority};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::auth::issuers::Issuers;
+use crate::auth::provider::Provider;
 use crate::blob::Blobs;
 use crate::clock::Clock;
 use crate::compat::servers::Rendered;
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) counts: Counts,
     /// Entries of server lists.
     pub(crate) servers: Rendered,
+    /// Who signs people in.
+    pub(crate) provider: Provider,
     pub(crate) turns: Turns,
     /// Whose workloads may publish.
     pub(crate) issuers: Issuers,

@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use mpak_api::error::Code;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -20,18 +20,24 @@ use crate::error::ApiError;
 use crate::http::accepts;
 use crate::state::AppState;
 
+mod account;
 mod asset;
 mod catalogue;
 mod controls;
+mod device;
 mod entry;
 mod figures;
 mod home;
 mod link;
 mod lost;
+pub(crate) mod notice;
 mod package;
+mod people;
 mod readme;
 mod search;
 mod shell;
+pub(crate) mod sign_in;
+mod signed_in;
 mod snippet;
 mod text;
 mod trust;
@@ -49,6 +55,18 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/bundles", get(|| async { Redirect::permanent("/search") }))
         .route("/controls", get(controls::list))
         .route("/controls/{id}", get(controls::one))
+        .route("/sign-in", get(sign_in::offer))
+        .route("/sign-out", post(sign_in::out))
+        .route("/auth/start", get(sign_in::start))
+        .route("/auth/callback", get(sign_in::callback))
+        .route("/auth/link", get(sign_in::link_page).post(sign_in::follow))
+        .route("/device", get(device::ask).post(device::decide))
+        .route("/account", get(account::account))
+        .route("/account/tokens", post(account::create))
+        .route("/account/tokens/{id}/revoke", post(account::revoke))
+        .route("/admin", get(people::admin))
+        .route("/admin/users/{id}/role", post(people::set_role))
+        .route("/admin/users/{id}/disabled", post(people::set_disabled))
         .route("/assets/{name}", get(asset::serve))
         .route("/favicon.ico", get(asset::favicon))
         .layer(CatchPanicLayer::custom(panicked))
@@ -80,4 +98,10 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 /// The page for an address without a page.
 pub(crate) fn not_found(_state: &AppState, path: &str) -> Response {
     lost::not_found(lost::Lost::Page, path)
+}
+
+/// The page for a package that is not there, or not for this asker.
+pub(crate) fn no_package(path: &str) -> Response {
+    let name = path.split('/').skip(2).take(2).collect::<Vec<_>>().join("/");
+    lost::not_found(lost::Lost::Package, &name)
 }

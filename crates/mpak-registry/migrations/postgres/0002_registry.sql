@@ -101,6 +101,8 @@ CREATE TABLE sessions (
     user_id         BIGINT NOT NULL REFERENCES users (id),
     csrf            TEXT    NOT NULL,
     created_at_ms   BIGINT NOT NULL,
+    -- Last use, noted now and then; a session that is not used ends earlier.
+    seen_at_ms      BIGINT NOT NULL,
     expires_at_ms   BIGINT NOT NULL
 );
 

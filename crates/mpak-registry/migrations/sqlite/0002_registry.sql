@@ -101,6 +101,8 @@ CREATE TABLE sessions (
     user_id         INTEGER NOT NULL REFERENCES users (id),
     csrf            TEXT    NOT NULL,
     created_at_ms   INTEGER NOT NULL,
+    -- Last use, noted now and then; a session that is not used ends earlier.
+    seen_at_ms      INTEGER NOT NULL,
     expires_at_ms   INTEGER NOT NULL
 );
 

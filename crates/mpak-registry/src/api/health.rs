@@ -5,6 +5,7 @@ use axum::response::Response;
 use mpak_api::error::Code;
 use serde_json::json;
 
+use crate::auth::access::Reader;
 use crate::clock::rfc3339;
 use crate::error::{ApiError, ApiResult};
 use crate::http::json;
@@ -23,5 +24,5 @@ pub(crate) async fn ready(State(state): State<AppState>) -> ApiResult<Response> 
     };
     state.db.ping().await.map_err(|e| not_ready("the database", &e))?;
     state.blobs.check().await.map_err(|e| not_ready("the storage", &e))?;
-    Ok(json(&json!({"status": "ready", "packages": state.search.len()})))
+    Ok(json(&json!({"status": "ready", "packages": state.search.len(&Reader::stranger(&state.config.access))})))
 }

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use mpak_bundle::name::PackageName;
 
 use super::error::AuthError;
+use super::session;
 use super::token::{self, covers};
 use crate::db::{Connection, owners, users};
 use crate::state::AppState;
@@ -130,6 +131,11 @@ pub(crate) enum Actor {
 
 /// Who asks: by token, else by session.
 pub(crate) async fn actor(state: &AppState, headers: &HeaderMap) -> Result<Actor, AuthError> {
+    // What a cookie says counts only where nothing else is said; `asker` has checked that it was wanted.
+    if let Some(person) = session::person(state, headers).await? {
+        let (user_id, login, role) = (person.user_id(), person.login().to_owned(), person.role());
+        return Ok(Actor::Person(Person { user_id, login, role }));
+    }
     let row = token::known(&state.db, headers, state.clock().now_ms()).await?;
     let person = match row.user_id {
         Some(user_id) => Some(person(&mut *state.db.read().await?, user_id).await?),

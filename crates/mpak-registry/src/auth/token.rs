@@ -11,6 +11,7 @@ use mpak_bundle::name::PackageName;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::actor::{Action, Actor, GRANTS, Role, person};
 use super::error::AuthError;
 use crate::db::{Connection, Db, DbError, events, tokens};
 
@@ -64,6 +65,12 @@ pub(crate) async fn publisher(
     if !actions.iter().any(|a| a == PUBLISH || a == ADMIN) || !allowed.iter().any(|pattern| covers(pattern, package)) {
         return Err(AuthError::Scope { name: row.name, action: PUBLISH, package: package.to_string(), allowed });
     }
+    // A person's token never allows more than its person.
+    if let Some(user_id) = row.user_id {
+        let mut c = db.read().await?;
+        let person = person(&mut c, user_id).await?;
+        Actor::Person(person).may(&mut c, Action::Publish, Some(package)).await?;
+    }
     Ok(Publisher { package: package.clone(), token_id: row.id, token_name: row.name })
 }
 
@@ -74,13 +81,49 @@ pub(super) async fn known(db: &Db, headers: &HeaderMap, now_ms: i64) -> Result<t
     let hash = Sha256::of(text.as_bytes());
     let row = tokens::find(&mut *db.read().await?, &hash).await?.ok_or(AuthError::Unknown)?;
     // 2. Still valid.
-    if row.revoked_at_ms.is_some() {
-        return Err(AuthError::Revoked { name: row.name });
+    valid(&row, now_ms)?;
+    Ok(row)
+}
+
+/// Checks that a token is neither revoked nor expired, and its person not disabled.
+pub(crate) fn valid(row: &tokens::Token, now_ms: i64) -> Result<(), AuthError> {
+    if row.revoked_at_ms.is_some() || row.user_disabled_at_ms.is_some() {
+        return Err(AuthError::Revoked { name: row.name.clone() });
     }
     if row.expires_at_ms <= now_ms {
-        return Err(AuthError::Expired { name: row.name, expired_at: crate::clock::rfc3339(row.expires_at_ms) });
+        let expired_at = crate::clock::rfc3339(row.expires_at_ms);
+        return Err(AuthError::Expired { name: row.name.clone(), expired_at });
     }
-    Ok(row)
+    Ok(())
+}
+
+/// What a token is for now: of a person's token, what the person's role still allows.
+pub(crate) fn actions(row: &tokens::Token) -> Result<Vec<String>, DbError> {
+    let mut actions = list(&row.actions_json)?;
+    if row.user_id.is_some() {
+        let role = row.user_role.as_deref().and_then(Role::parse).unwrap_or(Role::Reader);
+        actions.retain(|action| role.actions().contains(&action.as_str()));
+    }
+    Ok(actions)
+}
+
+/// The patterns of packages that a token covers.
+pub(crate) fn packages(row: &tokens::Token) -> Result<Vec<String>, DbError> {
+    list(&row.packages_json)
+}
+
+/// The row of the request's token, valid or not.
+pub(crate) async fn sent(db: &Db, headers: &HeaderMap) -> Result<Option<tokens::Token>, DbError> {
+    // Ours only: tokens of workloads are no rows.
+    let Some(text) = bearer(headers).filter(|text| text.starts_with(PREFIX)) else { return Ok(None) };
+    tokens::find(&mut *db.read().await?, &Sha256::of(text.as_bytes())).await
+}
+
+/// The patterns of packages that the request's token lets its holder read; nothing without a valid one.
+pub(crate) async fn readable(db: &Db, headers: &HeaderMap, now_ms: i64) -> Result<Option<Vec<String>>, DbError> {
+    let Some(row) = sent(db, headers).await?.filter(|row| valid(row, now_ms).is_ok()) else { return Ok(None) };
+    let reads = actions(&row)?.iter().any(|action| GRANTS.contains(&action.as_str()));
+    if reads { packages(&row).map(Some) } else { Ok(None) }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -129,6 +172,8 @@ pub(crate) struct New<'a> {
     pub(crate) packages: &'a [String],
     /// 1 to [`DAYS_MAX`].
     pub(crate) days: u32,
+    /// Whose it is.
+    pub(crate) user_id: Option<i64>,
 }
 
 /// A token that was stored.
@@ -138,8 +183,22 @@ pub(crate) struct Stored {
     pub(crate) expires_at_ms: i64,
 }
 
-/// Stores the hash of a token, with the event that tells of it.
+/// Stores the hash of a token that an administrator makes, with the event that tells of it.
 pub(crate) async fn store(db: &Db, token: &str, new: New<'_>, now_ms: i64) -> Result<Stored, DbError> {
+    let mut tx = db.write().await?;
+    let stored = store_in(&mut tx, token, new, "admin", now_ms).await?;
+    tx.commit().await?;
+    Ok(stored)
+}
+
+/// The same, by somebody, in a transaction of [`Db::write`].
+pub(crate) async fn store_in(
+    c: &mut Connection,
+    token: &str,
+    new: New<'_>,
+    actor: &str,
+    now_ms: i64,
+) -> Result<Stored, DbError> {
     let expires_at_ms = now_ms + i64::from(new.days) * DAY_MS;
     let row = tokens::New {
         name: new.name,
@@ -148,31 +207,35 @@ pub(crate) async fn store(db: &Db, token: &str, new: New<'_>, now_ms: i64) -> Re
         packages_json: &json!(new.packages).to_string(),
         created_at_ms: now_ms,
         expires_at_ms,
+        user_id: new.user_id,
     };
-    let mut tx = db.write().await?;
-    let id = tokens::insert(&mut tx, row).await?;
+    let id = tokens::insert(c, row).await?;
     let payload = json!({
         "token_id": id, "name": new.name, "actions": new.actions, "packages": new.packages,
         "expires_at_ms": expires_at_ms,
     });
-    note(&mut tx, "token_created", &payload, now_ms).await?;
-    tx.commit().await?;
+    note(c, "token_created", &payload, actor, now_ms).await?;
     Ok(Stored { id, expires_at_ms })
 }
 
 /// Ends a token now; `false` when there is no such valid one.
 pub(crate) async fn revoke(db: &Db, id: i64, now_ms: i64) -> Result<bool, DbError> {
+    revoke_by(db, id, "admin", now_ms).await
+}
+
+/// The same, by somebody.
+pub(crate) async fn revoke_by(db: &Db, id: i64, actor: &str, now_ms: i64) -> Result<bool, DbError> {
     let mut tx = db.write().await?;
     let revoked = tokens::revoke(&mut tx, id, now_ms).await?;
     if revoked {
-        note(&mut tx, "token_revoked", &json!({"token_id": id}), now_ms).await?;
+        note(&mut tx, "token_revoked", &json!({"token_id": id}), actor, now_ms).await?;
     }
     tx.commit().await?;
     Ok(revoked)
 }
 
-async fn note(c: &mut Connection, kind: &str, payload: &Value, now_ms: i64) -> Result<(), DbError> {
-    let event = events::New { at_ms: now_ms, kind, package: None, version: None, actor: "admin", payload };
+async fn note(c: &mut Connection, kind: &str, payload: &Value, actor: &str, now_ms: i64) -> Result<(), DbError> {
+    let event = events::New { at_ms: now_ms, kind, package: None, version: None, actor, payload };
     events::append(c, event).await.map(|_seq| ())
 }
 

@@ -12,6 +12,7 @@ use mpak_bundle::name::PackageName;
 use serde_json::{Value, json};
 
 use super::query::Params;
+use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::db::artifacts::Artifact;
 use crate::db::packages::Package;
@@ -70,7 +71,7 @@ fn search_query(query: Option<&str>) -> ApiResult<Query> {
     let limit = params.number("limit", 1, 100, 20);
     let offset = params.number("offset", 0, usize::MAX, 0);
     params.finish()?;
-    Ok(Query { text, server_type, sort, limit, offset })
+    Ok(Query { text, server_type, sort, limit, offset, reader: asker::current().reader })
 }
 
 /// A package by the two parts of its path, or the wire's 404.

@@ -152,6 +152,16 @@ pub(crate) async fn insert(c: &mut Connection, new: New) -> DbResult<i64> {
     Ok(id)
 }
 
+/// The names of the packages that offer some bytes.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn packages_of(c: &mut Connection, sha256: &Sha256) -> DbResult<Vec<String>> {
+    let sql = "SELECT DISTINCT p.name FROM artifacts a JOIN versions v ON v.id = a.version_id \
+               JOIN packages p ON p.id = v.package_id WHERE a.digest = $1";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(&sha256.as_bytes()[..]).fetch_all(c).await)?)
+}
+
 /// The name and version under which some bytes were published first.
 ///
 /// # Errors

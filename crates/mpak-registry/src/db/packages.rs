@@ -36,6 +36,36 @@ pub(crate) struct CatalogueRow {
     pub(crate) published_at_ms: i64,
 }
 
+/// A package in a person's list, or an administrator's.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Owned {
+    /// `@scope/name`.
+    pub(crate) name: String,
+    /// `public`, `held`, `removed`
+    pub(crate) state: String,
+    /// Why it is held.
+    pub(crate) held_reason: Option<String>,
+}
+
+/// The packages that a person owns, by name.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn of_user(c: &mut Connection, user_id: i64) -> DbResult<Vec<Owned>> {
+    let sql = "SELECT p.name, p.state, p.held_reason FROM packages p JOIN owners o ON o.package_id = p.id \
+               WHERE o.user_id = $1 ORDER BY p.name LIMIT 1000";
+    Ok(on!(c => sqlx::query_as(sql).bind(user_id).fetch_all(c).await)?)
+}
+
+/// The packages that wait for a decision, oldest first.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn held(c: &mut Connection) -> DbResult<Vec<Owned>> {
+    let sql = "SELECT name, state, held_reason FROM packages WHERE state = 'held' ORDER BY id LIMIT 500";
+    Ok(on!(c => sqlx::query_as(sql).fetch_all(c).await)?)
+}
+
 /// Finds a package by its exact name.
 ///
 /// # Errors

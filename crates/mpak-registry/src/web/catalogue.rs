@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, Facts};
 use super::lost::Fault;
+use crate::auth::asker;
 use crate::search::{self, Query, Sort};
 use crate::state::AppState;
 
@@ -22,7 +23,8 @@ pub(crate) async fn list(
     limit: usize,
     offset: usize,
 ) -> Result<List, Fault> {
-    let query = Query { text, server_type: server_type.map(str::to_owned), sort, limit, offset };
+    let reader = asker::current().reader;
+    let query = Query { text, server_type: server_type.map(str::to_owned), sort, limit, offset, reader };
     let found = {
         let state = state.clone();
         tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await??

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::asset;
 use super::text::Shown;
+use crate::auth::actor::Role;
+use crate::auth::asker;
 
 /// Nothing but our own style sheet and pictures; forms only to ourselves; no frame around us.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
@@ -26,12 +28,31 @@ pub(crate) struct Shell {
     pub(crate) search: bool,
     /// Whether search engines should leave it out.
     pub(crate) unlisted: bool,
+    /// Who signed in.
+    pub(crate) account: Option<Account>,
+    /// Whether people can sign in.
+    pub(crate) offers_sign_in: bool,
+}
+
+/// Who signed in, for the header.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    /// Name.
+    pub(crate) login: Shown,
+    /// Whether the pages for administrators are linked.
+    pub(crate) is_admin: bool,
 }
 
 impl Shell {
     /// A page with the search field in its header.
     pub(crate) fn new(title: &str, description: Shown) -> Self {
+        let asker = asker::current();
+        let account = asker
+            .person
+            .map(|person| Account { login: Shown::word(person.login(), 60), is_admin: person.role() == Role::Admin });
         Self {
+            account,
+            offers_sign_in: asker.offers_sign_in,
             title: Shown::line(title, 160),
             description,
             style: asset::style(),
@@ -75,7 +96,7 @@ pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CACHE_CONTROL, CACHE_CONTROL),
-        (header::VARY, "accept"),
+        (header::VARY, "accept, cookie"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -24,6 +24,30 @@ pub enum What {
     /// Tokens to publish with
     #[command(subcommand)]
     Token(TokenCommand),
+    /// People who sign in
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+/// What to do with people.
+#[derive(Debug, clap::Subcommand)]
+pub enum UserCommand {
+    /// Make a link that signs the administrator in once, where no provider is configured
+    Link(Link),
+}
+
+/// Flags of `user link`.
+#[derive(Debug, clap::Args)]
+pub struct Link {
+    /// Which registry.
+    #[command(flatten)]
+    pub place: Place,
+    /// Address under which browsers reach the registry [default: its public_url, else where it listens]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do with tokens.
@@ -86,11 +110,11 @@ pub struct Revoke {
 
 /// Runs it.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    let What::Token(command) = &args.what;
-    match command {
-        TokenCommand::Create(args) => create(args, settings),
-        TokenCommand::List(args) => list(args, settings),
-        TokenCommand::Revoke(args) => revoke(args, settings),
+    match &args.what {
+        What::Token(TokenCommand::Create(args)) => create(args, settings),
+        What::Token(TokenCommand::List(args)) => list(args, settings),
+        What::Token(TokenCommand::Revoke(args)) => revoke(args, settings),
+        What::User(UserCommand::Link(args)) => link(args, settings),
     }
 }
 
@@ -145,6 +169,20 @@ fn revoke(args: &Revoke, settings: &Settings) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
+fn link(args: &Link, settings: &Settings) -> CommandResult {
+    let config = args.place.load(settings)?;
+    let own = || config.public_url.as_ref().map_or_else(|| format!("http://{}", config.listen), ToString::to_string);
+    let link = admin::sign_in_link(&config, &args.url.clone().unwrap_or_else(own), &Clock::system());
+    let link = link.map_err(|e| refusal(&e))?;
+    if args.json {
+        ui::json(&serde_json::json!({"link": link}));
+    } else {
+        ui::data(&link);
+        ui::note("It signs one browser in as administrator, once, within 24 hours.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn refusal(error: &AdminError) -> CommandError {
     let (kind, hint) = match error {
         AdminError::Data { .. } => (Kind::Usage, "give the registry's data folder with --data DIR"),
@@ -162,11 +200,11 @@ fn refusal(error: &AdminError) -> CommandError {
 impl Args {
     /// Whether `--json` was given.
     pub fn wants_json(&self) -> bool {
-        let What::Token(command) = &self.what;
-        match command {
-            TokenCommand::Create(args) => args.json,
-            TokenCommand::List(args) => args.json,
-            TokenCommand::Revoke(args) => args.json,
+        match &self.what {
+            What::Token(TokenCommand::Create(args)) => args.json,
+            What::Token(TokenCommand::List(args)) => args.json,
+            What::Token(TokenCommand::Revoke(args)) => args.json,
+            What::User(UserCommand::Link(args)) => args.json,
         }
     }
 }

@@ -86,7 +86,7 @@ fn serve(args: &Serve) -> CommandResult {
     config.floor = true;
     // The bundles of an invented catalogue are not there.
     config.scans = false;
-    mpak_registry::serve(config, |address| ui::data(&format!("listening on http://{address}")))
+    mpak_registry::serve(config, |running| ui::data(&format!("listening on http://{}", running.address())))
         .map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
     Ok(ExitCode::SUCCESS)
 }

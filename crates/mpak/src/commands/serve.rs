@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mpak_registry::ServeError;
 use mpak_registry::config::{Config, first_token_path, print};
+use mpak_registry::{Running, ServeError};
 use tracing_subscriber::EnvFilter;
 
 use crate::configuration::{Flags, usual_data};
@@ -69,7 +69,11 @@ fn serve(args: &Args, config: Config, settings: &Settings) -> CommandResult {
     }
     let first = first_token_path(&config.data);
     let known = first.exists();
-    let ready = |address: SocketAddr| {
+    let ready = |running: &Running| {
+        let address = running.address();
+        if let Some(link) = running.sign_in_link() {
+            ui::note(&format!("sign in as administrator with a browser, once, within 24 hours: {link}"));
+        }
         if !known && first.exists() {
             ui::note(&format!("first start: a token to publish with is in {}", first.display()));
         }
@@ -113,6 +117,7 @@ fn refusal(error: &ServeError) -> CommandError {
             (Kind::Usage, "give another address with --listen ADDR:PORT; port 0 takes a free one")
         }
         ServeError::Storage(_) => (Kind::Usage, "see the settings below [storage]"),
+        ServeError::Issuer(_) => (Kind::Usage, "see the settings below [[publishing.issuer]]"),
         ServeError::Db(_) => (Kind::Ours, "if another version of mpak wrote this folder, run that one"),
         ServeError::Search(_) | ServeError::Runtime(_) => (Kind::Ours, "see the causes"),
     };

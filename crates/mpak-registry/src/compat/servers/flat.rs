@@ -12,6 +12,7 @@ use url::form_urlencoded;
 
 use super::rendered::Shape;
 use super::{BRIEFLY, ServerError, ServerResult, latest, name, quoted, record, write_entries};
+use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::db::servers::{self, Wanted};
 use crate::db::versions;
@@ -45,7 +46,7 @@ pub(crate) async fn info() -> Response {
 
 /// `GET /v1/health`
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
-    let servers_count = state.search.len() as u64;
+    let servers_count = state.search.len(&asker::current().reader) as u64;
     let status = if servers_count > 0 { "healthy" } else { "degraded" };
     json(&Health { status: status.to_owned(), servers_count })
 }
@@ -108,20 +109,21 @@ async fn page(state: &AppState, asked: Asked, headers: &HeaderMap) -> ServerResu
 /// The packages of a page by name, and how many there are on all.
 async fn select(state: &AppState, asked: &Asked) -> Result<(Vec<String>, usize), ApiError> {
     let Asked { offset, limit, .. } = *asked;
+    let reader = asker::current().reader;
     if let Some(since_ms) = asked.updated_since_ms {
         let changed = servers::changed_since(&mut *state.db.read().await?, since_ms).await?;
         let text = asked.text.trim().to_lowercase();
         let fits = |name: &String| {
-            state.search.entry(name).is_some_and(|entry| text.is_empty() || entry.contains(&text).is_some())
+            state.search.entry(&reader, name).is_some_and(|entry| text.is_empty() || entry.contains(&text).is_some())
         };
         let names: Vec<String> = changed.into_iter().filter(fits).collect();
         let total = names.len();
         return Ok((names.into_iter().skip(offset).take(limit).collect(), total));
     }
     let page = if asked.text.trim().is_empty() {
-        state.search.page_by_name(offset, limit)
+        state.search.page_by_name(&reader, offset, limit)
     } else {
-        let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset };
+        let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset, reader };
         let state = state.clone();
         let page = tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await;
         page.map_err(|e| ApiError::internal(&e))?.map_err(|e| ApiError::internal(&e))?
@@ -185,7 +187,8 @@ pub(super) async fn package(
     c: &mut crate::db::Connection,
     wanted: &str,
 ) -> Result<String, ServerError> {
-    let found = name::resolve(c, wanted).await?.filter(|package| state.search.entry(package).is_some());
+    let reader = asker::current().reader;
+    let found = name::resolve(c, wanted).await?.filter(|package| state.search.entry(&reader, package).is_some());
     found.ok_or_else(|| ServerError::not_found(format!("Server '{}' not found", quoted(wanted))))
 }
 

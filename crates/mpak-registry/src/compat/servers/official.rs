@@ -20,6 +20,7 @@ use super::flat::{json_text, package};
 use super::record::{self, Record, Told};
 use super::rendered::Shape;
 use super::{BRIEFLY, ServerError, ServerResult, latest, name, quoted, write_entries};
+use crate::auth::asker;
 use crate::db::servers::{self, Gone, Wanted};
 use crate::db::{Connection, DbResult};
 use crate::http::{cached, json};
@@ -156,7 +157,7 @@ type Page = ((String, usize), Option<String>);
 
 async fn latest_page(state: &AppState, c: &mut Connection, asked: &Asked, base: &str) -> Result<Page, ServerError> {
     let after = asked.after.as_ref().map_or("", |(package, _)| package.as_str());
-    let found = state.search.from_name(after, asked.limit + 2);
+    let found = state.search.from_name(&asker::current().reader, after, asked.limit + 2);
     let names: Vec<&str> = found.iter().map(|e| e.summary.name.as_str()).filter(|name| *name > after).collect();
     let shown = &names[..names.len().min(asked.limit)];
     let entries = latest(state, c, shown, Shape::Official).await?;
@@ -218,10 +219,11 @@ fn next_names(
         let text = &asked.search;
         text.is_empty() || name::is_piece(name, text) || entry.is_some_and(|e| e.contains(text).is_some())
     };
+    let reader = asker::current().reader;
     let mut names = BTreeSet::new();
     if let Some(changed) = changed {
         for name in changed.range(from.to_owned()..) {
-            let entry = state.search.entry(name);
+            let entry = state.search.entry(&reader, name);
             if entry.is_some() && searched(name, entry.as_deref()) {
                 names.insert(name.clone());
             }
@@ -232,14 +234,17 @@ fn next_names(
     } else {
         let mut from = from.to_owned();
         while names.len() < PACKAGES_AT_ONCE {
-            let some = state.search.from_name(&from, 1_024);
+            let some = state.search.from_name(&reader, &from, 1_024);
             let Some(last) = some.last() else { break };
             from = format!("{}\u{1}", last.summary.name);
             let fitting = some.iter().filter(|e| searched(&e.summary.name, Some(e)));
             names.extend(fitting.map(|e| e.summary.name.clone()));
         }
     }
-    let deleted = gone.range(from.to_owned()..).map(|(name, _)| name).filter(|name| searched(name, None));
+    let deleted = gone
+        .range(from.to_owned()..)
+        .map(|(name, _)| name)
+        .filter(|name| reader.may_read(name) && searched(name, None));
     names.extend(deleted.take(PACKAGES_AT_ONCE).cloned());
     names.into_iter().take(PACKAGES_AT_ONCE).collect()
 }
@@ -322,7 +327,8 @@ async fn package_or_gone(
     if !deleted || found.is_ok() {
         return found;
     }
-    let Some(package) = name::underived_text(wanted) else { return found };
+    let readable = |package: &String| asker::current().reader.may_read(package);
+    let Some(package) = name::underived_text(wanted).filter(readable) else { return found };
     if servers::gone(c, Some(&package), 0).await?.is_empty() { found } else { Ok(package) }
 }
 

@@ -12,6 +12,7 @@ use mpak_scan::report::Report;
 use tokio::sync::Semaphore;
 
 use super::{ArtifactFacts, Facts, Package, Room, VersionFacts, version_path};
+use crate::auth::asker;
 use crate::db::artifacts::Artifact;
 use crate::db::versions::{Listed, Version};
 use crate::db::{self, Connection, DbResult, artifacts, jobs, packages, scans, versions};
@@ -99,11 +100,11 @@ async fn answer(
     let versions = version_facts(state, &listed, &all);
     let (base_url, downloads) = (state.base_url(headers), state.counts.package(asked.package.id));
     let turn = RENDERING.acquire().await.expect("the semaphore is never closed");
+    let asker = asker::current();
     let rendered = tokio::task::spawn_blocking(move || {
         // Held by the work itself: a visitor who leaves does not make room for another page.
         let _turn = turn;
-        let view = Package::new(asked.facts(&versions, downloads, &base_url));
-        page(StatusCode::OK, &view)
+        asker.within(|| page(StatusCode::OK, &Package::new(asked.facts(&versions, downloads, &base_url))))
     });
     Ok(rendered.await?)
 }

@@ -1,0 +1,81 @@
+//! `POST /api/v1/device/code` and `…/token`: how `mpak login` gets its token. Spec: RFC 8628.
+//!
+//! Requests are forms and errors have the RFC's shape, `{"error":WORD,"error_description":TEXT}`.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use mpak_api::person::{DeviceCode, DeviceToken};
+use serde_json::json;
+
+use crate::auth::actor::Role;
+use crate::auth::device::{self, DeviceError, INTERVAL_SECONDS, LIFE_SECONDS};
+use crate::auth::form::Form;
+use crate::clock::rfc3339;
+use crate::http::{cached, json};
+use crate::state::AppState;
+
+/// The one client there is.
+const CLIENT: &str = "mpak-cli";
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// `POST /api/v1/device/code`
+pub(crate) async fn code(State(state): State<AppState>, headers: HeaderMap, form: Form) -> Response {
+    if form.get("client_id") != CLIENT {
+        return refused("invalid_client", "expected client_id mpak-cli");
+    }
+    match device::begin(&state, form.get("machine")).await {
+        Ok(codes) => {
+            let page = format!("{}/device", state.base_url(&headers));
+            let answer = DeviceCode {
+                verification_uri_complete: format!("{page}?user_code={}", codes.user),
+                verification_uri: page,
+                device_code: codes.device,
+                user_code: codes.user,
+                expires_in: LIFE_SECONDS.unsigned_abs(),
+                interval: INTERVAL_SECONDS.unsigned_abs(),
+            };
+            cached(json(&answer), "no-store")
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// `POST /api/v1/device/token`
+pub(crate) async fn token(State(state): State<AppState>, form: Form) -> Response {
+    if form.get("grant_type") != GRANT_TYPE {
+        return refused("unsupported_grant_type", "expected the device code's grant type");
+    }
+    if form.get("client_id") != CLIENT {
+        return refused("invalid_client", "expected client_id mpak-cli");
+    }
+    match device::grant(&state, form.get("device_code")).await {
+        Ok(granted) => {
+            let answer = DeviceToken {
+                access_token: granted.token,
+                token_type: "Bearer".to_owned(),
+                expires_in: ((granted.expires_at_ms - state.clock().now_ms()) / 1_000).max(0).unsigned_abs(),
+                expires_at: rfc3339(granted.expires_at_ms),
+                scope: Role::actions(granted.role).join(" "),
+                login: granted.login,
+                role: granted.role.as_str().to_owned(),
+            };
+            cached(json(&answer), "no-store")
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &DeviceError) -> Response {
+    if let DeviceError::Db(cause) = error {
+        tracing::error!(%cause, "the device flow failed");
+        let body = json!({"error": error.word(), "error_description": "An internal error occurred."});
+        return (StatusCode::INTERNAL_SERVER_ERROR, cached(json(&body), "no-store")).into_response();
+    }
+    refused(error.word(), &error.to_string())
+}
+
+fn refused(word: &str, text: &str) -> Response {
+    let body = json!({"error": word, "error_description": text});
+    (StatusCode::BAD_REQUEST, cached(json(&body), "no-store")).into_response()
+}
