@@ -1,6 +1,7 @@
-//! Builds good bundles and spoils them; stands in for issuers of identities and for forges; the
-//! repository's own rules as tests. Development only.
+//! Builds good bundles and spoils them; stands in for issuers of identities and for forges; starts
+//! emulators of object stores; the repository's own rules as tests. Development only.
 
+pub mod emulators;
 pub mod forge;
 pub mod issuer;
 #[cfg(unix)]
