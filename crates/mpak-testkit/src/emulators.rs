@@ -16,6 +16,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 mod install;
+mod sigv4;
+
+pub use sigv4::is_signed;
 
 /// Longest start, on a machine that builds something else meanwhile.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
@@ -28,7 +31,8 @@ const AZURE_KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVEr
 /// moto takes any.
 const S3_KEY: &str = "an-s3-secret";
 /// What moto needs to see to give what is not public; it checks no signature.
-const S3_SOMEBODY: &str = "authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+const S3_SOMEBODY: &str =
+    "authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
 
 /// Whose protocol an emulator speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,11 +212,13 @@ impl Emulator {
     fn request(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the emulator listens");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout can be set");
-        let more: String = headers.iter().map(|h| format!("{h}\r\n")).collect();
+        let more = headers.join("\r\n") + if headers.is_empty() { "" } else { "\r\n" };
         let length = body.len();
         // 1.0, so that the answer ends with the connection and comes in one piece.
-        let head =
-            format!("{method} {path} HTTP/1.0\r\nhost: 127.0.0.1:{}\r\ncontent-length: {length}\r\n{more}\r\n", self.port);
+        let head = format!(
+            "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1:{}\r\ncontent-length: {length}\r\n{more}\r\n",
+            self.port
+        );
         let mut answer = Vec::new();
         let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
         sent.and_then(|()| stream.read_to_end(&mut answer)).expect("the emulator answers");
@@ -245,14 +251,19 @@ fn google_key() -> &'static (String, String) {
     KEY.get_or_init(|| {
         let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key can be made");
         let der: Pkcs8V1Der<'static> = pair.as_der().expect("a key can be written");
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
+        let pem =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
         let account = json!({
             "type": "service_account", "client_email": "mpak@project.example", "private_key_id": "1",
             "private_key": pem,
         });
-        let modulus = pair.public_key().modulus().big_endian_without_leading_zero().iter().map(|b| format!("{b:02x}"));
-        (account.to_string(), modulus.collect())
+        let modulus = hex(pair.public_key().modulus().big_endian_without_leading_zero());
+        (account.to_string(), modulus)
     })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(u32::from(n), 16)).collect()
 }
 
 #[cfg(test)]

@@ -32,17 +32,28 @@ pub(crate) async fn blob(
     if first.len() != 2 || !lower {
         return Err(not_found());
     }
-    send(&state, &sha256, &method, &headers, None).await
+    send(&state, Wanted { sha256, size_bytes: None, filename: None }, &method, &headers).await
+}
+
+/// What is to be sent.
+pub(crate) struct Wanted<'a> {
+    /// Which blob.
+    pub(crate) sha256: Sha256,
+    /// Its length, where that is known.
+    pub(crate) size_bytes: Option<u64>,
+    /// The name of the file to save it as.
+    pub(crate) filename: Option<&'a str>,
 }
 
 /// Sends a blob, or the part of it that `Range` asks for; as a file to save when it is given a name.
 pub(crate) async fn send(
     state: &AppState,
-    sha256: &Sha256,
+    wanted: Wanted<'_>,
     method: &Method,
     headers: &HeaderMap,
-    filename: Option<&str>,
 ) -> ApiResult<Response> {
+    let Wanted { sha256, size_bytes, filename } = wanted;
+    let sha256 = &sha256;
     let etag = format!("\"sha256-{sha256}\"");
     // 1. The asker has it.
     if matches_etag(headers, header::IF_NONE_MATCH, &etag) {
@@ -80,6 +91,10 @@ pub(crate) async fn send(
         BlobError::Missing { .. } => not_found(),
         other => other.into(),
     })?;
+    if let Some(expected) = size_bytes.filter(|expected| *expected != reading.size_bytes) {
+        let found = format!("{} bytes instead of {expected}", reading.size_bytes);
+        return Err(BlobError::Damaged { expected: *sha256, found }.into());
+    }
     let Range { start, end } = reading.range;
     let mut more = vec![(header::CONTENT_LENGTH, end.saturating_sub(start).to_string())];
     if partial {

@@ -435,7 +435,130 @@ fn retry() -> RetryConfig {
 
 #[cfg(test)]
 mod tests {
+    use mpak_testkit::emulators::{Emulator, Protocol};
+
+    use super::super::Blobs;
     use super::*;
+    use crate::config::Secret;
+
+    fn open(url: String, endpoint: &str, keys: Option<(Option<String>, String)>, tmp: &Path) -> Blobs {
+        let mut storage = Storage::local(tmp);
+        storage.url = url;
+        storage.endpoint = Some(endpoint.parse().unwrap());
+        storage.path_style = true;
+        if let Some((id, secret)) = keys {
+            (storage.access_key_id, storage.secret_access_key) = (id, Some(Secret::new(secret)));
+        }
+        Blobs::open(&storage, &Outbound::default(), tmp).unwrap()
+    }
+
+    fn upload(tmp: &Path, bytes: &[u8]) -> NamedTempFile {
+        let mut file = NamedTempFile::new_in(tmp).unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    async fn keeps_lists_and_deletes(protocol: Protocol) {
+        let emulator = tokio::task::spawn_blocking(move || Emulator::start(protocol)).await.unwrap();
+        let tmp = tempfile::tempdir().unwrap();
+        let keys = (emulator.access_key_id(), emulator.secret_access_key());
+        let blobs = open(emulator.url(), &emulator.endpoint(), Some(keys), tmp.path());
+        blobs.check().await.unwrap();
+        // 1. Listed are blobs, all of them (more than one page at Google's), and nothing else.
+        let mut expect = Vec::new();
+        for n in 0..20_u8 {
+            let bytes = vec![n; usize::from(n) + 1];
+            let sha256 = Sha256::of(&bytes);
+            blobs.put(upload(tmp.path(), &bytes), &sha256, bytes.len() as u64).await.unwrap();
+            expect.push((sha256, bytes.len() as u64));
+        }
+        emulator.put_object("sha256/00/notes", b"x");
+        emulator.put_object("elsewhere", b"x");
+        let mut found: Vec<_> = blobs.list().try_collect().await.unwrap();
+        found.sort_unstable();
+        expect.sort_unstable();
+        assert_eq!(found, expect, "{protocol:?}");
+        // 2. As a file that is verified; a part of it; its length.
+        let (sha256, size) = expect[0];
+        let mut file = blobs.file(&sha256).await.unwrap();
+        assert_eq!(Sha256::of_reader(&mut file).unwrap(), (sha256, size));
+        assert_eq!(blobs.size(&sha256).await.unwrap(), Some(size));
+        let [_, first, others] = parts(&sha256);
+        emulator.put_object(&format!("sha256/{first}/{others}"), b"other bytes");
+        assert!(matches!(blobs.file(&sha256).await, Err(BlobError::Damaged { .. })));
+        // 3. What is deleted is gone, and deleting it again is no error.
+        for _ in 0..2 {
+            blobs.delete(&sha256).await.unwrap();
+        }
+        assert_eq!(blobs.size(&sha256).await.unwrap(), None);
+        assert!(matches!(blobs.file(&sha256).await, Err(BlobError::Missing { .. })));
+        assert_eq!(blobs.list().try_collect::<Vec<_>>().await.unwrap().len(), 19);
+        // 4. A bucket that is not there is the store's fault, not the blob's.
+        let elsewhere = emulator.url().replace("blobs", "nowhere");
+        let keys = (emulator.access_key_id(), emulator.secret_access_key());
+        let nowhere = open(elsewhere, &emulator.endpoint(), Some(keys), tmp.path());
+        assert!(matches!(nowhere.check().await, Err(BlobError::Unavailable(_))));
+        assert!(matches!(nowhere.read(&sha256, None).await, Err(BlobError::Unavailable(_))));
+        let put = nowhere.put(upload(tmp.path(), b"x"), &Sha256::of(b"x"), 1).await;
+        assert!(matches!(put, Err(BlobError::Unavailable(_))));
+        // 5. Wrong keys, where the emulator looks at them.
+        if protocol != Protocol::S3 {
+            let keys = (protocol == Protocol::Azure).then(|| (emulator.access_key_id(), "d3Jvbmc=".to_owned()));
+            let stranger = open(emulator.url(), &emulator.endpoint(), keys, tmp.path());
+            assert!(matches!(stranger.check().await, Err(BlobError::Unavailable(_))));
+            assert!(matches!(stranger.read(&expect[1].0, None).await, Err(BlobError::Unavailable(_))));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn s3_keeps_lists_and_deletes() {
+        keeps_lists_and_deletes(Protocol::S3).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn google_keeps_lists_and_deletes() {
+        keeps_lists_and_deletes(Protocol::Google).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn azure_keeps_lists_and_deletes() {
+        keeps_lists_and_deletes(Protocol::Azure).await;
+    }
+
+    #[tokio::test]
+    async fn a_store_that_says_nothing_is_given_up() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let tmp = tempfile::tempdir().unwrap();
+        let blobs = open("gs://blobs".to_owned(), &endpoint, None, tmp.path());
+        let began = std::time::Instant::now();
+        assert!(matches!(blobs.size(&Sha256::of(b"x")).await, Err(BlobError::Unavailable(_))));
+        assert!(began.elapsed() < ANSWER_TIMEOUT + Duration::from_secs(5));
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_at_start() {
+        let open = |url: &str, id: Option<&str>, secret: Option<&str>| {
+            let mut storage = Storage::local(Path::new("/"));
+            storage.url = url.to_owned();
+            storage.access_key_id = id.map(str::to_owned);
+            storage.secret_access_key = secret.map(Secret::new);
+            Blobs::open(&storage, &Outbound::default(), Path::new("/tmp")).map(|_| ())
+        };
+        for (url, id, secret) in [
+            ("s3://blobs", Some("id"), None),
+            ("s3://blobs", None, Some("a-secret")),
+            ("az://blobs", None, Some("a-secret")),
+        ] {
+            assert!(matches!(open(url, id, secret), Err(OpenError::Address(AddressError::Keys { .. }))), "{url}");
+        }
+        for (url, id, secret) in [("gs://blobs", None, "a-secret"), ("az://blobs", Some("account"), "a-secret!")] {
+            let refused = open(url, id, Some(secret)).unwrap_err();
+            assert!(matches!(refused, OpenError::Settings { .. }), "{url}");
+            assert!(!format!("{refused:?}").contains("a-secret"), "{refused:?}");
+        }
+        assert!(open("s3://blobs", Some("id"), Some("a-secret")).is_ok());
+    }
 
     #[test]
     fn the_bucket_is_in_the_path_or_in_the_host() {

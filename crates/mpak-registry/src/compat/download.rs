@@ -54,7 +54,9 @@ pub(crate) async fn download(
     // 4. Say where it is, or give it.
     let filename = format!("{}-{wanted}.mcpb", name.base());
     if !accepts(&headers, "application/json") {
-        return blob::send(&state, &artifact.sha256, &method, &headers, Some(&filename)).await;
+        let (sha256, size_bytes) = (artifact.sha256, Some(artifact.size_bytes));
+        let wanted = blob::Wanted { sha256, size_bytes, filename: Some(&filename) };
+        return blob::send(&state, wanted, &method, &headers).await;
     }
     let now_ms = state.clock().now_ms();
     let url = match blob::signed_url(&state, &artifact.sha256, Some(&filename)).await? {
@@ -93,7 +95,9 @@ pub(crate) async fn artifact(
     if method == Method::GET && !headers.contains_key(header::RANGE) {
         state.counts.add(Counted { artifact: artifact.id, version: version_id, package: package.id });
     }
-    blob::send(&state, &artifact.sha256, &method, &headers, Some(&file)).await
+    let (sha256, size_bytes) = (artifact.sha256, Some(artifact.size_bytes));
+    let wanted = blob::Wanted { sha256, size_bytes, filename: Some(&file) };
+    blob::send(&state, wanted, &method, &headers).await
 }
 
 fn platform(query: Option<&str>) -> ApiResult<Platform> {

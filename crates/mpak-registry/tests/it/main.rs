@@ -18,6 +18,7 @@ mod restart;
 mod scans;
 mod search;
 mod static_index;
+mod storage;
 mod tokens;
 mod web;
 mod world;

@@ -33,7 +33,7 @@ pub(crate) struct Registry {
     postgres: Option<postgres::Database>,
     running: Option<Running>,
     now_ms: Arc<AtomicI64>,
-    change: fn(&mut Config),
+    change: Arc<dyn Fn(&mut Config) + Send + Sync>,
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
     /// May publish everything.
@@ -48,14 +48,14 @@ impl Registry {
     }
 
     /// Starts one with a changed configuration.
-    pub(crate) async fn start_with(change: fn(&mut Config)) -> Self {
+    pub(crate) async fn start_with(change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
         let mut registry = Self {
             folder: tempfile::tempdir().unwrap(),
             postgres: on_postgres().then(postgres::Database::create),
             running: None,
             now_ms: Arc::new(AtomicI64::new(START_MS)),
-            change,
+            change: Arc::new(change),
             url: String::new(),
             token: String::new(),
             client,
@@ -108,8 +108,8 @@ impl Registry {
     }
 
     /// Another configuration for the next start.
-    pub(crate) fn change_for_next_start(&mut self, change: fn(&mut Config)) {
-        self.change = change;
+    pub(crate) fn change_for_next_start(&mut self, change: impl Fn(&mut Config) + Send + Sync + 'static) {
+        self.change = Arc::new(change);
     }
 
     pub(crate) async fn stop(&mut self) {

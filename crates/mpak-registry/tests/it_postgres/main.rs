@@ -27,6 +27,8 @@ mod scans;
 mod search;
 #[path = "../it/static_index.rs"]
 mod static_index;
+#[path = "../it/storage.rs"]
+mod storage;
 #[path = "../it/tokens.rs"]
 mod tokens;
 #[path = "../it/web.rs"]
