@@ -10,6 +10,11 @@ use crate::config::{Config, Database};
 use crate::db::{Db, DbError, tokens};
 use crate::server::create_data;
 
+pub mod backup;
+pub mod upkeep;
+pub mod users;
+pub mod verify;
+
 /// Longest life of a token, and the usual one.
 pub const TOKEN_DAYS_MAX: u32 = token::DAYS_MAX;
 /// What a token may be allowed.
@@ -232,7 +237,10 @@ fn existing(config: &Config) -> Result<(), AdminError> {
 }
 
 /// Opens the database, works, closes it.
-fn with_db<T>(config: &Config, work: impl AsyncFnOnce(&Db) -> Result<T, AdminError>) -> Result<T, AdminError> {
+fn with_db<T, E: From<AdminError> + From<DbError>>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Db) -> Result<T, E>,
+) -> Result<T, E> {
     let data = &config.data;
     create_data(data).map_err(|source| AdminError::Data { path: data.display().to_string(), source })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;

@@ -29,6 +29,7 @@ pub(crate) mod artifacts;
 pub(crate) mod blobs;
 pub(crate) mod device_grants;
 pub(crate) mod downloads;
+pub(crate) mod dump;
 pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod owners;
@@ -40,7 +41,9 @@ pub(crate) mod sign_in_links;
 pub(crate) mod sign_ins;
 pub(crate) mod tokens;
 pub(crate) mod tombstones;
+pub(crate) mod user_admin;
 pub(crate) mod users;
+pub(crate) mod verify;
 pub(crate) mod versions;
 pub(crate) mod yanks;
 
@@ -289,6 +292,25 @@ impl Db {
         Ok(Write(match self {
             Self::Sqlite { write, .. } => Connection::SqliteTransaction(write.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => Connection::PostgresTransaction(pool.begin().await?),
+        }))
+    }
+
+    /// A transaction that sees one state of everything for as long as it lasts, and changes nothing.
+    ///
+    /// # Errors
+    /// [`DbError::Sql`].
+    pub(crate) async fn snapshot(&self) -> DbResult<Read> {
+        Ok(Read(match self {
+            Self::Sqlite { read, .. } => Connection::SqliteTransaction(read.begin().await?),
+            Self::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                let mut tx = pool.begin_with(begin).await?;
+                // It may take long, and holds no lock that anybody waits for.
+                for limit in ["SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0"] {
+                    sqlx::query(limit).execute(&mut *tx).await?;
+                }
+                Connection::PostgresTransaction(tx)
+            }
         }))
     }
 
