@@ -10,6 +10,9 @@ use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
 
+mod upkeep;
+mod user;
+
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,16 +27,19 @@ pub enum What {
     /// Tokens to publish with
     #[command(subcommand)]
     Token(TokenCommand),
-    /// People who sign in
+    /// People with an account
     #[command(subcommand)]
-    User(UserCommand),
-}
-
-/// What to do with people.
-#[derive(Debug, clap::Subcommand)]
-pub enum UserCommand {
-    /// Make a link that signs the administrator in once, where no provider is configured
-    Link(Link),
+    User(user::UserCommand),
+    /// Bring the database up to date, as the start of a server does
+    Migrate(upkeep::Plain),
+    /// Prove that database, blobs and events agree; exit code 1 when they do not
+    Verify(upkeep::Verify),
+    /// Write everything into a folder, also while the server runs
+    Backup(upkeep::Backup),
+    /// Put a backup into an empty registry
+    Restore(upkeep::Restore),
+    /// Make again what follows from the database: latest versions, static files, failed scans
+    Reindex(upkeep::Plain),
 }
 
 /// Flags of `user link`.
@@ -114,7 +120,12 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         What::Token(TokenCommand::Create(args)) => create(args, settings),
         What::Token(TokenCommand::List(args)) => list(args, settings),
         What::Token(TokenCommand::Revoke(args)) => revoke(args, settings),
-        What::User(UserCommand::Link(args)) => link(args, settings),
+        What::User(command) => user::run(command, settings),
+        What::Migrate(args) => upkeep::migrate(args, settings),
+        What::Verify(args) => upkeep::run_verify(args, settings),
+        What::Backup(args) => upkeep::run_backup(args, settings),
+        What::Restore(args) => upkeep::run_restore(args, settings),
+        What::Reindex(args) => upkeep::reindex(args, settings),
     }
 }
 
@@ -204,7 +215,11 @@ impl Args {
             What::Token(TokenCommand::Create(args)) => args.json,
             What::Token(TokenCommand::List(args)) => args.json,
             What::Token(TokenCommand::Revoke(args)) => args.json,
-            What::User(UserCommand::Link(args)) => args.json,
+            What::User(command) => command.wants_json(),
+            What::Migrate(args) | What::Reindex(args) => args.json,
+            What::Verify(args) => args.json,
+            What::Backup(args) => args.json,
+            What::Restore(args) => args.json,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! `mpak admin` as an administrator meets it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use crate::registry::Registry;
-use crate::world::World;
+use crate::servers::{Server, upload};
+use crate::world::{Ran, World};
 
 fn data(world: &World) -> String {
     world.path("registry").display().to_string()
@@ -92,4 +96,207 @@ fn the_data_folder_has_a_usual_place() {
     let world = World::new();
     world.mpak(&["admin", "token", "create", "--name", "ci"]).ok();
     assert!(world.path("home/.mpak/registry/registry.db").exists());
+}
+
+/// Publishes two packages, one of them for two platforms.
+fn fill(registry: &Registry) {
+    Server::new("one", "1.0.0").publish(registry, "@acme/one", "any");
+    Server::new("one", "1.0.0").publish(registry, "@acme/one", "linux-x64");
+    Server::new("two", "0.3.0-rc.1").publish(registry, "@acme/two", "any");
+}
+
+fn verify(world: &World, data: &str) -> Ran {
+    world.mpak(&["admin", "verify", "--data", data, "--json"])
+}
+
+fn blobs(data: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(data.join("blobs/sha256"))
+        .unwrap()
+        .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap().map(|file| file.unwrap().path()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_sound_registry_agrees_while_it_serves_and_when_it_was_killed() {
+    let world = World::new();
+    let registry = Registry::start(&world);
+    fill(&registry);
+    let verdict = verify(&world, &data(&world)).json();
+    assert_eq!((&verdict["agrees"], &verdict["artifacts"], &verdict["strays"]), (&true.into(), &3.into(), &0.into()));
+    assert_eq!(verdict["hashed"], true);
+    registry.kill();
+    verify(&world, &data(&world)).ok();
+    let told = world.mpak(&["admin", "verify", "--data", &data(&world), "--quick"]);
+    assert!(told.stderr.contains("database, blobs and events agree: 3 artifacts"), "{}", told.stderr);
+    assert_eq!(told.ok(), "");
+    world.mpak(&["admin", "verify", "--data", "typo"]).fails(5);
+}
+
+/// Runs SQL on the stopped registry's database, with the rules of the tables switched off.
+fn spoil(world: &World, sql: &str) {
+    let script = format!(
+        "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\nfor (t,) in c.execute(\"select name from sqlite_master where \
+         type='trigger'\").fetchall(): c.execute('drop trigger '+t)\nassert c.execute(sys.argv[2]).rowcount>0\nc.commit()\n"
+    );
+    let database = world.path("registry/registry.db");
+    let ran = std::process::Command::new("python3").arg("-c").arg(script).arg(database).arg(sql).status().unwrap();
+    assert!(ran.success(), "{sql}");
+}
+
+#[test]
+fn every_disagreement_is_told() {
+    for (spoiled, expected) in [
+        ("update artifacts set digest = (select digest from blobs where digest <> artifacts.digest)", "do not agree"),
+        ("update artifacts set size_bytes = size_bytes + 1", "bytes"),
+        ("update events set payload_json = '{}' where kind = 'artifact_published'", "the event tells of nothing"),
+        ("update events set version = '9.9.9' where kind = 'artifact_published'", "tells of @acme/one 9.9.9"),
+        ("delete from artifacts where os = 'linux'", "neither an artifact nor a tombstone"),
+        ("delete from events where kind = 'artifact_published'", "there is no such event"),
+        ("update packages set latest_version = '7.0.0'", "names 7.0.0 as its latest version"),
+        (
+            "insert into versions (package_id, version, server_type, manifest_json, publish_method, published_at_ms) \
+          values (1, '2.0.0', 'node', '{}', 'token', 1)",
+            "2.0.0 has no artifact",
+        ),
+        ("update blobs set size_bytes = size_bytes + 1", "instead of"),
+        ("update blobs set digest = zeroblob(32) where digest = (select min(digest) from blobs)", "is missing"),
+        ("update artifacts set version_id = 99", "refers to a row of"),
+    ] {
+        let world = World::new();
+        let registry = Registry::start(&world);
+        fill(&registry);
+        registry.kill();
+        verify(&world, &data(&world)).ok();
+        spoil(&world, spoiled);
+        let ran = verify(&world, &data(&world));
+        let verdict = ran.json();
+        assert_eq!(ran.code, 1, "{spoiled}");
+        assert!(verdict["problems"].to_string().contains(expected), "{spoiled}: {verdict}");
+    }
+}
+
+#[test]
+fn blobs_that_are_gone_cut_or_changed_are_told_and_strays_are_not_held_against_it() {
+    let world = World::new();
+    let registry = Registry::start(&world);
+    fill(&registry);
+    registry.kill();
+    let path = blobs(&world.path("registry"))[0].clone();
+    let good = fs::read(&path).unwrap();
+    let mut changed = good.clone();
+    changed[good.len() / 2] ^= 1;
+    for (bytes, quick, expected) in [(&good[1..], 1, "bytes instead of"), (&changed[..], 0, "is damaged")] {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let ran = verify(&world, &data(&world));
+        assert!(ran.json()["problems"].to_string().contains(expected), "{}", ran.stdout);
+        ran.fails(1);
+        let ran = world.mpak(&["admin", "verify", "--data", &data(&world), "--quick"]);
+        assert_eq!(ran.code, quick, "without reading, only the length tells");
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(verify(&world, &data(&world)).json()["problems"].to_string().contains("is missing"));
+    fs::write(&path, &good).unwrap();
+    fs::create_dir_all(world.path("registry/blobs/sha256/00")).unwrap();
+    fs::write(world.path("registry/blobs/sha256/00").join("0".repeat(62)), b"stray").unwrap();
+    let ran = verify(&world, &data(&world));
+    assert_eq!(ran.json()["strays"], 1);
+    ran.ok();
+}
+
+#[test]
+fn a_backup_of_a_serving_registry_is_restored_to_the_same() {
+    let world = World::new();
+    let registry = Registry::start(&world);
+    fill(&registry);
+    let backup = world.path("backup").display().to_string();
+    let made = world.mpak(&["admin", "backup", &backup, "--data", &data(&world), "--json"]).json();
+    assert_eq!((&made["blobs"], &made["tables"]["artifacts"]["rows"]), (&2.into(), &3.into()));
+    let again = world.mpak(&["admin", "backup", &backup, "--data", &data(&world)]).fails(3);
+    assert!(again.contains("exists already"), "{again}");
+    let before = fs::read_dir(world.root()).unwrap().count();
+    registry.kill();
+
+    let restored = world.path("restored").display().to_string();
+    let told = world.mpak(&["admin", "restore", &backup, "--data", &restored, "--verify"]);
+    assert!(told.stderr.contains("database, blobs and events agree: 3 artifacts, 2 blobs hashed"), "{}", told.stderr);
+    told.ok();
+    assert_eq!(fs::read_dir(world.root()).unwrap().count(), before + 1, "nothing half-written is left");
+    // A backup of what was restored is the same, row by row.
+    let second = world.path("second").display().to_string();
+    world.mpak(&["admin", "backup", &second, "--data", &restored]).ok();
+    for table in fs::read_dir(world.path("backup/tables")).unwrap() {
+        let name = table.unwrap().file_name();
+        let read = |root: &str| fs::read_to_string(world.path(root).join("tables").join(&name)).unwrap();
+        assert_eq!(read("backup"), read("second"), "{name:?}");
+    }
+    let full = world.mpak(&["admin", "restore", &backup, "--data", &restored]).fails(3);
+    assert!(full.contains("is not empty"), "{full}");
+
+    // It serves, with the tokens of before, and goes on numbering.
+    fs::rename(world.path("registry"), world.path("old")).unwrap();
+    fs::rename(world.path("restored"), world.path("registry")).unwrap();
+    let old_token = fs::read_to_string(world.path("old/first-token")).unwrap();
+    let mut registry = Registry::start(&world);
+    registry.token = old_token.trim().to_owned();
+    upload(&registry, "@acme/one", "1.1.0", "any", &Server::new("one", "1.1.0").bytes());
+    verify(&world, &data(&world)).ok();
+}
+
+#[test]
+fn a_backup_that_is_not_whole_restores_nothing() {
+    let world = World::new();
+    let registry = Registry::start(&world);
+    fill(&registry);
+    let backup = world.path("backup").display().to_string();
+    world.mpak(&["admin", "backup", &backup, "--data", &data(&world)]).ok();
+    drop(registry);
+    let target = world.path("target").display().to_string();
+    let restore = || world.mpak(&["admin", "restore", &backup, "--data", &target, "--verify"]);
+    let blob = blobs(Path::new(&backup))[0].clone();
+    for path in [blob, world.path("backup/tables/events.jsonl"), world.path("backup/manifest.json")] {
+        let good = fs::read(&path).unwrap();
+        fs::write(&path, [&good[1..], b"x"].concat()).unwrap();
+        let told = restore().fails(4);
+        assert!(told.contains("is not a whole backup"), "{told}");
+        fs::remove_file(&path).unwrap();
+        restore().fails(2);
+        fs::write(&path, good).unwrap();
+    }
+    restore().ok();
+}
+
+#[test]
+fn people_are_added_changed_and_shut_out() {
+    let world = World::new();
+    let data = data(&world);
+    let user = |arguments: &[&str]| world.mpak(&[&["admin", "user"], arguments, &["--data", &data, "--json"]].concat());
+    world.mpak(&["admin", "migrate", "--data", &data]).ok();
+    let add = ["add", "ada", "--issuer", "https://id.example", "--subject", "42", "--role", "publisher"];
+    let id = user(&add).json()["id"].to_string();
+    assert!(user(&add).fails(3).contains("is a user already"));
+    user(&["role", &id, "admin"]).ok();
+    user(&["disable", &id]).ok();
+    let listed = user(&["list"]).json();
+    let ada = &listed["users"][0];
+    assert_eq!((&ada["login"], &ada["role"], &ada["disabled"]), (&"ada".into(), &"admin".into(), &true.into()));
+    user(&["enable", &id]).ok();
+    assert_eq!(user(&["list"]).json()["users"][0]["disabled"], false);
+    user(&["role", &id, "king"]).fails(2);
+    user(&["role", "99", "admin"]).fails(5);
+}
+
+#[test]
+fn what_is_derived_is_made_again() {
+    let world = World::new();
+    let registry = Registry::start(&world);
+    fill(&registry);
+    registry.kill();
+    spoil(&world, "update packages set latest_version = '7.0.0' where name = '@acme/one'");
+    world.mpak(&["admin", "verify", "--data", &data(&world)]).fails(1);
+    let done = world.mpak(&["admin", "reindex", "--data", &data(&world), "--json"]).json();
+    assert_eq!(done["packages"], 2);
+    world.mpak(&["admin", "verify", "--data", &data(&world)]).ok();
 }
