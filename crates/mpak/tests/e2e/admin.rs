@@ -162,7 +162,7 @@ fn every_disagreement_is_told() {
         ),
         ("update blobs set size_bytes = size_bytes + 1", "instead of"),
         ("update blobs set digest = zeroblob(32) where digest = (select min(digest) from blobs)", "is missing"),
-        ("update artifacts set version_id = 99", "refers to a row of"),
+        ("update artifacts set version_id = 99 where id = 1", "refers to a row of"),
     ] {
         let world = World::new();
         let registry = Registry::start(&world);
