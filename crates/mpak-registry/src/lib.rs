@@ -18,6 +18,7 @@ mod error;
 mod http;
 mod ingest;
 mod jobs;
+mod linked;
 mod outbound;
 mod public_files;
 mod rates;

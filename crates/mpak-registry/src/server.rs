@@ -31,9 +31,9 @@ use crate::auth::provider::Provider;
 use crate::auth::{link, token};
 use crate::blob::{self, Blobs};
 use crate::compat::servers::Rendered;
-use crate::config::{Config, first_token_path};
+use crate::config::{Config, Mode, first_token_path};
 use crate::counts::Counts;
-use crate::db::{Db, DbError, jobs as job_rows, tokens};
+use crate::db::{Db, DbError, blobs as blob_rows, jobs as job_rows, tokens};
 use crate::ingest::scan;
 use crate::jobs;
 use crate::outbound::Outbound;
@@ -197,6 +197,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let db = Db::open(&config.database).await?;
     let blobs =
         Blobs::open(&config.storage, &config.outbound, &config.tmp()).map_err(|e| ServeError::Storage(Box::new(e)))?;
+    let may_link = config.storage.mode == Mode::Link || blob_rows::any_linked(&mut *db.read().await?).await?;
     let counts = Counts::load(&db).await?;
     let search = Search::load(&db).await.map_err(|e| ServeError::Search(Box::new(e)))?;
     take_up_jobs(&db, config.clock.now_ms()).await?;
@@ -220,6 +221,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         config: Config { listen: address, ..config },
         db,
         blobs,
+        may_link,
         search,
         counts,
         servers: Rendered::default(),

@@ -28,6 +28,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) db: Db,
     pub(crate) blobs: Blobs,
+    /// Whether there may be blobs that are not kept.
+    pub(crate) may_link: bool,
     pub(crate) search: Search,
     pub(crate) counts: Counts,
     /// Entries of server lists.

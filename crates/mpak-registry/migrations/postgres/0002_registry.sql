@@ -17,6 +17,8 @@ ALTER TABLE versions ADD COLUMN provenance_json TEXT;
 ALTER TABLE artifacts ADD COLUMN source_url TEXT;
 -- 0: only the digest is known, the bytes stay at `artifacts.source_url` (`mode = "link"`).
 ALTER TABLE blobs ADD COLUMN kept BIGINT NOT NULL DEFAULT 1;
+-- Few, or none at all.
+CREATE INDEX blobs_linked ON blobs (digest) WHERE kept = 0;
 -- So that other replicas see what changed.
 ALTER TABLE downloads ADD COLUMN updated_at_ms BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX downloads_by_time ON downloads (updated_at_ms);

@@ -14,6 +14,7 @@ use mpak_bundle::digest::Sha256;
 use crate::blob::BlobError;
 use crate::config::Downloads;
 use crate::error::{ApiError, ApiResult};
+use crate::linked;
 use crate::state::AppState;
 
 /// How long signed addresses of the store work.
@@ -59,11 +60,14 @@ pub(crate) async fn send(
     if matches_etag(headers, header::IF_NONE_MATCH, &etag) {
         return respond(StatusCode::NOT_MODIFIED, &etag, filename, Body::empty(), &[]);
     }
-    // 2. The store gives it; its signed addresses are for GET only.
+    // 2. Its release gives it, or the store, whose signed addresses are for GET only.
+    if let Some(address) = linked::address(state, sha256).await? {
+        return moved(&address, "public, max-age=300");
+    }
     if *method == Method::GET
         && let Some(url) = signed_url(state, sha256, filename).await?
     {
-        return moved(&url);
+        return moved(url.as_str(), "private, no-store");
     }
     // 3. Which part of it.
     let unchanged = !headers.contains_key(header::IF_RANGE) || matches_etag(headers, header::IF_RANGE, &etag);
@@ -116,12 +120,11 @@ pub(crate) async fn signed_url(
     }
 }
 
-/// For now, and for this asker only.
-fn moved(url: &url::Url) -> ApiResult<Response> {
+fn moved(address: &str, cache_control: &'static str) -> ApiResult<Response> {
     HttpResponse::builder()
         .status(StatusCode::FOUND)
-        .header(header::LOCATION, url.as_str())
-        .header(header::CACHE_CONTROL, "private, no-store")
+        .header(header::LOCATION, address)
+        .header(header::CACHE_CONTROL, cache_control)
         .body(Body::empty())
         .map_err(|e| ApiError::internal(&e))
 }

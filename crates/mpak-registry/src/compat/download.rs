@@ -21,6 +21,7 @@ use crate::db::artifacts::Artifact;
 use crate::db::{artifacts, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{accepts, json};
+use crate::linked;
 use crate::state::AppState;
 
 /// How long clients are told that an answer holds: as long as a signed address. Those of our own blobs
@@ -59,9 +60,12 @@ pub(crate) async fn download(
         return blob::send(&state, wanted, &method, &headers).await;
     }
     let now_ms = state.clock().now_ms();
-    let url = match blob::signed_url(&state, &artifact.sha256, Some(&filename)).await? {
-        Some(url) => url.into(),
-        None => format!("{}{}", state.base_url(&headers), path::blob(&artifact.sha256)),
+    let url = match linked::address(&state, &artifact.sha256).await? {
+        Some(release) => release,
+        None => match blob::signed_url(&state, &artifact.sha256, Some(&filename)).await? {
+            Some(signed) => signed.into(),
+            None => format!("{}{}", state.base_url(&headers), path::blob(&artifact.sha256)),
+        },
     };
     Ok(json(&Download {
         url,

@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::blob::BlobError;
 use crate::db::{Db, DbError, artifacts, events, scans};
+use crate::linked::{self, LinkedError};
 use crate::state::AppState;
 
 /// The kind of job.
@@ -42,6 +43,8 @@ pub(crate) enum ScanError {
     #[error(transparent)]
     Blob(#[from] BlobError),
     #[error(transparent)]
+    Linked(#[from] LinkedError),
+    #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Gather(#[from] GatherError),
@@ -59,7 +62,7 @@ pub(crate) enum ScanError {
 pub(crate) async fn scan(subject: &str, state: &AppState) -> Result<Scanned, ScanError> {
     let sha256: Sha256 = subject.parse().map_err(|_not_hex| ScanError::Subject { found: subject.to_owned() })?;
     // 1. Judge, on a thread that may block.
-    let (file, limits) = (state.blobs.file(&sha256).await?, state.config.limits.clone());
+    let (file, limits) = (file(state, &sha256).await?, state.config.limits.clone());
     let judged = tokio::task::spawn_blocking(move || {
         catch_unwind(AssertUnwindSafe(|| judge(file, &limits))).map_err(|_panic| ScanError::Panicked)?
     });
@@ -67,6 +70,14 @@ pub(crate) async fn scan(subject: &str, state: &AppState) -> Result<Scanned, Sca
     // 2. Store the report and tell of it.
     store(&state.db, &sha256, &report, state.clock().now_ms()).await?;
     Ok(Scanned { sha256 })
+}
+
+/// The bytes: ours, or those of the release.
+async fn file(state: &AppState, sha256: &Sha256) -> Result<File, ScanError> {
+    match linked::address(state, sha256).await? {
+        Some(address) => Ok(linked::fetch(state, sha256, &address).await?),
+        None => Ok(state.blobs.file(sha256).await?),
+    }
 }
 
 fn judge(file: File, limits: &Limits) -> Result<Report, ScanError> {
