@@ -21,9 +21,10 @@ use url::Url;
 use crate::config::{Outbound, Storage};
 
 mod address;
+mod beside;
 mod connector;
 mod local;
-mod remote;
+pub(crate) mod remote;
 mod verified;
 
 use address::Address;
@@ -229,6 +230,14 @@ impl Blobs {
                 blocking(move || local.delete(&sha256)).await
             }
             Self::Remote(remote) => remote.delete(sha256).await,
+        }
+    }
+
+    /// The remote store, for what lies in it beside the blobs.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        match self {
+            Self::Local(_) => None,
+            Self::Remote(remote) => Some(remote),
         }
     }
 

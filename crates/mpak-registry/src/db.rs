@@ -201,6 +201,14 @@ pub(crate) enum DbError {
 /// What `db` functions give.
 pub(crate) type DbResult<T> = Result<T, DbError>;
 
+/// See [`Db::try_turn`].
+pub(crate) enum Turn {
+    /// Ours until this is dropped.
+    Mine(Option<Write>),
+    /// Another replica's.
+    Others,
+}
+
 /// The open database; cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Db {
@@ -312,6 +320,21 @@ impl Db {
                 Connection::PostgresTransaction(tx)
             }
         }))
+    }
+
+    /// Takes a turn that only one of several replicas can have; without waiting.
+    ///
+    /// # Errors
+    /// [`DbError::Sql`].
+    pub(crate) async fn try_turn(&self, key: i64) -> DbResult<Turn> {
+        let Self::Postgres(_) = self else { return Ok(Turn::Mine(None)) };
+        let mut tx = self.update().await?;
+        let mut taken = 0_i64;
+        if let Backend::Postgres(c) = tx.backend() {
+            let sql = "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1::BIGINT ELSE 0::BIGINT END";
+            taken = sqlx::query_scalar(sql).bind(key).fetch_one(c).await?;
+        }
+        Ok(if taken == 1 { Turn::Mine(Some(tx)) } else { Turn::Others })
     }
 
     /// Whether several servers may share it.

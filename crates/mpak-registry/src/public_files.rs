@@ -1,15 +1,16 @@
-//! The static read path as files: `DATA/public/` is what any file server can serve in our place.
+//! The static read path as files: what any file server can serve in our place.
 //!
 //! ```text
-//! DATA/public/
+//! DATA/public/                          or, with an object store, PREFIX/ of it
 //! ├── .well-known/mpak.json
-//! ├── index/v1/@scope/name.json     the same bytes as the API's
-//! └── blobs -> the local blob folder
-//! DATA/public-through               the last event that the files tell of
+//! ├── index/v1/@scope/name.json         the same bytes as the API's
+//! └── blobs -> the local blob folder    sha256/…, where the store keeps the blobs
+//! DATA/public-through                   public-through: the last event that the files tell of
 //! ```
 //!
-//! A worker follows the events and writes the file of each package that they are about. Everything here
-//! can be made again from the database; without `public-through` it is.
+//! A worker follows the events and writes the file of each package that they are about; of several
+//! replicas with an object store one at a time does. Everything here can be made again from the
+//! database; without `public-through` it is.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,14 +24,20 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::api::index;
+use crate::blob::BlobError;
+use crate::blob::remote::Remote;
 use crate::config::Reads;
-use crate::db::{DbError, events};
+use crate::db::{DbError, Turn, events};
 use crate::state::AppState;
 
 /// How often new events are looked for.
 const LOOK: Duration = Duration::from_millis(300);
 /// Events that are worked off between two writes of the position.
-const BATCH: i64 = 1_000;
+const BATCH: i64 = 500;
+/// The name of the position.
+const THROUGH: &str = "public-through";
+/// Of replicas that write to the same store, one has this turn.
+const TURN: i64 = 0x6d70_616b_0001;
 
 /// Why a file was not written.
 #[derive(Debug, Error)]
@@ -38,21 +45,23 @@ enum PublicError {
     #[error("cannot write below `{path}`")]
     Io { path: String, source: io::Error },
     #[error(transparent)]
+    Blob(#[from] BlobError),
+    #[error(transparent)]
     Db(#[from] DbError),
 }
 
 /// Keeps the files up to date until told to stop.
-pub(crate) async fn keep(state: AppState, local_blobs: Option<PathBuf>, mut stop: watch::Receiver<bool>) {
-    let root = state.config.data.join("public");
-    let base = state.config.public_url.as_ref().map_or(String::new(), |u| u.as_str().trim_end_matches('/').to_owned());
-    let mut begun = false;
+pub(crate) async fn keep(state: AppState, mut stop: watch::Receiver<bool>) {
+    let place = Place::of(&state);
+    let (mut begun, mut seen) = (false, 0);
     while !*stop.borrow() {
         let kept = async {
             if !begun {
-                begin(&root, &base, local_blobs.as_deref()).map_err(|source| failed(&root, source))?;
+                place.begin(&state).await?;
+                seen = place.through().await?;
                 begun = true;
             }
-            follow(&state, &root).await
+            follow(&state, &place, &mut seen).await
         };
         match kept.await {
             Ok(true) => continue,
@@ -69,43 +78,36 @@ pub(crate) async fn keep(state: AppState, local_blobs: Option<PathBuf>, mut stop
     }
 }
 
-fn failed(path: &Path, source: io::Error) -> PublicError {
-    PublicError::Io { path: path.display().to_string(), source }
-}
-
-/// What does not depend on packages.
-fn begin(root: &Path, base: &str, local_blobs: Option<&Path>) -> io::Result<()> {
-    fs::create_dir_all(root.join("index").join("v1"))?;
-    fs::create_dir_all(root.join(".well-known"))?;
-    durable::replace(&root.join(".well-known").join("mpak.json"), index::root(base).as_bytes(), 0o644)?;
-    #[cfg(unix)]
-    if let Some(blobs) = local_blobs {
-        let link = root.join("blobs");
-        let target = fs::canonicalize(blobs)?;
-        if fs::read_link(&link).ok().as_deref() != Some(&*target) {
-            let _none = fs::remove_file(&link);
-            std::os::unix::fs::symlink(target, link)?;
-        }
+/// Writes the files of the packages that the next events are about; `false` when there is no event, or
+/// another replica writes them.
+async fn follow(state: &AppState, place: &Place, seen: &mut i64) -> Result<bool, PublicError> {
+    // 1. Whether anything is new since we looked last: asks the database only.
+    if events::packages_after(&mut *state.db.read().await?, *seen, 1).await?.is_empty() {
+        return Ok(false);
     }
-    #[cfg(not(unix))]
-    let _ = local_blobs;
-    Ok(())
-}
-
-/// Writes the files of the packages that the next events are about; `false` when there is no event.
-async fn follow(state: &AppState, root: &Path) -> Result<bool, PublicError> {
-    let through = state.config.data.join("public-through");
-    let before = fs::read_to_string(&through).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-    let changed = events::packages_after(&mut *state.db.read().await?, before, BATCH).await?;
+    let _turn = match place {
+        Place::Folder { .. } => None,
+        Place::Store(_) => match state.db.try_turn(TURN).await? {
+            Turn::Mine(turn) => turn,
+            Turn::Others => return Ok(false),
+        },
+    };
+    *seen = place.through().await?;
+    let changed = events::packages_after(&mut *state.db.read().await?, *seen, BATCH).await?;
     let Some((last, _)) = changed.last().cloned() else { return Ok(false) };
+    // 2. Its files, read after the event, so that they tell at least of it; a later one comes round again.
     let names: BTreeSet<String> = changed.into_iter().map(|(_, name)| name).collect();
     for name in names {
-        // Read after the event, so the file tells at least of it; a later one comes round again.
         let document =
             if is_public(state, &name) { index::document(&mut *state.db.read().await?, &name).await? } else { None };
-        write(root, &name, document.as_deref()).map_err(|source| failed(root, source))?;
+        // Names in the database were checked; this makes sure that none leads elsewhere.
+        if let Ok(name) = PackageName::lookup(&name) {
+            place.write(&format!("index/v1/{name}.json"), document).await?;
+        }
     }
-    durable::replace(&through, last.to_string().as_bytes(), 0o600).map_err(|source| failed(&through, source))?;
+    // 3. How far we came.
+    place.set_through(last).await?;
+    *seen = last;
     Ok(true)
 }
 
@@ -116,15 +118,98 @@ fn is_public(state: &AppState, name: &str) -> bool {
     access.reads == Reads::Public && !access.private_scopes.iter().any(|private| private == scope)
 }
 
-fn write(root: &Path, name: &str, document: Option<&str>) -> io::Result<()> {
-    // Names in the database were checked; this makes sure that none leads out of the folder.
-    let Ok(name) = PackageName::lookup(name) else { return Ok(()) };
-    let path = root.join("index").join("v1").join(format!("{name}.json"));
-    let Some(document) = document else {
-        return fs::remove_file(&path).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) });
+/// Where the files lie.
+enum Place {
+    /// Below the data folder.
+    Folder { root: PathBuf, through: PathBuf, blobs: Option<PathBuf> },
+    /// Beside the blobs.
+    Store(Remote),
+}
+
+impl Place {
+    fn of(state: &AppState) -> Self {
+        let data = &state.config.data;
+        match state.blobs.remote() {
+            Some(remote) => Self::Store(remote.clone()),
+            None => Self::Folder {
+                root: data.join("public"),
+                through: data.join(THROUGH),
+                blobs: state.config.storage.local_folder(),
+            },
+        }
+    }
+
+    /// Writes what does not depend on packages.
+    async fn begin(&self, state: &AppState) -> Result<(), PublicError> {
+        let public_url = state.config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
+        let elsewhere = index::relative_root(if matches!(self, Self::Store(_)) { "." } else { "blobs" });
+        let root = match self {
+            Self::Folder { .. } => public_url.map_or(elsewhere, index::root),
+            Self::Store(_) => elsewhere,
+        };
+        self.write(".well-known/mpak.json", Some(root)).await?;
+        match self {
+            #[cfg(unix)]
+            Self::Folder { root, blobs: Some(blobs), .. } => {
+                link(&root.join("blobs"), blobs).map_err(|source| failed(root, source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a file, or removes it.
+    async fn write(&self, path: &str, content: Option<String>) -> Result<(), PublicError> {
+        match (self, content) {
+            (Self::Folder { root, .. }, content) => {
+                write(&root.join(path), content.as_deref()).map_err(|source| failed(root, source))
+            }
+            (Self::Store(remote), Some(content)) => Ok(remote.put_beside(path, content.into_bytes()).await?),
+            (Self::Store(remote), None) => Ok(remote.delete_beside(path).await?),
+        }
+    }
+
+    /// The last event that the files tell of.
+    async fn through(&self) -> Result<i64, PublicError> {
+        let text = match self {
+            Self::Folder { through, .. } => fs::read(through).ok(),
+            Self::Store(remote) => remote.read_beside(THROUGH).await?,
+        };
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+    }
+
+    async fn set_through(&self, seq: i64) -> Result<(), PublicError> {
+        let text = seq.to_string();
+        match self {
+            Self::Folder { through, .. } => {
+                durable::replace(through, text.as_bytes(), 0o600).map_err(|source| failed(through, source))
+            }
+            Self::Store(remote) => Ok(remote.put_beside(THROUGH, text.into_bytes()).await?),
+        }
+    }
+}
+
+fn failed(path: &Path, source: io::Error) -> PublicError {
+    PublicError::Io { path: path.display().to_string(), source }
+}
+
+fn write(path: &Path, content: Option<&str>) -> io::Result<()> {
+    let Some(content) = content else {
+        return fs::remove_file(path).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) });
     };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    durable::replace_derived(&path, document.as_bytes(), 0o644)
+    durable::replace_derived(path, content.as_bytes(), 0o644)
+}
+
+/// Makes a link to the blobs, unless it is there.
+#[cfg(unix)]
+fn link(link: &Path, blobs: &Path) -> io::Result<()> {
+    let target = fs::canonicalize(blobs)?;
+    if fs::read_link(link).ok().as_deref() == Some(&*target) {
+        return Ok(());
+    }
+    let _none = fs::remove_file(link);
+    std::os::unix::fs::symlink(target, link)
 }

@@ -233,8 +233,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     if state.config.scans {
         working.push(tokio::spawn(jobs::run(state.clone(), stopped.clone())));
     }
-    let local_blobs = state.config.storage.local_folder();
-    working.push(tokio::spawn(public_files::keep(state.clone(), local_blobs, stopped)));
+    working.push(tokio::spawn(public_files::keep(state.clone(), stopped)));
     Ok(Running { address, first_token, sign_in_link, state, stop, accepting, working, _lock: lock })
 }
 

@@ -24,13 +24,21 @@ pub(crate) async fn well_known(State(state): State<AppState>, headers: HeaderMap
     answer(root(&state.base_url(&headers)), &headers)
 }
 
-/// The well-known file of a registry at an address without a slash at its end; an empty one makes the
-/// addresses relative.
+/// The well-known file of a registry at an address without a slash at its end.
 pub(crate) fn root(base: &str) -> String {
+    root_at(base, &format!("{base}/v1"), &format!("{base}/index/v1"), &format!("{base}/blobs"))
+}
+
+/// The well-known file for files that may be served anywhere: addresses are relative to the registry's;
+/// `blobs` is where the digests' folders `sha256/…` lie.
+pub(crate) fn relative_root(blobs: &str) -> String {
+    root_at(".", "v1", "index/v1", blobs)
+}
+
+fn root_at(registry: &str, api: &str, index: &str, blobs: &str) -> String {
     let body = json!({
-        "version": 1, "registry": if base.is_empty() { "/" } else { base }, "api": format!("{base}/v1"),
-        "index": format!("{base}/index/v1"), "blobs": format!("{base}/blobs"), "log": null, "revocations": null,
-        "key": null,
+        "version": 1, "registry": registry, "api": api, "index": index, "blobs": blobs, "log": null,
+        "revocations": null, "key": null,
     });
     sorted(&body).to_string()
 }

@@ -58,6 +58,7 @@ struct Inner {
     kind: Kind,
     store: Arc<dyn ObjectStore>,
     signer: Arc<dyn Signer>,
+    prefix: ObjectPath,
     /// `PREFIX/sha256`
     root: ObjectPath,
     tmp: PathBuf,
@@ -78,11 +79,21 @@ impl Remote {
             kind: address.kind,
             store,
             signer,
+            prefix: address.prefix.clone(),
             root: address.prefix.clone().join("sha256"),
             tmp: tmp.to_owned(),
             puts: Arc::new(Semaphore::new(PUTS_MAX)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
         })))
+    }
+
+    pub(super) fn store(&self) -> &dyn ObjectStore {
+        &*self.0.store
+    }
+
+    /// What everything of this registry lies below.
+    pub(super) fn prefix(&self) -> ObjectPath {
+        self.0.prefix.clone()
     }
 
     fn path(&self, sha256: &Sha256) -> ObjectPath {

@@ -89,6 +89,17 @@ async fn the_road(protocol: Protocol) {
     let head = registry.client.head(&url).send().await.unwrap();
     assert_eq!(head.headers()["content-length"], small.len().to_string().as_str());
     assert_eq!(registry.get(&format!("/blobs/sha256/00/{}", "0".repeat(62))).await.status(), 404);
+    // What any web server in front of the bucket needs to serve installs.
+    let index = registry.get("/index/v1/@acme/widget.json").await.text().await.unwrap();
+    let mut tries = 0;
+    while emulator.object("index/v1/@acme/widget.json").as_deref() != Some(index.as_bytes()) {
+        tries += 1;
+        assert!(tries < 500, "the static index never came");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let root = emulator.object(".well-known/mpak.json").unwrap();
+    let root: Value = serde_json::from_slice(&root).unwrap();
+    assert_eq!((root["index"].as_str(), root["blobs"].as_str()), (Some("index/v1"), Some(".")));
     // 3. The same bytes for ten platforms at once are one object.
     let bytes = bundle("@acme/everywhere", "1.0.0");
     let platforms = ["any", "linux-any", "linux-x64", "linux-arm64", "darwin-any", "darwin-x64", "darwin-arm64"];
