@@ -14,7 +14,7 @@ use crate::config::Database;
 use crate::db::{self, Connection, Db, DbResult, artifacts, blobs, downloads, events, packages, versions};
 use crate::server::{ServeError, create_data};
 
-mod words;
+pub(crate) mod words;
 
 use words::{Random, capital};
 

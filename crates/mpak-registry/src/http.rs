@@ -20,7 +20,11 @@ use family::for_programs;
 
 /// JSON with the content type of the existing registry.
 pub(crate) fn json(value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap_or_default();
+    json_text(serde_json::to_vec(value).unwrap_or_default())
+}
+
+/// The same for what is JSON already.
+pub(crate) fn json_text(body: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))], body).into_response()
 }
 

@@ -1,29 +1,51 @@
-//! Search: an in-process full-text index and, beside it, the catalogue that every result is shown from.
+//! Search: an index of all packages in memory, from which every list and every search is answered.
 //!
-//! Made from the database at start and brought up to date after each publish; a search asks neither
-//! database nor disk. A query matches by words (exact, prefix, with a typo; see `text`) or as a
-//! case-insensitive piece of name, display name or description, which is what existing clients expect.
+//! Kept as a file when the server stops, read at start and brought up to date with the events since; after
+//! a change of a package the package is read again. A search asks neither database nor disk. A query
+//! finds packages by words (exact, prefix, with a typo; see `plan`) or as a case-insensitive piece of name,
+//! display name or description, which is what existing clients expect.
+//!
+//! `document` is a package to be indexed, `segment` some of them with their words, `index` all segments,
+//! `plan` what a query asks of them, `rank` the answer, `snapshot` the file.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering as Atomic};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use futures_util::TryStreamExt as _;
+use memchr::memmem;
+use mpak_api::bundle::Summary;
 use thiserror::Error;
 
 use crate::auth::access::Reader;
 use crate::counts::Counts;
-use crate::db::{Db, DbError, packages};
+use crate::db::{Db, DbError, events, packages};
+use crate::state::AppState;
 
-mod entry;
-mod text;
+mod document;
+mod index;
+mod lexicon;
+mod plan;
+mod rank;
+mod segment;
+mod snapshot;
+mod words;
 
-pub(crate) use entry::{Entry, summary};
-use text::{TextIndex, Update};
+use document::Document;
+pub(crate) use document::summary;
+use index::Index;
+use plan::Plan;
+use rank::Scratches;
+use segment::Segment;
+use snapshot::Mark;
 
 /// Packages that are indexed in one go at start.
-const BATCH: usize = 2_000;
+const BATCH: usize = 5_000;
+/// Postings that are read at once; a search that needs more goes where it holds nobody up.
+const POSTINGS_AT_ONCE_MAX: u64 = 200_000;
+/// The index as a file, in the data folder.
+const FILE: &str = "search.index";
 
 /// The order of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,16 +83,63 @@ pub(crate) struct Query {
 #[derive(Debug)]
 pub(crate) struct Page {
     /// In order.
-    pub(crate) entries: Vec<Arc<Entry>>,
+    pub(crate) entries: Vec<Found>,
     /// All that match.
     pub(crate) total: usize,
+}
+
+/// A package that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    segment: Arc<Segment>,
+    number: u32,
+}
+
+impl Found {
+    /// Key.
+    pub(crate) fn package_id(&self) -> i64 {
+        self.segment.shelf.package_ids[self.number as usize]
+    }
+
+    /// `@scope/name`
+    pub(crate) fn name(&self) -> &str {
+        std::str::from_utf8(self.segment.shelf.name(self.number)).unwrap_or_default()
+    }
+
+    /// Whether name, display name or description hold a lower-case text.
+    pub(crate) fn contains(&self, piece: &str) -> bool {
+        !piece.contains('\0') && memmem::find(self.segment.shelf.text(self.number), piece.as_bytes()).is_some()
+    }
+
+    fn json(&self) -> &[u8] {
+        &self.segment.shelf.summaries[self.number as usize]
+    }
+
+    /// The wire's summary; its downloads are 0, since counts are added when it is shown.
+    pub(crate) fn summary(&self) -> Summary {
+        serde_json::from_slice(self.json()).expect("it was written by `Document::new` and kept with a checksum")
+    }
+
+    /// Appends the wire's summary with this count as JSON.
+    pub(crate) fn write_json(&self, downloads: u64, out: &mut Vec<u8>) {
+        const NO_DOWNLOADS: &[u8] = br#""downloads":0,"published_at":"#;
+        // Quotes in texts are escaped, so only the member itself reads like this.
+        let summary = self.json();
+        match memmem::rfind(summary, NO_DOWNLOADS) {
+            Some(at) if downloads > 0 => {
+                let number = at + br#""downloads":"#.len();
+                out.extend_from_slice(&summary[..number]);
+                out.extend_from_slice(downloads.to_string().as_bytes());
+                out.extend_from_slice(&summary[number + 1..]);
+            }
+            _ => out.extend_from_slice(summary),
+        }
+    }
 }
 
 /// Why the index failed.
 #[derive(Debug, Error)]
 pub(crate) enum SearchError {
-    #[error("the full-text index failed")]
-    Text(#[from] tantivy::TantivyError),
     #[error(transparent)]
     Db(#[from] DbError),
     #[error("the indexing task died")]
@@ -79,35 +148,100 @@ pub(crate) enum SearchError {
 
 /// The search of one registry.
 pub(crate) struct Search {
-    /// By name.
-    catalogue: RwLock<BTreeMap<String, Arc<Entry>>>,
-    text: Arc<TextIndex>,
+    index: RwLock<Arc<Index>>,
+    scratches: Scratches,
+    /// Up to which event all is indexed; later ones may be, too.
+    mark: Mutex<Option<Mark>>,
+    file: PathBuf,
     /// Packages that wait to be indexed; the number of all that ever did.
     waiting: Mutex<(Vec<String>, u64)>,
-    /// How many of them are indexed. Held while a batch is, so that publishes share a commit.
+    /// How many of them are indexed. Held while a batch is, so that publishes share a change.
     indexing: tokio::sync::Mutex<()>,
     indexed: AtomicU64,
 }
 
 impl Search {
-    /// Indexes the whole catalogue.
-    pub(crate) async fn load(db: &Db) -> Result<Self, SearchError> {
+    /// Takes up the kept index, or makes it of the whole catalogue.
+    pub(crate) async fn load(db: &Db, data: &Path) -> Result<Self, SearchError> {
         let search = Self {
-            catalogue: RwLock::default(),
-            text: Arc::new(TextIndex::new()?),
+            index: RwLock::default(),
+            scratches: Scratches::default(),
+            mark: Mutex::default(),
+            file: data.join(FILE),
             waiting: Mutex::default(),
             indexing: tokio::sync::Mutex::default(),
             indexed: AtomicU64::new(0),
         };
-        let mut read = db.read().await?;
-        let mut rows = std::pin::pin!(packages::catalogue(&mut read).try_chunks(BATCH));
-        while let Some(rows) = rows.try_next().await.map_err(|e| e.1)? {
-            search.apply(rows.iter().map(Entry::new).map(Arc::new).collect()).await?;
+        if search.take_up(db).await? {
+            search.catch_up(db).await?;
+        } else {
+            search.make(db).await?;
+            search.save(db).await?;
         }
         Ok(search)
     }
 
-    /// Brings a package up to date with the database; returns when searches see it.
+    /// Reads the file, if it is of this registry.
+    async fn take_up(&self, db: &Db) -> Result<bool, SearchError> {
+        let file = self.file.clone();
+        let read = tokio::task::spawn_blocking(move || snapshot::read(&file)).await?;
+        let (mark, index) = match read {
+            Ok(Some(kept)) => kept,
+            Ok(None) => return Ok(false),
+            Err(error) => {
+                tracing::warn!(path = %self.file.display(), error = %error, "the kept search index is made anew");
+                return Ok(false);
+            }
+        };
+        let about = events::about(&mut *db.read().await?, mark.seq).await?;
+        if about.as_ref() != Some(&mark.about) {
+            tracing::warn!(path = %self.file.display(), "the kept search index is of other events; it is made anew");
+            return Ok(false);
+        }
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+        self.set(Arc::new(index));
+        Ok(true)
+    }
+
+    async fn make(&self, db: &Db) -> Result<(), SearchError> {
+        // Before the rows, so that what changes meanwhile is read again.
+        let mark = last_mark(db).await?;
+        let mut read = db.read().await?;
+        let mut rows = std::pin::pin!(packages::catalogue(&mut read).try_chunks(BATCH));
+        while let Some(rows) = rows.try_next().await.map_err(|e| e.1)? {
+            self.change(Vec::new(), rows).await?;
+        }
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        Ok(())
+    }
+
+    /// Indexes what happened since the last event that is known to be indexed, also what other processes did.
+    pub(crate) async fn catch_up(&self, db: &Db) -> Result<(), SearchError> {
+        let after = self.mark.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |mark| mark.seq);
+        let Some(last) = last_mark(db).await?.filter(|last| last.seq > after) else { return Ok(()) };
+        let changed = events::packages_between(&mut *db.read().await?, after, last.seq).await?;
+        for names in changed.chunks(BATCH) {
+            let _turn = self.indexing.lock().await;
+            self.index_all(db, names).await?;
+        }
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        Ok(())
+    }
+
+    /// Keeps the index for the next start. That it cannot be kept is only logged.
+    pub(crate) async fn save(&self, db: &Db) -> Result<(), SearchError> {
+        self.catch_up(db).await?;
+        let Some(mark) = self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(()) };
+        let (index, file) = (self.index(), self.file.clone());
+        let written = tokio::task::spawn_blocking(move || snapshot::write(&file, &index, &mark)).await?;
+        if let Err(error) = written {
+            tracing::warn!(path = %self.file.display(), error = %error, "the search index was not kept");
+        }
+        Ok(())
+    }
+
+    /// Brings a package up to date with the database; returns when searches see it. A package that is not
+    /// there, or not for all to see, is no longer found.
     pub(crate) async fn refresh(&self, db: &Db, package: &str) -> Result<(), SearchError> {
         let ticket = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,7 +257,7 @@ impl Search {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             (std::mem::take(&mut waiting.0), waiting.1)
         };
-        if let Err(error) = self.index(db, &names).await {
+        if let Err(error) = self.index_all(db, &names).await {
             // The next publish tries them again.
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.extend(names);
             return Err(error);
@@ -132,111 +266,302 @@ impl Search {
         Ok(())
     }
 
-    async fn index(&self, db: &Db, names: &[String]) -> Result<(), SearchError> {
-        let mut entries = BTreeMap::new();
+    /// The caller holds the turn to index.
+    async fn index_all(&self, db: &Db, names: &[String]) -> Result<(), SearchError> {
+        let (mut rows, mut gone) = (Vec::new(), Vec::new());
         let mut read = db.read().await?;
-        for name in names {
-            if let Some(row) = packages::catalogue_row(&mut read, name).await? {
-                entries.insert(name, Arc::new(Entry::new(&row)));
+        for name in names.iter().collect::<BTreeSet<_>>() {
+            match packages::catalogue_row(&mut read, name).await? {
+                Some(row) => rows.push(row),
+                None => gone.push(name.clone()),
             }
         }
         drop(read);
-        self.apply(entries.into_values().collect()).await
+        self.change(gone, rows).await
     }
 
-    async fn apply(&self, entries: Vec<Arc<Entry>>) -> Result<(), SearchError> {
-        let updates: Vec<Update> = entries.iter().map(|e| Update::new(e)).collect();
-        let text = Arc::clone(&self.text);
-        tokio::task::spawn_blocking(move || text.update(updates)).await??;
-        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
-        for entry in entries {
-            catalogue.insert(entry.summary.name.clone(), entry);
-        }
+    async fn change(&self, gone: Vec<String>, rows: Vec<packages::CatalogueRow>) -> Result<(), SearchError> {
+        let before = self.index();
+        let changed = tokio::task::spawn_blocking(move || {
+            let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+            before.changed(&gone, rows.iter().map(Document::new).collect())
+        });
+        self.set(Arc::new(changed.await?));
         Ok(())
     }
 
-    fn catalogue(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Entry>>> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
+    fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, index: Arc<Index>) {
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
     }
 
     /// Number of packages that may be read.
     pub(crate) fn len(&self, reader: &Reader) -> usize {
-        let catalogue = self.catalogue();
-        if reader.reads_everything() {
-            return catalogue.len();
-        }
-        catalogue.keys().filter(|name| reader.may_read(name)).count()
+        let index = self.index();
+        if reader.reads_everything() { index.len() } else { index.by_name(0, reader).count() }
     }
 
     /// A package by its name, if it may be read.
-    pub(crate) fn entry(&self, reader: &Reader, name: &str) -> Option<Arc<Entry>> {
-        self.catalogue().get(name).filter(|_| reader.may_read(name)).cloned()
+    pub(crate) fn entry(&self, reader: &Reader, name: &str) -> Option<Found> {
+        if reader.may_read(name) { self.index().find(name) } else { None }
     }
 
     /// Packages in the order of their names, from an offset on.
     pub(crate) fn page_by_name(&self, reader: &Reader, offset: usize, limit: usize) -> Page {
-        let catalogue = self.catalogue();
+        let index = self.index();
         if reader.reads_everything() {
-            let entries = catalogue.values().skip(offset).take(limit).cloned().collect();
-            return Page { entries, total: catalogue.len() };
+            return Page { entries: index.by_name(offset, reader).take(limit).collect(), total: index.len() };
         }
-        let readable: Vec<&Arc<Entry>> = catalogue.values().filter(|e| reader.may_read(&e.summary.name)).collect();
-        let entries = readable.iter().skip(offset).take(limit).map(|entry| Arc::clone(entry)).collect();
-        Page { entries, total: readable.len() }
+        let readable: Vec<Found> = index.by_name(0, reader).collect();
+        let total = readable.len();
+        Page { entries: readable.into_iter().skip(offset).take(limit).collect(), total }
     }
 
     /// Packages in the order of their names, from a name on.
-    pub(crate) fn from_name(&self, reader: &Reader, name: &str, count: usize) -> Vec<Arc<Entry>> {
-        let catalogue = self.catalogue();
-        let readable = catalogue.range(name.to_owned()..).filter(|(name, _)| reader.may_read(name));
-        readable.take(count).map(|(_, entry)| Arc::clone(entry)).collect()
+    pub(crate) fn from_name(&self, reader: &Reader, name: &str, count: usize) -> Vec<Found> {
+        let index = self.index();
+        index.by_name(index.rank(name), reader).take(count).collect()
     }
 
-    /// Searches. Blocks for as long as it computes.
-    pub(crate) fn search(&self, query: &Query, counts: &Counts) -> Result<Page, SearchError> {
-        let piece = query.text.trim().to_lowercase();
-        let words: HashMap<i64, f32> = if piece.is_empty() { HashMap::new() } else { self.text.matches(&piece)? };
-        let catalogue = self.catalogue();
-        let counts = counts.lookup();
-        let mut found: Vec<Hit<'_>> = Vec::new();
-        let filtered = !query.reader.reads_everything();
-        for entry in catalogue.values() {
-            if filtered && !query.reader.may_read(&entry.summary.name) {
-                continue;
+    /// Searches. Blocks for as long as it computes; see [`find`].
+    fn search(&self, index: &Index, plan: &Plan, query: &Query, counts: &Counts) -> Page {
+        let ranked = rank::rank(index, plan, query, &counts.lookup(), &self.scratches);
+        let found = |(part, number): &rank::Place| index.parts()[*part].found(*number);
+        Page { entries: ranked.places.iter().map(found).collect(), total: ranked.total }
+    }
+}
+
+/// Searches: at once what is quick, on a thread of its own what would hold others up.
+pub(crate) async fn find(state: &AppState, query: Query) -> Result<Page, SearchError> {
+    let index = state.search.index();
+    let plan = Plan::new(&query.text.trim().to_lowercase(), &index);
+    if plan.postings_count <= POSTINGS_AT_ONCE_MAX {
+        return Ok(state.search.search(&index, &plan, &query, &state.counts));
+    }
+    let state = state.clone();
+    let searched = move || state.search.search(&index, &plan, &query, &state.counts);
+    Ok(tokio::task::spawn_blocking(searched).await?)
+}
+
+async fn last_mark(db: &Db) -> Result<Option<Mark>, SearchError> {
+    let mut read = db.read().await?;
+    let Some(seq) = events::last_seq(&mut read).await? else { return Ok(None) };
+    Ok(events::about(&mut read, seq).await?.map(|about| Mark { seq, about }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::words::{fold, is_near, stems, typos_max, words};
+    use super::*;
+    use crate::bench::words::Random;
+    use crate::config::Access;
+    use crate::counts::Counted;
+    use crate::db::packages::CatalogueRow;
+
+    /// Texts of few letters, so that they share pieces, with what texts stumble over.
+    fn text(random: &mut Random, words_max: u64) -> String {
+        const PARTS: [&str; 20] = [
+            "ab", "aba", "bc", "abc", "é", "x", "12", "ca", "server", "serve", "servers", "widget", "日本", "Ab", "-",
+            "_", ".", "%", "  ", "ß",
+        ];
+        let parts = random.below(words_max * 2) + 1;
+        (0..parts)
+            .map(|_| PARTS[random.below(20) as usize])
+            .collect::<Vec<_>>()
+            .join(["", " "][random.below(2) as usize])
+    }
+
+    fn row(random: &mut Random, id: i64, name: &str) -> CatalogueRow {
+        let manifest = json!({
+            "display_name": text(random, 2), "description": text(random, 6), "keywords": [text(random, 1)],
+            "tools": [{"name": text(random, 1), "description": text(random, 4)}], "author": {"name": text(random, 1)},
+        });
+        CatalogueRow {
+            id,
+            name: name.to_owned(),
+            latest_version: "1.0.0".to_owned(),
+            created_at_ms: i64::try_from(random.below(5)).unwrap(),
+            server_type: ["node", "uv"][random.below(2) as usize].to_owned(),
+            manifest_json: manifest.to_string(),
+            published_at_ms: i64::try_from(random.below(5)).unwrap(),
+        }
+    }
+
+    fn search(index: &Index, counts: &Counts, query: &Query) -> (Vec<String>, usize) {
+        let plan = Plan::new(&query.text.trim().to_lowercase(), index);
+        let ranked = rank::rank(index, &plan, query, &counts.lookup(), &Scratches::default());
+        let name = |(part, number): &rank::Place| index.parts()[*part].found(*number).name().to_owned();
+        (ranked.places.iter().map(name).collect(), ranked.total)
+    }
+
+    fn query(text: &str, sort: Sort) -> Query {
+        Query { text: text.to_owned(), server_type: None, sort, limit: 1_000, offset: 0, reader: Reader::everything() }
+    }
+
+    /// An index after many changes, and what it should hold.
+    fn changed(random: &mut Random) -> (Index, BTreeMap<String, Document>) {
+        let (mut index, mut rows) = (Index::default(), BTreeMap::new());
+        let mut id = 0;
+        for _ in 0..random.below(30) {
+            let name =
+                |random: &mut Random| format!("@{}/{}", ["ab", "abc"][random.below(2) as usize], random.below(40));
+            let gone: BTreeSet<String> = (0..random.below(4)).map(|_| name(random)).collect();
+            let new: BTreeSet<String> = (0..random.below(12)).map(|_| name(random)).collect();
+            let mut documents = Vec::new();
+            for name in &gone {
+                rows.remove(name);
             }
-            if query.server_type.as_ref().is_some_and(|t| *t != entry.summary.server_type) {
-                continue;
+            for name in new {
+                id += 1;
+                let row = row(random, id, &name);
+                documents.push(Document::new(&row));
+                rows.insert(name, Document::new(&row));
             }
-            let by_word = words.get(&entry.package_id).copied();
-            let by_piece = entry.contains(&piece);
-            if piece.is_empty() || by_word.is_some() || by_piece.is_some() {
-                let score = by_word.unwrap_or(0.0) + by_piece.unwrap_or(0.0);
-                found.push(Hit { entry, score, downloads: counts.package(entry.package_id) });
+            let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+            index = index.changed(&gone, documents);
+        }
+        (index, rows)
+    }
+
+    fn holds_word(document: &Document, word: &str) -> bool {
+        let folded = fold(word);
+        let word = folded.as_deref().unwrap_or(word);
+        let chars: Vec<char> = word.chars().collect();
+        document.words.iter().any(|(held, _)| {
+            (held.starts_with(word) && (word.len() > 1 || held == word))
+                || stems(word).contains(held)
+                || (typos_max(chars.len()) > 0
+                    && is_near(&chars, &held.chars().collect::<Vec<_>>(), typos_max(chars.len())))
+        })
+    }
+
+    #[test]
+    fn every_piece_is_found_and_nothing_that_has_neither_piece_nor_words() {
+        let counts = Counts::default();
+        for seed in 0..60 {
+            let mut random = Random::new(seed, 1);
+            let (index, documents) = changed(&mut random);
+            assert_eq!(index.len(), documents.len());
+            for _ in 0..60 {
+                let asked = text(&mut random, 2);
+                let lower = asked.trim().to_lowercase();
+                let (found, total) = search(&index, &counts, &query(&asked, Sort::Name));
+                assert_eq!(total, found.len());
+                assert!(found.is_sorted(), "{found:?}");
+                for (name, document) in &documents {
+                    let piece = document.text.contains(&lower);
+                    let some = words(&lower).any(|(_, word)| holds_word(document, word));
+                    let is_found = found.contains(name);
+                    assert!(!piece || is_found, "`{asked}` is in {name}: {:?}", document.text);
+                    assert!(piece || some || !is_found, "`{asked}` is not in {name}: {:?}", document.words);
+                    let all =
+                        words(&lower).all(|(_, word)| document.words.iter().any(|(w, n)| w == word && n & 0x1f != 0));
+                    assert!(!all || !some || is_found, "all words of `{asked}` are in {name}");
+                }
             }
         }
-        let total = found.len();
-        // By name already; a stable sort keeps that for ties.
-        found.sort_by(|a, b| a.compare(b, query.sort));
-        let page = found.into_iter().skip(query.offset).take(query.limit);
-        Ok(Page { entries: page.map(|hit| Arc::clone(hit.entry)).collect(), total })
     }
-}
 
-struct Hit<'a> {
-    entry: &'a Arc<Entry>,
-    score: f32,
-    downloads: u64,
-}
+    #[test]
+    fn lists_are_in_the_order_that_is_asked_for_page_by_page() {
+        for seed in 0..40 {
+            let mut random = Random::new(seed, 2);
+            let (index, documents) = changed(&mut random);
+            let counts = Counts::default();
+            for _ in 0..random.below(60) {
+                let package = i64::try_from(random.below(200)).unwrap();
+                counts.add(Counted { artifact: 1, version: 1, package });
+            }
+            for sort in [Sort::Downloads, Sort::Recent, Sort::Published, Sort::Name] {
+                let key = |d: &Document| match sort {
+                    Sort::Downloads => -i64::try_from(counts.package(d.package_id)).unwrap(),
+                    Sort::Recent => -d.created_at_ms,
+                    Sort::Published => -d.published_at_ms,
+                    Sort::Name | Sort::Relevance => 0,
+                };
+                let mut expected: Vec<(i64, &String)> = documents.iter().map(|(name, d)| (key(d), name)).collect();
+                expected.sort();
+                let expected: Vec<&String> = expected.into_iter().map(|(_, name)| name).collect();
+                let mut read = Vec::new();
+                for offset in (0..documents.len() + 7).step_by(7) {
+                    let (page, total) = search(&index, &counts, &Query { limit: 7, offset, ..query("", sort) });
+                    assert_eq!(total, documents.len());
+                    read.extend(page);
+                }
+                assert_eq!(read.iter().collect::<Vec<_>>(), expected, "{sort:?}");
+            }
+            let by_name: Vec<_> =
+                index.by_name(0, &Reader::everything()).map(|found| found.name().to_owned()).collect();
+            assert_eq!(by_name, documents.keys().cloned().collect::<Vec<_>>());
+        }
+    }
 
-impl Hit<'_> {
-    fn compare(&self, other: &Self, sort: Sort) -> Ordering {
-        match sort {
-            Sort::Relevance => other.score.total_cmp(&self.score).then(other.downloads.cmp(&self.downloads)),
-            Sort::Downloads => other.downloads.cmp(&self.downloads),
-            Sort::Recent => other.entry.created_at_ms.cmp(&self.entry.created_at_ms),
-            // RFC 3339 in UTC with a fixed number of digits sorts as text.
-            Sort::Published => other.entry.summary.published_at.cmp(&self.entry.summary.published_at),
-            Sort::Name => Ordering::Equal,
+    #[test]
+    fn kinds_and_scopes_choose() {
+        let mut random = Random::new(1, 3);
+        let (index, documents) = std::iter::repeat_with(|| changed(&mut random)).find(|(_, d)| d.len() > 9).unwrap();
+        let counts = Counts::default();
+        let uv = Query { server_type: Some("uv".to_owned()), ..query("", Sort::Name) };
+        let expected = documents.values().filter(|d| d.kind == document::kind("uv")).count();
+        assert_eq!(search(&index, &counts, &uv).1, expected);
+        let access = Access { private_scopes: vec!["ab".to_owned()], ..Access::default() };
+        let reader = Reader::stranger(&access);
+        let (found, total) = search(&index, &counts, &Query { reader: reader.clone(), ..query("", Sort::Name) });
+        assert!(found.iter().all(|name| name.starts_with("@abc/")) && total < documents.len());
+        let by_name: Vec<_> = index.by_name(0, &reader).map(|found| found.name().to_owned()).collect();
+        assert_eq!(by_name, found);
+    }
+
+    #[test]
+    fn the_file_gives_the_index_back_or_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let mut random = Random::new(5, 4);
+        let (index, documents) = std::iter::repeat_with(|| changed(&mut random)).find(|(_, d)| d.len() > 20).unwrap();
+        let mark = Mark { seq: 7, about: "x".to_owned() };
+        assert!(snapshot::read(&path).unwrap().is_none());
+        snapshot::write(&path, &index, &mark).unwrap();
+        let (read_mark, read) = snapshot::read(&path).unwrap().unwrap();
+        assert_eq!((read_mark, read.len()), (mark, documents.len()));
+        let counts = Counts::default();
+        for asked in ["", "ab", "server", "日", "%", "widgte"] {
+            let query = query(asked, Sort::Relevance);
+            assert_eq!(search(&read, &counts, &query), search(&index, &counts, &query), "{asked}");
+        }
+        for (name, document) in documents {
+            assert_eq!(read.find(&name).unwrap().json(), &*document.summary);
+        }
+        // Torn or changed anywhere, it is not read.
+        let whole = std::fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(97) {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x40;
+            for bytes in [&changed, &whole[..at]] {
+                std::fs::write(&path, bytes).unwrap();
+                assert!(!matches!(snapshot::read(&path), Ok(Some(_))), "{at}");
+            }
+        }
+    }
+
+    #[test]
+    fn counts_are_written_into_the_summary() {
+        let mut random = Random::new(5, 5);
+        let mut row = row(&mut random, 1, "@a/b");
+        row.manifest_json = json!({"description": r#""downloads":0,"published_at":"#}).to_string();
+        let found = Index::default().changed(&[], vec![Document::new(&row)]).find("@a/b").unwrap();
+        for downloads in [0, 7, 12_345] {
+            let mut json = Vec::new();
+            found.write_json(downloads, &mut json);
+            let shown: Summary = serde_json::from_slice(&json).unwrap();
+            assert_eq!((shown.downloads, shown.name.as_str()), (downloads, "@a/b"));
+            assert_eq!(shown.description, found.summary().description);
         }
     }
 }

@@ -179,6 +179,9 @@ impl Running {
         if let Err(error) = self.state.counts.flush(&self.state.db).await {
             tracing::error!(error = %error, "the last download counts were not written");
         }
+        if let Err(error) = self.state.search.save(&self.state.db).await {
+            tracing::error!(error = %error, "the search index was not kept");
+        }
         self.state.db.close().await;
     }
 }
@@ -199,7 +202,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         Blobs::open(&config.storage, &config.outbound, &config.tmp()).map_err(|e| ServeError::Storage(Box::new(e)))?;
     let may_link = config.storage.mode == Mode::Link || blob_rows::any_linked(&mut *db.read().await?).await?;
     let counts = Counts::load(&db).await?;
-    let search = Search::load(&db).await.map_err(|e| ServeError::Search(Box::new(e)))?;
+    let search = Search::load(&db, &config.data).await.map_err(|e| ServeError::Search(Box::new(e)))?;
     take_up_jobs(&db, config.clock.now_ms()).await?;
     // 3. Listen.
     let listen_error = |source| ServeError::Listen { listen: config.listen, source };

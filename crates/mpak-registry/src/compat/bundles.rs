@@ -4,8 +4,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use mpak_api::bundle::{
-    Detail, DetailVersion, Pagination, SearchResponse, Summary, VersionDetail, VersionSummary, VersionsResponse,
-    WireArtifact,
+    Detail, DetailVersion, Pagination, VersionDetail, VersionSummary, VersionsResponse, WireArtifact,
 };
 use mpak_api::path;
 use mpak_bundle::name::PackageName;
@@ -18,8 +17,8 @@ use crate::db::artifacts::Artifact;
 use crate::db::packages::Package;
 use crate::db::{Connection, artifacts, packages, versions};
 use crate::error::{ApiError, ApiResult};
-use crate::http::{cached, json};
-use crate::search::{self, Query, Sort};
+use crate::http::{cached, json, json_text};
+use crate::search::{self, Page, Query, Sort};
 use crate::state::AppState;
 
 /// For lists and details that may be a minute old.
@@ -35,25 +34,32 @@ const QUERY_CHARS_MAX: usize = 200;
 pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQuery) -> ApiResult<Response> {
     let query = search_query(query.as_deref())?;
     let (limit, offset) = (query.limit, query.offset);
-    let page = {
-        let state = state.clone();
-        tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await
+    let page = search::find(&state, query).await.map_err(|e| ApiError::internal(&e))?;
+    let pagination = Pagination {
+        limit: limit as u64,
+        offset: offset as u64,
+        has_more: offset.saturating_add(page.entries.len()) < page.total,
     };
-    let page = page.map_err(|e| ApiError::internal(&e))?.map_err(|e| ApiError::internal(&e))?;
-    let shown = |entry: &search::Entry| {
-        let downloads = state.counts.package(entry.package_id);
-        Summary { downloads, ..entry.summary.clone() }
-    };
-    let body = SearchResponse {
-        bundles: page.entries.iter().map(|e| shown(e)).collect(),
-        total: page.total as u64,
-        pagination: Pagination {
-            limit: limit as u64,
-            offset: offset as u64,
-            has_more: offset.saturating_add(page.entries.len()) < page.total,
-        },
-    };
-    Ok(cached(json(&body), BRIEFLY))
+    Ok(cached(json_text(search_response(&state, &page, &pagination)), BRIEFLY))
+}
+
+/// A [`SearchResponse`] of summaries that are JSON already.
+///
+/// [`SearchResponse`]: mpak_api::bundle::SearchResponse
+fn search_response(state: &AppState, page: &Page, pagination: &Pagination) -> Vec<u8> {
+    let counts = state.counts.lookup();
+    let mut body = Vec::with_capacity(page.entries.len() * 1_200 + 128);
+    body.extend_from_slice(br#"{"bundles":["#);
+    for (number, found) in page.entries.iter().enumerate() {
+        if number > 0 {
+            body.push(b',');
+        }
+        found.write_json(counts.package(found.package_id()), &mut body);
+    }
+    drop(counts);
+    let rest = format!(r#"],"total":{},"pagination":{}}}"#, page.total, json!(pagination));
+    body.extend_from_slice(rest.as_bytes());
+    body
 }
 
 fn search_query(query: Option<&str>) -> ApiResult<Query> {

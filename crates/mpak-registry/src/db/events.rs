@@ -19,6 +19,36 @@ pub(crate) struct New<'a> {
     pub(crate) payload: &'a serde_json::Value,
 }
 
+/// The position of the last event, if there is any.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn last_seq(c: &mut Connection) -> DbResult<Option<i64>> {
+    Ok(on!(c => sqlx::query_scalar("SELECT max(seq) FROM events").fetch_one(c).await)?)
+}
+
+/// What is said at a position, in short: another registry's event there differs.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn about(c: &mut Connection, seq: i64) -> DbResult<Option<String>> {
+    let sql = "SELECT at_ms, kind, package, version, actor FROM events WHERE seq = $1";
+    let row: Option<(i64, String, Option<String>, Option<String>, String)> =
+        on!(c => sqlx::query_as(sql).bind(seq).fetch_optional(c).await)?;
+    Ok(row.map(|(at_ms, kind, package, version, actor)| {
+        format!("{at_ms} {kind} {} {} {actor}", package.unwrap_or_default(), version.unwrap_or_default())
+    }))
+}
+
+/// Packages that events after a position and up to another are about, each once.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn packages_between(c: &mut Connection, after: i64, up_to: i64) -> DbResult<Vec<String>> {
+    let sql = "SELECT DISTINCT package FROM events WHERE seq > $1 AND seq <= $2 AND package IS NOT NULL";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(after).bind(up_to).fetch_all(c).await)?)
+}
+
 /// Appends an event and gives its position.
 ///
 /// # Errors

@@ -23,24 +23,27 @@ pub(crate) async fn list(
     limit: usize,
     offset: usize,
 ) -> Result<List, Fault> {
-    let reader = asker::current().reader;
-    let query = Query { text, server_type: server_type.map(str::to_owned), sort, limit, offset, reader };
-    let found = {
-        let state = state.clone();
-        tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await??
+    let query = Query {
+        text,
+        server_type: server_type.map(str::to_owned),
+        sort,
+        limit,
+        offset,
+        reader: asker::current().reader,
     };
+    let found = search::find(state, query).await?;
     Ok(List { entries: found.entries.iter().map(|e| entry(state, e)).collect(), total: found.total })
 }
 
-fn entry(state: &AppState, found: &search::Entry) -> Entry {
-    let summary = &found.summary;
+fn entry(state: &AppState, found: &search::Found) -> Entry {
+    let summary = found.summary();
     Entry::new(Facts {
         name: &summary.name,
         display_name: summary.display_name.as_deref(),
         description: summary.description.as_deref(),
         version: &summary.latest_version,
         server_type: &summary.server_type,
-        downloads: state.counts.package(found.package_id),
+        downloads: state.counts.package(found.package_id()),
         tools_count: summary.tools.as_array().map_or(0, Vec::len),
         published_at: &summary.published_at,
     })

@@ -119,6 +119,7 @@ fn refusal(error: &ServeError) -> CommandError {
         ServeError::Storage(_) => (Kind::Usage, "see the settings below [storage]"),
         ServeError::Issuer(_) => (Kind::Usage, "see the settings below [[publishing.issuer]]"),
         ServeError::Db(_) => (Kind::Ours, "if another version of mpak wrote this folder, run that one"),
+        ServeError::Issuer(_) => (Kind::Usage, "see the settings below [[publishing.issuer]]"),
         ServeError::Search(_) | ServeError::Runtime(_) => (Kind::Ours, "see the causes"),
     };
     CommandError::from_error(kind, error).hint(hint)

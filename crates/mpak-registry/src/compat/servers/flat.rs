@@ -18,7 +18,7 @@ use crate::db::servers::{self, Wanted};
 use crate::db::versions;
 use crate::error::ApiError;
 use crate::http::{cached, json};
-use crate::search::{Query, Sort};
+use crate::search::{self, Query, Sort};
 use crate::state::AppState;
 
 /// Entries of a page, usually and at most.
@@ -114,7 +114,7 @@ async fn select(state: &AppState, asked: &Asked) -> Result<(Vec<String>, usize),
         let changed = servers::changed_since(&mut *state.db.read().await?, since_ms).await?;
         let text = asked.text.trim().to_lowercase();
         let fits = |name: &String| {
-            state.search.entry(&reader, name).is_some_and(|entry| text.is_empty() || entry.contains(&text).is_some())
+            state.search.entry(&reader, name).is_some_and(|entry| text.is_empty() || entry.contains(&text))
         };
         let names: Vec<String> = changed.into_iter().filter(fits).collect();
         let total = names.len();
@@ -124,11 +124,9 @@ async fn select(state: &AppState, asked: &Asked) -> Result<(Vec<String>, usize),
         state.search.page_by_name(&reader, offset, limit)
     } else {
         let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset, reader };
-        let state = state.clone();
-        let page = tokio::task::spawn_blocking(move || state.search.search(&query, &state.counts)).await;
-        page.map_err(|e| ApiError::internal(&e))?.map_err(|e| ApiError::internal(&e))?
+        search::find(state, query).await.map_err(|e| ApiError::internal(&e))?
     };
-    Ok((page.entries.iter().map(|entry| entry.summary.name.clone()).collect(), page.total))
+    Ok((page.entries.iter().map(|entry| entry.name().to_owned()).collect(), page.total))
 }
 
 pub(super) fn json_text(body: String) -> Response {

@@ -158,7 +158,7 @@ type Page = ((String, usize), Option<String>);
 async fn latest_page(state: &AppState, c: &mut Connection, asked: &Asked, base: &str) -> Result<Page, ServerError> {
     let after = asked.after.as_ref().map_or("", |(package, _)| package.as_str());
     let found = state.search.from_name(&asker::current().reader, after, asked.limit + 2);
-    let names: Vec<&str> = found.iter().map(|e| e.summary.name.as_str()).filter(|name| *name > after).collect();
+    let names: Vec<&str> = found.iter().map(|e| e.name()).filter(|name| *name > after).collect();
     let shown = &names[..names.len().min(asked.limit)];
     let entries = latest(state, c, shown, Shape::Official).await?;
     let more = names.len() > asked.limit;
@@ -215,16 +215,16 @@ fn next_names(
     changed: Option<&BTreeSet<String>>,
     gone: &BTreeMap<String, Vec<Gone>>,
 ) -> Vec<String> {
-    let searched = |name: &str, entry: Option<&crate::search::Entry>| {
+    let searched = |name: &str, entry: Option<&crate::search::Found>| {
         let text = &asked.search;
-        text.is_empty() || name::is_piece(name, text) || entry.is_some_and(|e| e.contains(text).is_some())
+        text.is_empty() || name::is_piece(name, text) || entry.is_some_and(|e| e.contains(text))
     };
     let reader = asker::current().reader;
     let mut names = BTreeSet::new();
     if let Some(changed) = changed {
         for name in changed.range(from.to_owned()..) {
             let entry = state.search.entry(&reader, name);
-            if entry.is_some() && searched(name, entry.as_deref()) {
+            if entry.is_some() && searched(name, entry.as_ref()) {
                 names.insert(name.clone());
             }
             if names.len() == PACKAGES_AT_ONCE {
@@ -236,9 +236,9 @@ fn next_names(
         while names.len() < PACKAGES_AT_ONCE {
             let some = state.search.from_name(&reader, &from, 1_024);
             let Some(last) = some.last() else { break };
-            from = format!("{}\u{1}", last.summary.name);
-            let fitting = some.iter().filter(|e| searched(&e.summary.name, Some(e)));
-            names.extend(fitting.map(|e| e.summary.name.clone()));
+            from = format!("{}\u{1}", last.name());
+            let fitting = some.iter().filter(|e| searched(e.name(), Some(e)));
+            names.extend(fitting.map(|e| e.name().to_owned()));
         }
     }
     let deleted = gone

@@ -1,0 +1,229 @@
+//! The lexicon of a segment: its words in order, and how to get from what somebody typed to the words
+//! that are meant: exactly, by their begin, by a piece of them, with typos.
+
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::words::{is_near, typos_max};
+
+/// Most words that a typo leads to.
+const NEAR_WORDS_MAX: usize = 64;
+
+/// The words of a segment. A word's number is its place in byte order.
+#[derive(Debug, Default)]
+pub(super) struct Lexicon {
+    /// All words, each followed by a newline (which no word holds).
+    text: Vec<u8>,
+    /// Where each word begins; one more for the end.
+    at: Vec<u32>,
+    grams: Grams,
+    /// Letters of each word as bits, and their number: most words that are not near differ in them.
+    letters: Vec<u32>,
+    chars_counts: Vec<u8>,
+}
+
+impl Lexicon {
+    /// From words in ascending byte order, each once.
+    pub(super) fn new<'a>(words: impl Iterator<Item = &'a [u8]>) -> Self {
+        let (mut text, mut at) = (Vec::new(), vec![0]);
+        for word in words {
+            text.extend_from_slice(word);
+            text.push(b'\n');
+            at.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
+        }
+        Self::from_parts(text, at)
+    }
+
+    /// From what [`Lexicon::parts`] gave.
+    pub(super) fn from_parts(text: Vec<u8>, at: Vec<u32>) -> Self {
+        let mut lexicon = Self { text, at, ..Self::default() };
+        let numbers = 0..lexicon.len();
+        lexicon.letters = numbers.clone().map(|n| letters(lexicon.word(n))).collect();
+        lexicon.chars_counts = numbers.map(|n| chars_count(lexicon.word(n))).collect();
+        lexicon.grams = Grams::new(&lexicon);
+        lexicon
+    }
+
+    /// What has to be kept of it.
+    pub(super) fn parts(&self) -> (&[u8], &[u32]) {
+        (&self.text, &self.at)
+    }
+
+    /// Number of words.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.at.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// A word by its number.
+    pub(super) fn word(&self, number: u32) -> &[u8] {
+        let number = number as usize;
+        &self.text[self.at[number] as usize..self.at[number + 1] as usize - 1]
+    }
+
+    /// The number of a word.
+    pub(super) fn find(&self, word: &str) -> Option<u32> {
+        let at = self.first_from(word.as_bytes());
+        (at < self.len() && self.word(at) == word.as_bytes()).then_some(at)
+    }
+
+    /// The words that begin so.
+    pub(super) fn prefixed(&self, begin: &str) -> Range<u32> {
+        let from = self.first_from(begin.as_bytes());
+        let (mut low, mut high) = (from, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.word(middle).starts_with(begin.as_bytes()) { low = middle + 1 } else { high = middle }
+        }
+        from..low
+    }
+
+    /// The first word that is not before this one.
+    fn first_from(&self, word: &[u8]) -> u32 {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.word(middle) < word { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// The words that hold this piece, in order.
+    pub(super) fn containing(&self, piece: &str) -> Vec<u32> {
+        let piece = piece.as_bytes();
+        if piece.len() < 3 {
+            let mut found: Vec<u32> = memmem::find_iter(&self.text, piece).map(|at| self.number_at(at)).collect();
+            found.dedup();
+            return found;
+        }
+        let finder = memmem::Finder::new(piece);
+        let candidates = self.grams.rarest(piece).iter().copied();
+        candidates.filter(|number| finder.find(self.word(*number)).is_some()).collect()
+    }
+
+    /// The word that stands at this place of the text.
+    fn number_at(&self, place: usize) -> u32 {
+        let after = self.at.partition_point(|at| *at as usize <= place);
+        u32::try_from(after.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The words that this one may be a misspelling of.
+    pub(super) fn near(&self, word: &str) -> Vec<u32> {
+        let chars: Vec<char> = word.chars().collect();
+        let typos_max = typos_max(chars.len());
+        let Ok(count) = u8::try_from(chars.len()) else { return Vec::new() };
+        if typos_max == 0 {
+            return Vec::new();
+        }
+        let (own, changed) = (letters(word.as_bytes()), u32::try_from(typos_max * 2).unwrap_or(0));
+        let about = count.saturating_sub(typos_max as u8)..=count.saturating_add(typos_max as u8);
+        let mut found = Vec::new();
+        for (number, (letters, count)) in (0..).zip(self.letters.iter().zip(&self.chars_counts)) {
+            if (letters ^ own).count_ones() > changed || !about.contains(count) {
+                continue;
+            }
+            let other: Vec<char> = String::from_utf8_lossy(self.word(number)).chars().collect();
+            if is_near(&chars, &other, typos_max) {
+                found.push(number);
+                if found.len() == NEAR_WORDS_MAX {
+                    break;
+                }
+            }
+        }
+        found
+    }
+}
+
+/// One bit for each letter that occurs, the others sharing six.
+fn letters(word: &[u8]) -> u32 {
+    word.iter().fold(0, |bits, byte| {
+        bits | match byte {
+            b'a'..=b'z' => 1 << (byte - b'a'),
+            other => 1 << (26 + other % 6),
+        }
+    })
+}
+
+fn chars_count(word: &[u8]) -> u8 {
+    let count = word.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    u8::try_from(count).unwrap_or(u8::MAX)
+}
+
+/// For every three bytes in a row, the words that hold them.
+#[derive(Debug, Default)]
+struct Grams {
+    /// In order.
+    keys: Vec<u32>,
+    /// Where the list of each begins in `words`; one more for the end.
+    at: Vec<u32>,
+    words: Vec<u32>,
+}
+
+impl Grams {
+    fn new(lexicon: &Lexicon) -> Self {
+        let mut pairs: Vec<u64> = Vec::with_capacity(lexicon.text.len());
+        for number in 0..lexicon.len() {
+            pairs.extend(lexicon.word(number).windows(3).map(|gram| u64::from(key(gram)) << 32 | u64::from(number)));
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut grams = Self::default();
+        for (place, pair) in (0..).zip(&pairs) {
+            let key = (pair >> 32) as u32;
+            if grams.keys.last() != Some(&key) {
+                grams.keys.push(key);
+                grams.at.push(place);
+            }
+            grams.words.push(*pair as u32);
+        }
+        grams.at.push(u32::try_from(grams.words.len()).unwrap_or(u32::MAX));
+        grams
+    }
+
+    /// The shortest list of any three bytes in a row of this piece; it has at least three.
+    fn rarest(&self, piece: &[u8]) -> &[u32] {
+        let lists = piece.windows(3).map(|gram| match self.keys.binary_search(&key(gram)) {
+            Ok(place) => &self.words[self.at[place] as usize..self.at[place + 1] as usize],
+            Err(_) => &[],
+        });
+        lists.min_by_key(|list| list.len()).unwrap_or_default()
+    }
+}
+
+fn key(gram: &[u8]) -> u32 {
+    gram.iter().fold(0, |key, byte| key << 8 | u32::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(lexicon: &Lexicon, numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
+        numbers.into_iter().map(|n| String::from_utf8(lexicon.word(n).to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn words_are_found_exactly_by_begin_by_piece_and_with_typos() {
+        let lexicon = Lexicon::new({
+            let mut words = ["100", "gadget", "widget", "widgets", "wien", "año"];
+            words.sort_unstable();
+            words.map(str::as_bytes).into_iter()
+        });
+        assert_eq!(told(&lexicon, lexicon.find("widget")), ["widget"]);
+        assert_eq!(lexicon.find("widge"), None);
+        assert_eq!(told(&lexicon, lexicon.prefixed("wi")), ["widget", "widgets", "wien"]);
+        assert_eq!(lexicon.prefixed("zz").len(), 0);
+        assert_eq!(told(&lexicon, lexicon.containing("dget")), ["gadget", "widget", "widgets"]);
+        assert_eq!(told(&lexicon, lexicon.containing("e")), ["gadget", "widget", "widgets", "wien"]);
+        assert_eq!(told(&lexicon, lexicon.containing("ñ")), ["año"]);
+        assert_eq!(told(&lexicon, lexicon.near("widgte")), ["widget"]);
+        assert_eq!(told(&lexicon, lexicon.near("wid")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_empty_lexicon_holds_nothing() {
+        let lexicon = Lexicon::new(std::iter::empty());
+        assert_eq!((lexicon.len(), lexicon.find("a"), lexicon.prefixed("").len()), (0, None, 0));
+        assert!(lexicon.containing("abc").is_empty() && lexicon.near("abcde").is_empty());
+    }
+}

@@ -1,0 +1,341 @@
+//! A segment: some packages with their words, written once. An index is a few of them, each several times
+//! as large as the next; what changed is a new small one, and two of like size become one.
+//!
+//! A posting says that a package holds a word: the distance to the one before (7 bits a byte, the highest
+//! bit meaning that more follow), then a byte of what it weighs (5 bits) and where the word stands as
+//! written: name, display name, description (3 bits).
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::document::Document;
+use super::lexicon::Lexicon;
+
+/// The bits of a posting that weigh.
+pub(super) const IMPACT: u8 = 0x1f;
+/// Where words stand as written.
+pub(super) const IN_NAME: u8 = 0x20;
+pub(super) const IN_DISPLAY_NAME: u8 = 0x40;
+pub(super) const IN_DESCRIPTION: u8 = 0x80;
+pub(super) const IN_TEXT: u8 = IN_NAME | IN_DISPLAY_NAME | IN_DESCRIPTION;
+
+/// Some packages, ordered by name; a package's number is its place.
+#[derive(Debug, Default)]
+pub(super) struct Segment {
+    pub(super) lexicon: Lexicon,
+    pub(super) postings: Postings,
+    pub(super) shelf: Shelf,
+}
+
+/// Which packages hold each word.
+#[derive(Debug, Default)]
+pub(super) struct Postings {
+    pub(super) bytes: Vec<u8>,
+    /// Where those of each word begin; one more for the end.
+    pub(super) at: Vec<u64>,
+    /// How many packages hold each word.
+    pub(super) counts: Vec<u32>,
+}
+
+/// What is known of each package beside its words.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    pub(super) package_ids: Vec<i64>,
+    pub(super) created_at_ms: Vec<i64>,
+    pub(super) published_at_ms: Vec<i64>,
+    pub(super) kinds: Vec<u8>,
+    /// Name, display name and description in lower case, each followed by NUL, of one package after the other.
+    pub(super) texts: Vec<u8>,
+    /// Where those of each package begin; one more for the end.
+    pub(super) texts_at: Vec<u64>,
+    /// Summaries as the wire has them.
+    pub(super) summaries: Vec<Arc<[u8]>>,
+}
+
+impl Segment {
+    /// From packages in any order, each once.
+    pub(super) fn new(mut documents: Vec<Document>) -> Self {
+        documents.sort_by(|a, b| a.name().cmp(b.name()));
+        let mut held: BTreeMap<&[u8], Vec<(u32, u8)>> = BTreeMap::new();
+        for (number, document) in (0..).zip(&documents) {
+            for (word, weight) in &document.words {
+                held.entry(word.as_bytes()).or_default().push((number, *weight));
+            }
+        }
+        let mut postings = Postings::default();
+        for list in held.values() {
+            postings.push(list.iter().copied());
+        }
+        postings.end();
+        let lexicon = Lexicon::new(held.keys().copied());
+        let mut shelf = Shelf::default();
+        for document in documents {
+            shelf.push(&document);
+        }
+        shelf.end();
+        Self { lexicon, postings, shelf }
+    }
+
+    /// The packages of several segments that are still alive, as one segment.
+    pub(super) fn merge(parts: &[(&Self, &Alive)]) -> Self {
+        // 1. Packages in order of their names, and the new number of each.
+        let mut all: Vec<(usize, u32)> = (0..parts.len())
+            .flat_map(|part| (0..parts[part].0.shelf.len()).map(move |number| (part, number)))
+            .filter(|(part, number)| parts[*part].1.is_alive(*number))
+            .collect();
+        let name = |(part, number): &(usize, u32)| parts[*part].0.shelf.name(*number);
+        all.sort_by(|a, b| name(a).cmp(name(b)));
+        let mut numbers: Vec<Vec<u32>> = parts.iter().map(|(s, _)| vec![u32::MAX; s.shelf.len() as usize]).collect();
+        let mut shelf = Shelf::default();
+        for (new, (part, number)) in (0..).zip(&all) {
+            numbers[*part][*number as usize] = new;
+            shelf.copy(&parts[*part].0.shelf, *number);
+        }
+        shelf.end();
+        // 2. Words in order, each with its postings of all parts.
+        let mut at = vec![0_u32; parts.len()];
+        let (mut words, mut postings, mut list) = (Vec::new(), Postings::default(), Vec::new());
+        while let Some(word) = next_word(parts, &at) {
+            list.clear();
+            for (part, (segment, _)) in parts.iter().enumerate() {
+                if at[part] == segment.lexicon.len() || segment.lexicon.word(at[part]) != word {
+                    continue;
+                }
+                segment.postings.each(at[part], |number, weight| match numbers[part][number as usize] {
+                    u32::MAX => {}
+                    new => list.push((new, weight)),
+                });
+                at[part] += 1;
+            }
+            if !list.is_empty() {
+                list.sort_unstable_by_key(|(number, _)| *number);
+                postings.push(list.iter().copied());
+                words.push(word);
+            }
+        }
+        postings.end();
+        Self { lexicon: Lexicon::new(words.into_iter()), postings, shelf }
+    }
+}
+
+fn next_word<'a>(parts: &[(&'a Segment, &Alive)], at: &[u32]) -> Option<&'a [u8]> {
+    let heads = parts.iter().zip(at).filter(|((s, _), at)| **at < s.lexicon.len());
+    heads.map(|((s, _), at)| s.lexicon.word(*at)).min()
+}
+
+impl Postings {
+    /// Adds the postings of the next word, in ascending order.
+    fn push(&mut self, list: impl ExactSizeIterator<Item = (u32, u8)>) {
+        self.at.push(self.bytes.len() as u64);
+        self.counts.push(u32::try_from(list.len()).unwrap_or(u32::MAX));
+        let mut before = 0;
+        for (number, weight) in list {
+            let mut distance = number - before;
+            before = number;
+            while distance >= 0x80 {
+                self.bytes.push(distance as u8 | 0x80);
+                distance >>= 7;
+            }
+            self.bytes.push(distance as u8);
+            self.bytes.push(weight);
+        }
+    }
+
+    fn end(&mut self) {
+        self.at.push(self.bytes.len() as u64);
+        self.bytes.shrink_to_fit();
+    }
+
+    /// Every package that holds a word, in ascending order, with weight and place.
+    #[inline]
+    pub(super) fn each(&self, word: u32, mut each: impl FnMut(u32, u8)) {
+        let (from, to) = (self.at[word as usize] as usize, self.at[word as usize + 1] as usize);
+        let mut bytes = self.bytes[from..to].iter();
+        let mut number = 0_u32;
+        while let Some(byte) = bytes.next() {
+            let mut distance = u32::from(byte & 0x7f);
+            let (mut byte, mut shift) = (*byte, 7);
+            while byte & 0x80 != 0 {
+                byte = bytes.next().copied().unwrap_or(0);
+                distance |= u32::from(byte & 0x7f) << shift;
+                shift += 7;
+            }
+            number += distance;
+            each(number, bytes.next().copied().unwrap_or(0));
+        }
+    }
+
+    /// How many packages hold a word.
+    pub(super) fn count(&self, word: u32) -> u32 {
+        self.counts[word as usize]
+    }
+}
+
+impl Shelf {
+    fn push(&mut self, document: &Document) {
+        self.package_ids.push(document.package_id);
+        self.created_at_ms.push(document.created_at_ms);
+        self.published_at_ms.push(document.published_at_ms);
+        self.kinds.push(document.kind);
+        self.texts_at.push(self.texts.len() as u64);
+        self.texts.extend_from_slice(document.text.as_bytes());
+        self.summaries.push(Arc::clone(&document.summary));
+    }
+
+    fn copy(&mut self, from: &Self, number: u32) {
+        let place = number as usize;
+        self.package_ids.push(from.package_ids[place]);
+        self.created_at_ms.push(from.created_at_ms[place]);
+        self.published_at_ms.push(from.published_at_ms[place]);
+        self.kinds.push(from.kinds[place]);
+        self.texts_at.push(self.texts.len() as u64);
+        self.texts.extend_from_slice(from.text(number));
+        self.summaries.push(Arc::clone(&from.summaries[place]));
+    }
+
+    fn end(&mut self) {
+        self.texts_at.push(self.texts.len() as u64);
+        self.texts.shrink_to_fit();
+    }
+
+    /// Number of packages, dead ones included.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.package_ids.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Name, display name and description in lower case, each followed by NUL.
+    pub(super) fn text(&self, number: u32) -> &[u8] {
+        let place = number as usize;
+        &self.texts[self.texts_at[place] as usize..self.texts_at[place + 1] as usize]
+    }
+
+    /// `@scope/name`
+    pub(super) fn name(&self, number: u32) -> &[u8] {
+        let text = self.text(number);
+        &text[..memchr::memchr(0, text).unwrap_or(text.len())]
+    }
+
+    /// The number of a package.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.name(middle).cmp(name.as_bytes()) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+}
+
+/// Which packages of a segment are still what it says: the others were changed or removed since.
+#[derive(Clone, Debug)]
+pub(super) struct Alive {
+    bits: Arc<Vec<u64>>,
+    count: u32,
+}
+
+impl Alive {
+    /// All of them.
+    pub(super) fn all(count: u32) -> Self {
+        Self { bits: Arc::new(vec![u64::MAX; (count as usize).div_ceil(64)]), count }
+    }
+
+    /// As [`Alive::bits`] gave them, for so many packages.
+    pub(super) fn from_bits(mut bits: Vec<u64>, count: u32) -> Self {
+        bits.resize((count as usize).div_ceil(64), 0);
+        let mut alive = Self { bits: Arc::new(bits), count: 0 };
+        alive.count = (0..count).filter(|number| alive.is_alive(*number)).count() as u32;
+        alive
+    }
+
+    /// One bit for each package.
+    pub(super) fn bits(&self) -> &[u64] {
+        &self.bits
+    }
+
+    /// How many.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether this one is.
+    #[inline]
+    pub(super) fn is_alive(&self, number: u32) -> bool {
+        self.bits[number as usize / 64] >> (number % 64) & 1 != 0
+    }
+
+    /// This one no longer is.
+    pub(super) fn end(&mut self, number: u32) {
+        if self.is_alive(number) {
+            Arc::make_mut(&mut self.bits)[number as usize / 64] &= !(1 << (number % 64));
+            self.count -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(id: i64, name: &str, words: &[&str]) -> Document {
+        Document {
+            package_id: id,
+            created_at_ms: id,
+            published_at_ms: id,
+            kind: 1,
+            text: format!("{name}\0\0\0"),
+            words: words.iter().map(|w| ((*w).to_owned(), 7 | IN_NAME)).collect(),
+            summary: Arc::from(name.as_bytes()),
+        }
+    }
+
+    fn holding(segment: &Segment, word: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        if let Some(word) = segment.lexicon.find(word) {
+            segment.postings.each(word, |number, weight| {
+                assert_eq!(weight, 7 | IN_NAME);
+                names.push(String::from_utf8(segment.shelf.name(number).to_vec()).unwrap());
+            });
+        }
+        names
+    }
+
+    #[test]
+    fn merged_segments_hold_what_is_alive_in_order() {
+        let a = Segment::new(vec![document(1, "@b/b", &["x", "y"]), document(2, "@a/a", &["x"])]);
+        let b = Segment::new((3..400).map(|i| document(i, &format!("@c/{i:03}"), &["x", "z"])).collect());
+        assert_eq!(holding(&a, "x"), ["@a/a", "@b/b"]);
+        let (alive, mut dead) = (Alive::all(2), Alive::all(397));
+        for number in 1..397 {
+            dead.end(number);
+        }
+        dead.end(1);
+        assert_eq!(dead.count(), 1);
+        let merged = Segment::merge(&[(&b, &dead), (&a, &alive)]);
+        assert_eq!(holding(&merged, "x"), ["@a/a", "@b/b", "@c/003"]);
+        assert_eq!((holding(&merged, "y"), holding(&merged, "z")), (vec!["@b/b".into()], vec!["@c/003".into()]));
+        assert_eq!(merged.shelf.find("@b/b"), Some(1));
+        assert_eq!(merged.shelf.find("@b"), None);
+        assert_eq!(&*merged.shelf.summaries[2], b"@c/003");
+        let nothing = Segment::merge(&[(&b, &{
+            dead.end(0);
+            dead
+        })]);
+        assert_eq!((nothing.shelf.len(), nothing.lexicon.len()), (0, 0));
+    }
+
+    #[test]
+    fn distances_of_any_size_are_read_back() {
+        let mut postings = Postings::default();
+        let list = [(0, 1), (1, 255), (128, 3), (20_000, 0), (u32::MAX, 9)];
+        postings.push(list.into_iter());
+        postings.end();
+        let mut read = Vec::new();
+        postings.each(0, |number, weight| read.push((number, weight)));
+        assert_eq!((read, postings.count(0)), (list.to_vec(), 5));
+    }
+}

@@ -1,0 +1,231 @@
+//! The index as a file, so that a start need not make it again: what was known up to an event.
+//!
+//! Derived data: a file that is missing, torn, of another version or of another registry's events is left
+//! aside and the index made from the database. Written beside its place and renamed; not synced, since its
+//! checksum tells. Numbers are little-endian, lengths 64 bits wide; the CRC-32 of all stands at the end.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use crc32fast::Hasher;
+use tempfile::NamedTempFile;
+
+use super::index::Index;
+use super::lexicon::Lexicon;
+use super::segment::{Alive, Postings, Segment, Shelf};
+
+/// First bytes of the file; another number for every change of the format or of what is indexed.
+const MAGIC: &[u8; 16] = b"mpak search 0001";
+/// Bytes that are read at once.
+const CHUNK_BYTES: usize = 1 << 16;
+/// Most segments of an index, far above what growing by a factor of four can make.
+const SEGMENTS_MAX: u64 = 64;
+
+/// Up to which event an index is current, and what is known of that event: another registry's differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) seq: i64,
+    pub(super) about: String,
+}
+
+/// Writes an index.
+pub(super) fn write(path: &Path, index: &Index, mark: &Mark) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let file = NamedTempFile::new_in(folder)?;
+    let mut out = Out { file: BufWriter::with_capacity(CHUNK_BYTES, file), hasher: Hasher::new() };
+    out.put(MAGIC)?;
+    out.number(mark.seq.cast_unsigned())?;
+    out.bytes(mark.about.as_bytes())?;
+    out.number(index.parts().len() as u64)?;
+    for part in index.parts() {
+        let Segment { lexicon, postings, shelf } = &*part.segment;
+        let (text, at) = lexicon.parts();
+        out.bytes(text)?;
+        out.numbers32(at)?;
+        out.bytes(&postings.bytes)?;
+        out.numbers(postings.at.iter().copied())?;
+        out.numbers32(&postings.counts)?;
+        out.numbers(shelf.package_ids.iter().map(|n| n.cast_unsigned()))?;
+        out.numbers(shelf.created_at_ms.iter().map(|n| n.cast_unsigned()))?;
+        out.numbers(shelf.published_at_ms.iter().map(|n| n.cast_unsigned()))?;
+        out.bytes(&shelf.kinds)?;
+        out.bytes(&shelf.texts)?;
+        out.numbers(shelf.texts_at.iter().copied())?;
+        for summary in &shelf.summaries {
+            out.bytes(summary)?;
+        }
+        out.numbers(part.alive.bits().iter().copied())?;
+    }
+    let checksum = out.hasher.clone().finalize();
+    out.file.write_all(&checksum.to_le_bytes())?;
+    let file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+/// Reads an index, if there is a whole one.
+pub(super) fn read(path: &Path) -> io::Result<Option<(Mark, Index)>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let left = file.metadata()?.len();
+    let mut input = In { file: BufReader::with_capacity(CHUNK_BYTES, file), hasher: Hasher::new(), left };
+    let mut magic = [0; MAGIC.len()];
+    if input.take(&mut magic).is_err() || magic != *MAGIC {
+        return Ok(None);
+    }
+    let mark = Mark {
+        seq: input.number()?.cast_signed(),
+        about: String::from_utf8(input.bytes()?).map_err(io::Error::other)?,
+    };
+    let count = input.number()?;
+    if count > SEGMENTS_MAX {
+        return Ok(None);
+    }
+    let raw = (0..count).map(|_| Raw::read(&mut input)).collect::<io::Result<Vec<_>>>()?;
+    // Nothing is made of it before it is known to be what was written.
+    let expected = input.hasher.clone().finalize();
+    let mut found = [0; 4];
+    input.take(&mut found)?;
+    if u32::from_le_bytes(found) != expected {
+        return Err(io::Error::other("the checksum is wrong"));
+    }
+    Ok(Some((mark, Index::from_segments(raw.into_iter().map(Raw::segment).collect()))))
+}
+
+/// A segment's parts, not looked at yet.
+struct Raw {
+    lexicon: (Vec<u8>, Vec<u32>),
+    postings: Postings,
+    shelf: Shelf,
+    alive: Vec<u64>,
+}
+
+impl Raw {
+    fn read(input: &mut In) -> io::Result<Self> {
+        let lexicon = (input.bytes()?, input.numbers32()?);
+        let postings = Postings { bytes: input.bytes()?, at: input.numbers()?, counts: input.numbers32()? };
+        let signed = |numbers: Vec<u64>| numbers.into_iter().map(u64::cast_signed).collect::<Vec<i64>>();
+        let mut shelf = Shelf {
+            package_ids: signed(input.numbers()?),
+            created_at_ms: signed(input.numbers()?),
+            published_at_ms: signed(input.numbers()?),
+            kinds: input.bytes()?,
+            texts: input.bytes()?,
+            texts_at: input.numbers()?,
+            summaries: Vec::new(),
+        };
+        for _ in 0..shelf.len() {
+            shelf.summaries.push(Arc::from(input.bytes()?));
+        }
+        Ok(Self { lexicon, postings, shelf, alive: input.numbers()? })
+    }
+
+    fn segment(self) -> (Segment, Alive) {
+        let (text, at) = self.lexicon;
+        let alive = Alive::from_bits(self.alive, self.shelf.len());
+        (Segment { lexicon: Lexicon::from_parts(text, at), postings: self.postings, shelf: self.shelf }, alive)
+    }
+}
+
+struct Out {
+    file: BufWriter<NamedTempFile>,
+    hasher: Hasher,
+}
+
+impl Out {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)
+    }
+
+    fn number(&mut self, number: u64) -> io::Result<()> {
+        self.put(&number.to_le_bytes())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.number(bytes.len() as u64)?;
+        self.put(bytes)
+    }
+
+    fn numbers(&mut self, numbers: impl ExactSizeIterator<Item = u64>) -> io::Result<()> {
+        self.number(numbers.len() as u64)?;
+        self.all(numbers.map(u64::to_le_bytes))
+    }
+
+    fn numbers32(&mut self, numbers: &[u32]) -> io::Result<()> {
+        self.number(numbers.len() as u64)?;
+        self.all(numbers.iter().map(|n| n.to_le_bytes()))
+    }
+
+    fn all<const N: usize>(&mut self, numbers: impl Iterator<Item = [u8; N]>) -> io::Result<()> {
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+        for number in numbers {
+            chunk.extend_from_slice(&number);
+            if chunk.len() == CHUNK_BYTES {
+                self.put(&chunk)?;
+                chunk.clear();
+            }
+        }
+        self.put(&chunk)
+    }
+}
+
+struct In {
+    file: BufReader<File>,
+    hasher: Hasher,
+    /// Bytes of the file that were not read.
+    left: u64,
+}
+
+impl In {
+    fn take(&mut self, into: &mut [u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(into.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.file.read_exact(into)?;
+        self.hasher.update(into);
+        Ok(())
+    }
+
+    fn number(&mut self) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        self.take(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// A length of what follows, in bytes, which cannot be more than there is.
+    fn length(&mut self, each_bytes: u64) -> io::Result<usize> {
+        let count = self.number()?;
+        let fits = count.checked_mul(each_bytes).is_some_and(|bytes| bytes <= self.left);
+        usize::try_from(count).ok().filter(|_| fits).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    fn bytes(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.length(1)?];
+        self.take(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn numbers(&mut self) -> io::Result<Vec<u64>> {
+        self.all(u64::from_le_bytes)
+    }
+
+    fn numbers32(&mut self) -> io::Result<Vec<u32>> {
+        self.all(u32::from_le_bytes)
+    }
+
+    fn all<T, const N: usize>(&mut self, number: fn([u8; N]) -> T) -> io::Result<Vec<T>> {
+        let count = self.length(N as u64)?;
+        let mut numbers = Vec::with_capacity(count);
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while numbers.len() < count {
+            let bytes = ((count - numbers.len()) * N).min(CHUNK_BYTES);
+            self.take(&mut chunk[..bytes])?;
+            numbers.extend(chunk[..bytes].as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
+        }
+        Ok(numbers)
+    }
+}

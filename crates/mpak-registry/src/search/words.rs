@@ -1,0 +1,160 @@
+//! Words: how texts and queries are cut into them, and what counts as the same word.
+//!
+//! A word is a run of letters and digits, in lower case. Ranking also knows it without accents, by the
+//! parts of a camel-cased name, and by its likely stem; the piece of text that existing clients search for
+//! is compared with the words as written.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+/// Longest word that is ranked, in bytes; a text's own words are kept at any length, so that a piece of
+/// one is found.
+pub(super) const WORD_BYTES_MAX: usize = 64;
+
+/// The words of a lower-case text, with where each begins.
+pub(super) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut rest = text;
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let begin = rest.find(char::is_alphanumeric)?;
+        let tail = &rest[begin..];
+        let bytes = tail.find(|c: char| !c.is_alphanumeric()).unwrap_or(tail.len());
+        let found = (at + begin, &tail[..bytes]);
+        at += begin + bytes;
+        rest = &tail[bytes..];
+        Some(found)
+    })
+}
+
+/// A lower-case word without accents; `None` when it has none.
+pub(super) fn fold(word: &str) -> Option<String> {
+    if word.is_ascii() {
+        return None;
+    }
+    let mut folded = String::with_capacity(word.len());
+    for c in word.nfkd().filter(|c| !is_combining_mark(*c)) {
+        match c {
+            'ß' => folded.push_str("ss"),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'ø' => folded.push('o'),
+            'ł' => folded.push('l'),
+            'đ' => folded.push('d'),
+            c => folded.push(c),
+        }
+    }
+    (folded != word && !folded.is_empty()).then_some(folded)
+}
+
+/// The parts of camel-cased words, in lower case: `getCurrentTime` is also found by `current`.
+pub(super) fn camel_parts(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    for (_, word) in words(text) {
+        let mut part = String::new();
+        let (mut before, whole) = (' ', word.to_lowercase());
+        for c in word.chars() {
+            if c.is_uppercase() && before.is_lowercase() && !part.is_empty() {
+                parts.push(std::mem::take(&mut part));
+            }
+            part.extend(c.to_lowercase());
+            before = c;
+        }
+        if part != whole && !part.is_empty() {
+            parts.push(part);
+        }
+    }
+    parts
+}
+
+/// What an English word is likely a form of: `queries` of `query`, `sprockets` of `sprocket`. The other way
+/// round, a word finds its forms as their prefix.
+pub(super) fn stems(word: &str) -> Vec<String> {
+    let mut stems = Vec::new();
+    for (ending, instead) in [("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ed", "")] {
+        if let Some(stem) = word.strip_suffix(ending)
+            && stem.len() >= 3
+        {
+            stems.push(format!("{stem}{instead}"));
+        }
+    }
+    stems
+}
+
+/// Typos that are forgiven in a word of so many letters.
+pub(super) fn typos_max(chars_count: usize) -> usize {
+    match chars_count {
+        0..=3 => 0,
+        4..=7 => 1,
+        _ => 2,
+    }
+}
+
+/// Whether one word becomes the other by at most so many inserted, left out, changed or swapped letters.
+pub(super) fn is_near(a: &[char], b: &[char], typos_max: usize) -> bool {
+    if a.len().abs_diff(b.len()) > typos_max {
+        return false;
+    }
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = Vec::with_capacity(b.len() + 1);
+        row.push(i);
+        for j in 1..=b.len() {
+            let mut best = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + usize::from(a[i - 1] != b[j - 1]));
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before_last[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        if row.iter().all(|typos| *typos > typos_max) {
+            return false;
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last[b.len()] <= typos_max
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_runs_of_letters_and_digits() {
+        let found: Vec<_> = words("@acme/read_file, 100% año!").collect();
+        assert_eq!(found, [(1, "acme"), (6, "read"), (11, "file"), (17, "100"), (22, "año")]);
+        assert_eq!(words("%% -").count(), 0);
+    }
+
+    #[test]
+    fn accents_are_folded() {
+        assert_eq!(fold("résumé").as_deref(), Some("resume"));
+        assert_eq!(fold("straße").as_deref(), Some("strasse"));
+        assert_eq!(fold("plain"), None);
+        assert_eq!(fold("日本"), None);
+    }
+
+    #[test]
+    fn camel_case_is_split() {
+        assert_eq!(camel_parts("getCurrentTime read_file"), ["get", "current", "time"]);
+        assert!(camel_parts("echo").is_empty());
+    }
+
+    #[test]
+    fn forms_lead_to_their_stem() {
+        assert!(stems("queries").contains(&"query".to_owned()));
+        assert!(stems("sprockets").contains(&"sprocket".to_owned()));
+        assert!(stems("searching").contains(&"search".to_owned()));
+        assert!(stems("is").is_empty());
+    }
+
+    #[test]
+    fn near_words_are_found_by_each_kind_of_typo() {
+        let near =
+            |a: &str, b: &str, typos| is_near(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>(), typos);
+        for typo in ["widgte", "widgt", "widgeet", "wadget", "widget"] {
+            assert!(near(typo, "widget", 1), "{typo}");
+        }
+        assert!(!near("gadget", "widget", 1) && near("gadget", "widget", 2));
+        assert!(!near("wi", "widget", 2) && !near("tegdiw", "widget", 2));
+    }
+}
