@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::words::{is_near, typos_max};
+use super::words::{NEAR_CHARS_MAX, is_near, typos_max};
 
 /// Most words that a typo leads to.
 const NEAR_WORDS_MAX: usize = 64;
@@ -18,9 +18,9 @@ pub(super) struct Lexicon {
     /// Where each word begins; one more for the end.
     at: Vec<u32>,
     grams: Grams,
-    /// Letters of each word as bits, and their number: most words that are not near differ in them.
-    letters: Vec<u32>,
-    chars_counts: Vec<u8>,
+    /// By their number of letters, the words in which typos are looked for: letters as bits, in which most
+    /// words that are not near differ, and the word.
+    by_length: Vec<Vec<(u32, u32)>>,
 }
 
 impl Lexicon {
@@ -38,9 +38,16 @@ impl Lexicon {
     /// From what [`Lexicon::parts`] gave.
     pub(super) fn from_parts(text: Vec<u8>, at: Vec<u32>) -> Self {
         let mut lexicon = Self { text, at, ..Self::default() };
-        let numbers = 0..lexicon.len();
-        lexicon.letters = numbers.clone().map(|n| letters(lexicon.word(n))).collect();
-        lexicon.chars_counts = numbers.map(|n| chars_count(lexicon.word(n))).collect();
+        let mut by_length = vec![Vec::new(); NEAR_CHARS_MAX + 1];
+        for number in 0..lexicon.len() {
+            let word = lexicon.word(number);
+            let count = word.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+            // What differs from a number is another number.
+            if count <= NEAR_CHARS_MAX && !word.iter().any(u8::is_ascii_digit) {
+                by_length[count].push((letters(word), number));
+            }
+        }
+        lexicon.by_length = by_length;
         lexicon.grams = Grams::new(&lexicon);
         lexicon
     }
@@ -111,20 +118,22 @@ impl Lexicon {
     pub(super) fn near(&self, word: &str) -> Vec<u32> {
         let chars: Vec<char> = word.chars().collect();
         let typos_max = typos_max(chars.len());
-        let Ok(count) = u8::try_from(chars.len()) else { return Vec::new() };
-        if typos_max == 0 {
+        if typos_max == 0 || chars.len() > NEAR_CHARS_MAX || chars.iter().any(char::is_ascii_digit) {
             return Vec::new();
         }
-        let (own, changed) = (letters(word.as_bytes()), u32::try_from(typos_max * 2).unwrap_or(0));
-        let about = count.saturating_sub(typos_max as u8)..=count.saturating_add(typos_max as u8);
+        let (own, typos) = (letters(word.as_bytes()), u32::try_from(typos_max).unwrap_or(0));
+        let lengths = chars.len() - typos_max..=(chars.len() + typos_max).min(NEAR_CHARS_MAX);
         let mut found = Vec::new();
-        for (number, (letters, count)) in (0..).zip(self.letters.iter().zip(&self.chars_counts)) {
-            if (letters ^ own).count_ones() > changed || !about.contains(count) {
+        let mut other = Vec::with_capacity(NEAR_CHARS_MAX);
+        for (letters, number) in lengths.flat_map(|length| self.by_length.get(length).into_iter().flatten()) {
+            // A typo brings at most one letter and takes at most one away.
+            if (letters & !own).count_ones() > typos || (own & !letters).count_ones() > typos {
                 continue;
             }
-            let other: Vec<char> = String::from_utf8_lossy(self.word(number)).chars().collect();
+            other.clear();
+            other.extend(std::str::from_utf8(self.word(*number)).unwrap_or_default().chars());
             if is_near(&chars, &other, typos_max) {
-                found.push(number);
+                found.push(*number);
                 if found.len() == NEAR_WORDS_MAX {
                     break;
                 }
@@ -142,11 +151,6 @@ fn letters(word: &[u8]) -> u32 {
             other => 1 << (26 + other % 6),
         }
     })
-}
-
-fn chars_count(word: &[u8]) -> u8 {
-    let count = word.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-    u8::try_from(count).unwrap_or(u8::MAX)
 }
 
 /// For every three bytes in a row, the words that hold them.

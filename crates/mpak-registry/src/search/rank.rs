@@ -5,7 +5,7 @@
 //! over all packages that are kept between searches.
 
 use std::cmp::Reverse;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use memchr::memmem;
 
@@ -16,6 +16,11 @@ use super::segment::{IMPACT, IN_DISPLAY_NAME, IN_NAME, IN_TEXT};
 use super::{Query, Sort};
 use crate::counts::Lookup;
 
+/// What each impact of a posting weighs.
+static WEIGHTS: LazyLock<[f32; 32]> = LazyLock::new(|| std::array::from_fn(|impact| weight_of(impact as u8)));
+
+/// So many texts are looked at without narrowing them down further.
+const FEW: usize = 64;
 /// Scratch arrays that are kept for the next search.
 const SCRATCHES_MAX: usize = 4;
 
@@ -44,6 +49,10 @@ struct Scratch {
     places: Vec<u8>,
     /// Packages with anything in these arrays.
     touched: Vec<u32>,
+    /// Packages that hold the word that is being looked at.
+    held: Vec<u32>,
+    /// How many of the lists of words that narrow a piece down hold a package; zero between pieces.
+    narrowed: Vec<u8>,
 }
 
 /// Scratch arrays of searches that are done.
@@ -57,6 +66,7 @@ impl Scratches {
         scratch.weight.resize(count, 0.0);
         scratch.matched.resize(count, 0);
         scratch.places.resize(count, 0);
+        scratch.narrowed.resize(count, 0);
         scratch
     }
 
@@ -116,12 +126,11 @@ impl Scratch {
 
     /// Marks and weighs what holds each word; with `all`, only what held the words before is looked at.
     fn match_words(&mut self, index: &Index, plan: &Plan, all: bool) {
-        let mut held: Vec<u32> = Vec::new();
+        let weights_of = &*WEIGHTS;
         for (before, word) in (0_u8..).zip(&plan.words) {
-            let Self { weights, weight, matched, touched, .. } = self;
+            let Self { weights, weight, matched, touched, held, .. } = self;
             for (part, meant) in index.parts().iter().zip(&word.meant) {
                 for (number, factor) in meant {
-                    let weighs: [f32; 32] = std::array::from_fn(|impact| factor * weight_of(impact as u8));
                     part.segment.postings.each(*number, |package, posting| {
                         let at = (part.first + package) as usize;
                         if posting & IMPACT == 0 || (all && matched[at] != before) {
@@ -130,7 +139,7 @@ impl Scratch {
                         if weight[at] == 0.0 {
                             held.push(at as u32);
                         }
-                        weight[at] = weight[at].max(weighs[usize::from(posting & IMPACT)]);
+                        weight[at] = weight[at].max(factor * weights_of[usize::from(posting & IMPACT)]);
                     });
                 }
             }
@@ -162,7 +171,7 @@ impl Scratch {
             Piece::Among(needed) => {
                 let finder = memmem::Finder::new(plan.text.as_bytes());
                 for (place, part) in index.parts().iter().enumerate() {
-                    for number in holding_all(part, needed.iter().map(|n| n[place].as_slice())) {
+                    for number in self.holding_all(part, needed.iter().map(|n| n[place].as_slice())) {
                         self.look_at(part, number, &finder);
                     }
                 }
@@ -174,6 +183,31 @@ impl Scratch {
                 }
             }
         }
+    }
+
+    /// The packages of a part that hold, as written, one word of each list.
+    fn holding_all<'a>(&mut self, part: &Part, lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
+        let (mut all, mut first): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        for (before, numbers) in (0_u8..).zip(lists) {
+            if before > 0 && all.len() <= FEW {
+                break;
+            }
+            all.clear();
+            for number in numbers {
+                part.segment.postings.each(*number, |package, posting| {
+                    let held = &mut self.narrowed[package as usize];
+                    if posting & IN_TEXT != 0 && *held == before {
+                        *held += 1;
+                        all.push(package);
+                    }
+                });
+            }
+            if before == 0 {
+                first.clone_from(&all);
+            }
+        }
+        first.iter().for_each(|package| self.narrowed[*package as usize] = 0);
+        all
     }
 
     fn look_at(&mut self, part: &Part, number: u32, finder: &memmem::Finder<'_>) {
@@ -193,28 +227,6 @@ impl Scratch {
         }
         self.places[at] |= places;
     }
-}
-
-/// The packages of a part that hold, as written, one word of each list.
-fn holding_all<'a>(part: &Part, lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
-    let mut all: Option<Vec<u32>> = None;
-    for numbers in lists {
-        let mut held = Vec::new();
-        for number in numbers {
-            part.segment.postings.each(*number, |package, posting| {
-                if posting & IN_TEXT != 0 {
-                    held.push(package);
-                }
-            });
-        }
-        held.sort_unstable();
-        held.dedup();
-        if let Some(before) = &all {
-            held.retain(|package| before.binary_search(package).is_ok());
-        }
-        all = Some(held);
-    }
-    all.unwrap_or_default()
 }
 
 /// What the text as a piece weighs: more in the name, most when it is the name.
@@ -295,6 +307,10 @@ impl<'a> Chosen<'a> {
                 continue;
             }
             total += 1;
+            // What cannot come first is not looked up.
+            if self.query.sort == Sort::Relevance && u64::from(weight.to_bits()) < least >> 32 {
+                continue;
+            }
             let key = self.key(place, number, weight);
             if key < least {
                 continue;

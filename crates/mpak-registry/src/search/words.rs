@@ -89,29 +89,38 @@ pub(super) fn typos_max(chars_count: usize) -> usize {
     }
 }
 
+/// Longest word in which typos are forgiven, in letters.
+pub(super) const NEAR_CHARS_MAX: usize = 32;
+
 /// Whether one word becomes the other by at most so many inserted, left out, changed or swapped letters.
+/// Longer words than [`NEAR_CHARS_MAX`] are not near any.
 pub(super) fn is_near(a: &[char], b: &[char], typos_max: usize) -> bool {
-    if a.len().abs_diff(b.len()) > typos_max {
+    if a.len().abs_diff(b.len()) > typos_max || a.len().max(b.len()) > NEAR_CHARS_MAX {
         return false;
     }
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
+    // Three rows of the table of distances.
+    let mut rows = [[0_u8; NEAR_CHARS_MAX + 1]; 3];
+    for (j, distance) in (0_u8..).zip(&mut rows[0][..=b.len()]) {
+        *distance = j;
+    }
     for i in 1..=a.len() {
-        let mut row = Vec::with_capacity(b.len() + 1);
-        row.push(i);
+        let (now, last, before_last) = (i % 3, (i + 2) % 3, (i + 1) % 3);
+        rows[now][0] = i as u8;
+        let mut least = rows[now][0];
         for j in 1..=b.len() {
-            let mut best = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + usize::from(a[i - 1] != b[j - 1]));
+            let changed = rows[last][j - 1] + u8::from(a[i - 1] != b[j - 1]);
+            let mut best = changed.min(rows[last][j] + 1).min(rows[now][j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before_last[j - 2] + 1);
+                best = best.min(rows[before_last][j - 2] + 1);
             }
-            row.push(best);
+            rows[now][j] = best;
+            least = least.min(best);
         }
-        if row.iter().all(|typos| *typos > typos_max) {
+        if usize::from(least) > typos_max {
             return false;
         }
-        before_last = std::mem::replace(&mut last, row);
     }
-    last[b.len()] <= typos_max
+    usize::from(rows[a.len() % 3][b.len()]) <= typos_max
 }
 
 #[cfg(test)]
