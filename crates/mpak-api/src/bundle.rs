@@ -4,9 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// `GET /v1/bundles/search`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SearchResponse {
     /// The page.
     pub bundles: Vec<Summary>,
@@ -17,7 +18,7 @@ pub struct SearchResponse {
 }
 
 /// The page asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Pagination {
     /// Most entries, 1 to 100.
     pub limit: u64,
@@ -28,7 +29,7 @@ pub struct Pagination {
 }
 
 /// One search result.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
     /// `@scope/name`.
     pub name: String,
@@ -70,7 +71,7 @@ pub struct Summary {
 }
 
 /// Who made it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Author {
     /// Name.
     #[serde(default)]
@@ -78,7 +79,7 @@ pub struct Author {
 }
 
 /// `GET /v1/bundles/@scope/name`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Detail {
     /// The fields of a search result.
     #[serde(flatten)]
@@ -98,7 +99,7 @@ pub struct Detail {
 }
 
 /// One of `Detail::versions`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DetailVersion {
     /// Semver.
     pub version: String,
@@ -111,7 +112,7 @@ pub struct DetailVersion {
 }
 
 /// `{os, arch}` on the wire: free text when reading, since other registries hold anything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WirePlatform {
     /// `darwin`, `linux`, `win32`, `any`.
     pub os: String,
@@ -126,7 +127,7 @@ impl From<mpak_bundle::platform::Platform> for WirePlatform {
 }
 
 /// `GET …/versions`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VersionsResponse {
     /// Package.
     pub name: String,
@@ -137,7 +138,7 @@ pub struct VersionsResponse {
 }
 
 /// One of `VersionsResponse::versions`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VersionSummary {
     /// Semver.
     pub version: String,
@@ -162,7 +163,7 @@ pub struct VersionSummary {
 }
 
 /// `GET …/versions/{version}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VersionDetail {
     /// Package.
     pub name: String,
@@ -188,7 +189,7 @@ pub struct VersionDetail {
 }
 
 /// One artifact of a version.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WireArtifact {
     /// What it fits.
     pub platform: WirePlatform,
@@ -204,7 +205,7 @@ pub struct WireArtifact {
 }
 
 /// `GET …/download` with `Accept: application/json`. Exactly these members: an existing SDK forbids more.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Download {
     /// Absolute URL that gives the bytes for any `Accept`.
     pub url: String,
@@ -216,7 +217,7 @@ pub struct Download {
 }
 
 /// See [`Download`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DownloadBundle {
     /// Package.
     pub name: String,

@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// The body of every error answer of `/v1/bundles` and `/api`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// The error.
     pub error: ErrorDetail,
 }
 
 /// What went wrong.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ErrorDetail {
     /// A code of [`Code`], for programs.
     pub code: String,
@@ -20,6 +21,18 @@ pub struct ErrorDetail {
     /// Further members: `expected`, `found`, `help`, `validation`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
+}
+
+/// The body of answers where no route is.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteNotFound {
+    /// Which route.
+    pub message: String,
+    /// `Not Found`.
+    pub error: String,
+    /// 404.
+    pub status_code: u16,
 }
 
 /// Error codes with their HTTP status.

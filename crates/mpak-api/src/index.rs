@@ -1,12 +1,13 @@
 //! The static index, version 1: files that any web server can serve. Unknown members are ignored.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where a registry says where things are.
 pub const WELL_KNOWN: &str = "/.well-known/mpak.json";
 
 /// `/.well-known/mpak.json`. Addresses may be relative to the registry's.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WellKnown {
     /// Always 1: another number would mean something else.
     pub version: u32,
@@ -27,7 +28,7 @@ pub struct WellKnown {
 }
 
 /// `/index/v1/@scope/name.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Package {
     /// `@scope/name`
     pub name: String,
@@ -40,7 +41,7 @@ pub struct Package {
 }
 
 /// Why a package should not be used any more.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Deprecated {
     /// The owner's words.
     pub message: String,
@@ -49,7 +50,7 @@ pub struct Deprecated {
 }
 
 /// A version of a package.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PackageVersion {
     /// Semver.
     pub version: String,
@@ -68,7 +69,7 @@ pub struct PackageVersion {
 }
 
 /// The bytes of a version for a platform.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PackageArtifact {
     /// `darwin`, `linux`, `win32`, `any`.
     pub os: String,

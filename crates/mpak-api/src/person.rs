@@ -1,6 +1,7 @@
 //! People and their machines: who asks, and how a machine gets a token (RFC 8628).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `POST /api/v1/device/code`: starts the device flow. Form: `client_id=mpak-cli`, `machine`.
 pub const DEVICE_CODE: &str = "/api/v1/device/code";
@@ -12,7 +13,7 @@ pub const ME: &str = "/api/v1/me";
 pub const MY_TOKEN: &str = "/api/v1/me/token";
 
 /// Answer of `GET /api/v1/me`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Me {
     /// The person; nobody where an administrator made the token.
     pub login: Option<String>,
@@ -25,7 +26,7 @@ pub struct Me {
 }
 
 /// A token, without its secret.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MyToken {
     /// Key.
     pub id: i64,
@@ -40,7 +41,7 @@ pub struct MyToken {
 }
 
 /// Answer of `POST /api/v1/device/code`. RFC 8628 §3.2.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceCode {
     /// For the machine only.
     pub device_code: String,
@@ -57,7 +58,7 @@ pub struct DeviceCode {
 }
 
 /// Answer of `POST /api/v1/device/token`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceToken {
     /// The secret.
     pub access_token: String,
@@ -76,7 +77,7 @@ pub struct DeviceToken {
 }
 
 /// An error of the device flow. RFC 6749 §5.2.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceRefusal {
     /// `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, …
     pub error: String,

@@ -2,9 +2,10 @@
 //! file, `Authorization: Bearer …` and `Digest: sha-256=<base64>`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The answer: 201 when the artifact is new, 200 when the same bytes were there already.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Published {
     /// Package.
     pub package: String,

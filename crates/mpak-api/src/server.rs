@@ -1,16 +1,18 @@
 //! Server lists: `/v1/servers…` in the flat shape of existing clients, `/v0.1/…` in the official one.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 /// The body of every error answer of these routes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ErrorText {
     /// One sentence, for people.
     pub error: String,
 }
 
 /// `GET /v1`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Info {
     /// Of this API.
     pub name: String,
@@ -23,7 +25,7 @@ pub struct Info {
 }
 
 /// See [`Info`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoints {
     /// All servers.
@@ -41,7 +43,7 @@ pub struct Endpoints {
 }
 
 /// `GET /v1/health`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// `healthy`, or `degraded` while there is no server.
     pub status: String,
@@ -50,7 +52,7 @@ pub struct Health {
 }
 
 /// `GET /v1/servers/{name}/versions`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ServerVersions {
     /// `@scope/name`.
     pub name: String,
@@ -59,7 +61,7 @@ pub struct ServerVersions {
 }
 
 /// One of `ServerVersions::versions`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ServerVersion {
     /// Semver.
     pub version: String,
@@ -70,22 +72,71 @@ pub struct ServerVersion {
 }
 
 /// `GET /v0.1/health`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// `ok`.
     pub status: String,
 }
 
 /// `GET /v0.1/ping`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Pong {
     /// True.
     pub pong: bool,
 }
 
 /// `GET /v0.1/version`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Program {
     /// Of the program that answers.
     pub version: String,
+}
+
+/// `GET /v1/servers`
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FlatList {
+    /// The `ServerDetail` of each package's latest version.
+    pub servers: Vec<Value>,
+    /// Of the page.
+    pub metadata: FlatMetadata,
+}
+
+/// See [`FlatList`].
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FlatMetadata {
+    /// Entries of this page.
+    pub count: u64,
+    /// Where the next page begins, while there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
+}
+
+/// `GET /v0.1/servers`
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OfficialList {
+    /// The page.
+    pub servers: Vec<OfficialServer>,
+    /// Of the page.
+    pub metadata: OfficialMetadata,
+}
+
+/// A version, and what its registry knows of it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OfficialServer {
+    /// `server.json`, schema 2025-12-11.
+    pub server: Value,
+    /// By registry: `io.modelcontextprotocol.registry/official`, `dev.mpak/registry`.
+    #[serde(rename = "_meta")]
+    pub meta: Value,
+}
+
+/// See [`OfficialList`].
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OfficialMetadata {
+    /// Entries of this page.
+    pub count: u64,
+    /// Where the next page begins, while there is one; opaque.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
 }

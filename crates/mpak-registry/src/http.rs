@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use mpak_api::error::RouteNotFound;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::state::AppState;
 use crate::web;
@@ -25,6 +25,11 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
 
 /// The same for what is JSON already.
 pub(crate) fn json_text(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))], body).into_response()
+}
+
+/// JSON that is written already.
+pub(crate) fn json_bytes(body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))], body).into_response()
 }
 
@@ -50,13 +55,13 @@ pub(crate) async fn no_route(
         return web::not_found(&state, uri.path());
     }
     let message = format!("Route {method}:{} not found", uri.path());
-    let body = json!({"message": message, "error": "Not Found", "statusCode": 404});
+    let body = RouteNotFound { message, error: "Not Found".to_owned(), status_code: 404 };
     (StatusCode::NOT_FOUND, json(&body)).into_response()
 }
 
 /// Lets any web page read what is public: no credentials are involved.
 pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
-    let public = ["/v1", "/v0", "/blobs/", "/index/", "/.well-known/", "/health"];
+    let public = ["/v1", "/v0", "/blobs/", "/index/", "/.well-known/", "/health", "/openapi.json"];
     if !public.iter().any(|p| request.uri().path().starts_with(p)) {
         return next.run(request).await;
     }

@@ -19,6 +19,7 @@ mod http;
 mod ingest;
 mod jobs;
 mod linked;
+mod openapi;
 mod outbound;
 mod public_files;
 mod rates;

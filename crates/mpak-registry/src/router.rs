@@ -4,14 +4,17 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::get;
 use mpak_api::error::Code;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::api::{blob, device, health, index, me, upload};
 use crate::auth::asker::ask;
@@ -20,7 +23,8 @@ use crate::compat::servers::{flat, official};
 use crate::compat::{badge, bundles, download, security};
 use crate::error::ApiError;
 use crate::http::family::families;
-use crate::http::{cross_origin, no_route, observe};
+use crate::http::{self, cross_origin, no_route, observe};
+use crate::openapi;
 use crate::rates;
 use crate::state::AppState;
 use crate::web;
@@ -30,50 +34,58 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest body where none is expected.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
-/// All routes. Every GET also answers HEAD.
+/// All routes. Every GET also answers HEAD. What programs ask for is routed by `routes!`, from the path that
+/// its handler names, and so stands in the API's description.
 pub(crate) fn router(state: &AppState) -> Router {
-    let read = Router::new()
-        .route("/health", get(health::health))
-        .route("/ready", get(health::ready))
-        .route("/v1/bundles/search", get(bundles::search))
-        .route("/v1/bundles/{scope}/{name}", get(bundles::detail))
-        .route("/v1/bundles/{scope}/{name}/index.json", get(bundles::index))
-        .route("/v1/bundles/{scope}/{name}/badge.svg", get(badge::badge))
-        .route("/v1/bundles/{scope}/{name}/security", get(security::security))
-        .route("/v1/bundles/{scope}/{name}/versions", get(bundles::versions))
-        .route("/v1/bundles/{scope}/{name}/versions/{version}", get(bundles::version_detail))
-        .route("/v1/bundles/{scope}/{name}/versions/{version}/download", get(download::download))
-        .route("/v1/bundles/{scope}/{name}/versions/{version}/artifacts/{file}", get(download::artifact))
-        .route("/v1", get(flat::info))
+    let read = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .routes(routes!(bundles::search))
+        .routes(routes!(bundles::detail))
+        .routes(routes!(bundles::index))
+        .routes(routes!(badge::badge))
+        .routes(routes!(security::security))
+        .routes(routes!(bundles::versions))
+        .routes(routes!(bundles::version_detail))
+        .routes(routes!(download::download))
+        .routes(routes!(download::artifact))
+        .routes(routes!(flat::info))
         .route("/v1/", get(flat::info))
-        .route("/v1/health", get(flat::health))
-        .route("/v1/servers", get(flat::list))
-        .route("/v1/servers/search", get(flat::search))
-        .route("/v1/servers/{name}", get(flat::server))
-        .route("/v1/servers/{name}/versions", get(flat::all_versions))
-        .route("/v1/servers/{name}/versions/{version}", get(flat::version))
-        .merge(official_at("/v0.1"))
-        .merge(official_at("/v0"))
-        .route("/.well-known/mpak.json", get(index::well_known))
-        .route("/index/v1/{scope}/{file}", get(index::package))
-        .route("/blobs/sha256/{first}/{others}", get(blob::blob))
-        .route("/api/v1/me", get(me::me))
-        .route("/api/v1/me/token", delete(me::revoke))
-        .route("/api/v1/device/code", post(device::code))
-        .route("/api/v1/device/token", post(device::token))
-        .merge(web::router())
+        .routes(routes!(flat::health))
+        .routes(routes!(flat::list))
+        .routes(routes!(flat::search))
+        .routes(routes!(flat::server))
+        .routes(routes!(flat::all_versions))
+        .routes(routes!(flat::version))
+        .route("/v0.1", get(flat::info))
+        .route("/v0.1/", get(flat::info))
+        .route("/v0", get(flat::info))
+        .route("/v0/", get(flat::info))
+        .nest("/v0.1", official_routes())
+        .nest("/v0", official_routes())
+        .routes(routes!(index::well_known))
+        .routes(routes!(index::package))
+        .routes(routes!(blob::blob))
+        .routes(routes!(me::me))
+        .routes(routes!(me::revoke))
+        .routes(routes!(device::code))
+        .routes(routes!(device::token))
+        .merge(OpenApiRouter::from(web::router()))
         .merge(if state.config.floor {
-            Router::new().route("/v1/floor/{bytes}", get(bench::floor))
+            OpenApiRouter::new().route("/v1/floor/{bytes}", get(bench::floor))
         } else {
-            Router::new()
+            OpenApiRouter::new()
         })
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, READ_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-    let write = Router::new()
-        .route("/api/v1/packages/{scope}/{name}/versions/{version}/artifacts/{platform}", put(upload::upload))
+    let write = OpenApiRouter::new()
+        .routes(routes!(upload::upload))
         // The stage that receives has its own limits.
         .layer(DefaultBodyLimit::disable());
-    read.merge(write)
+    let (router, api) = read.merge(write).split_for_parts();
+    let api = Bytes::from(openapi::written(api));
+    router
+        .route("/openapi.json", get(move || async move { http::cached(http::json_bytes(api), "public, max-age=60") }))
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
         .layer(from_fn_with_state(state.clone(), ask))
@@ -85,18 +97,16 @@ pub(crate) fn router(state: &AppState) -> Router {
         .with_state(state.clone())
 }
 
-/// The official registry's routes under one of its two prefixes.
-fn official_at(prefix: &str) -> Router<AppState> {
-    Router::new()
-        .route(prefix, get(flat::info))
-        .route(&format!("{prefix}/"), get(flat::info))
-        .route(&format!("{prefix}/health"), get(official::health))
-        .route(&format!("{prefix}/ping"), get(official::ping))
-        .route(&format!("{prefix}/version"), get(official::version))
-        .route(&format!("{prefix}/servers"), get(official::list))
-        .route(&format!("{prefix}/servers/{{name}}"), get(official::server))
-        .route(&format!("{prefix}/servers/{{name}}/versions"), get(official::all_versions))
-        .route(&format!("{prefix}/servers/{{name}}/versions/{{version}}"), get(official::one_version))
+/// The official registry's routes, which stand under two prefixes.
+fn official_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(official::health))
+        .routes(routes!(official::ping))
+        .routes(routes!(official::version))
+        .routes(routes!(official::list))
+        .routes(routes!(official::server))
+        .routes(routes!(official::all_versions))
+        .routes(routes!(official::one_version))
 }
 
 /// A handler's panic costs its request only; the panic itself is already on stderr.

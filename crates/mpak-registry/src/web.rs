@@ -25,6 +25,7 @@ mod asset;
 mod catalogue;
 mod controls;
 mod device;
+mod docs;
 mod entry;
 mod figures;
 mod home;
@@ -67,6 +68,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/admin", get(people::admin))
         .route("/admin/users/{id}/role", post(people::set_role))
         .route("/admin/users/{id}/disabled", post(people::set_disabled))
+        .route("/docs", get(docs::docs))
+        .route("/docs/json", get(|| async { Redirect::permanent("/openapi.json") }))
         .route("/assets/{name}", get(asset::serve))
         .route("/favicon.ico", get(asset::favicon))
         .layer(CatchPanicLayer::custom(panicked))

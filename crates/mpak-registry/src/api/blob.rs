@@ -21,6 +21,13 @@ use crate::state::AppState;
 pub(crate) const SIGNED_TTL: Duration = Duration::from_mins(15);
 
 /// `GET /blobs/sha256/{first two digits}/{the others}`
+#[utoipa::path(
+    get, path = "/blobs/sha256/{first}/{others}", tag = "static files",
+    params(("first" = String, Path, description = "The first two hex digits"), ("others" = String, Path, description = "The other 62")),
+    responses((status = 200, description = "The bytes", body = [u8], content_type = "application/octet-stream"),
+        (status = 206, description = "A part of them"), (status = 302, description = "Where they are"),
+        (status = 304, description = "Unchanged"), (status = 416, description = "No such part")),
+)]
 pub(crate) async fn blob(
     State(state): State<AppState>,
     Path((first, others)): Path<(String, String)>,

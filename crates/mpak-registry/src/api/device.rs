@@ -20,6 +20,12 @@ const CLIENT: &str = "mpak-cli";
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// `POST /api/v1/device/code`
+#[utoipa::path(
+    post, path = "/api/v1/device/code", tag = "people",
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "RFC 8628 §3.1"),
+    responses((status = 200, description = "Codes to sign in with", body = DeviceCode),
+        (status = 400, description = "RFC 8628 §3.5", body = Value)),
+)]
 pub(crate) async fn code(State(state): State<AppState>, headers: HeaderMap, form: Form) -> Response {
     if form.get("client_id") != CLIENT {
         return refused("invalid_client", "expected client_id mpak-cli");
@@ -42,6 +48,12 @@ pub(crate) async fn code(State(state): State<AppState>, headers: HeaderMap, form
 }
 
 /// `POST /api/v1/device/token`
+#[utoipa::path(
+    post, path = "/api/v1/device/token", tag = "people",
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "RFC 8628 §3.4"),
+    responses((status = 200, description = "The token", body = DeviceToken),
+        (status = 400, description = "RFC 8628 §3.5", body = Value)),
+)]
 pub(crate) async fn token(State(state): State<AppState>, form: Form) -> Response {
     if form.get("grant_type") != GRANT_TYPE {
         return refused("unsupported_grant_type", "expected the device code's grant type");

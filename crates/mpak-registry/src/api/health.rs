@@ -12,11 +12,19 @@ use crate::http::json;
 use crate::state::AppState;
 
 /// `GET /health`
+#[utoipa::path(
+    get, path = "/health", tag = "operation",
+    responses((status = 200, description = "The process answers", body = Value)),
+)]
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
     json(&json!({"status": "ok", "timestamp": rfc3339(state.clock().now_ms())}))
 }
 
 /// `GET /ready`
+#[utoipa::path(
+    get, path = "/ready", tag = "operation",
+    responses((status = 200, description = "Database and blobs answer", body = Value)),
+)]
 pub(crate) async fn ready(State(state): State<AppState>) -> ApiResult<Response> {
     let not_ready = |what: &str, cause: &dyn std::error::Error| {
         tracing::error!(cause = %cause, "{what} is not ready");

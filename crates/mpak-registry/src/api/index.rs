@@ -20,6 +20,11 @@ use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
 
 /// `GET /.well-known/mpak.json`
+#[utoipa::path(
+    get, path = "/.well-known/mpak.json", tag = "static files",
+    responses((status = 200, description = "Where things are", body = Value),
+        (status = 304, description = "Unchanged")),
+)]
 pub(crate) async fn well_known(State(state): State<AppState>, headers: HeaderMap) -> Response {
     answer(root(&state.base_url(&headers)), &headers)
 }
@@ -44,6 +49,12 @@ fn root_at(registry: &str, api: &str, index: &str, blobs: &str) -> String {
 }
 
 /// `GET /index/v1/@scope/name.json`
+#[utoipa::path(
+    get, path = "/index/v1/{scope}/{file}", tag = "static files",
+    params(("scope" = String, Path, description = "With its `@`"), ("file" = String, Path, description = "`NAME.json`")),
+    responses((status = 200, description = "Everything a resolver needs", body = Value),
+        (status = 304, description = "Unchanged")),
+)]
 pub(crate) async fn package(
     State(state): State<AppState>,
     Path((scope, file)): Path<(String, String)>,

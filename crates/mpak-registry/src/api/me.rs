@@ -16,6 +16,10 @@ use crate::http::{cached, json};
 use crate::state::AppState;
 
 /// `GET /api/v1/me`
+#[utoipa::path(
+    get, path = "/api/v1/me", tag = "people",
+    responses((status = 200, description = "Who asks", body = Me)), security(("token" = [])),
+)]
 pub(crate) async fn me(State(state): State<AppState>, headers: HeaderMap) -> ApiResult<Response> {
     if let Some(person) = asker::current().person {
         let user = users::find(&mut *state.db.read().await?, person.user_id()).await?;
@@ -35,6 +39,10 @@ pub(crate) async fn me(State(state): State<AppState>, headers: HeaderMap) -> Api
 }
 
 /// `DELETE /api/v1/me/token`
+#[utoipa::path(
+    delete, path = "/api/v1/me/token", tag = "people",
+    responses((status = 204, description = "The token is no more")), security(("token" = [])),
+)]
 pub(crate) async fn revoke(State(state): State<AppState>, headers: HeaderMap) -> ApiResult<Response> {
     let row = sent(&state, &headers).await?;
     let actor = row.user_login.as_ref().map_or_else(|| format!("token:{}", row.name), |login| format!("user:{login}"));

@@ -38,6 +38,14 @@ const DRAIN_BYTES_MAX: u64 = 64 << 20;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// `PUT /api/v1/packages/@scope/name/versions/VERSION/artifacts/OS-ARCH`
+#[utoipa::path(
+    put, path = "/api/v1/packages/{scope}/{name}/versions/{version}/artifacts/{platform}", tag = "publishing",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path, description = "Semver"), ("platform" = String, Path, description = "`any`, or OS-ARCH")),
+    request_body(content = [u8], content_type = "application/octet-stream", description = "The bundle"),
+    responses((status = 201, description = "Published", body = Published),
+        (status = 200, description = "The same bytes were there already", body = Published)),
+    security(("token" = [])),
+)]
 pub(crate) async fn upload(
     State(state): State<AppState>,
     Path((scope, name, version, platform)): Path<(String, String, String, String)>,

@@ -21,6 +21,11 @@ use crate::state::AppState;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// `GET /v1/bundles/@scope/name/badge.svg`
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}/badge.svg", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "A picture for READMEs", body = String, content_type = "image/svg+xml")),
+)]
 pub(crate) async fn badge(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,

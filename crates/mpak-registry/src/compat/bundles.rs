@@ -31,6 +31,13 @@ const BUNDLE_TYPE: &str = "application/vnd.mcp.bundle.v0.3+gzip";
 const QUERY_CHARS_MAX: usize = 200;
 
 /// `GET /v1/bundles/search`
+#[utoipa::path(
+    get, path = "/v1/bundles/search", tag = "bundles",
+    params(("q" = Option<String>, Query, max_length = 200), ("type" = Option<String>, Query, description = "node, python, binary or uv"),
+        ("sort" = Option<String>, Query, description = "downloads, recent or name"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
+        ("offset" = Option<u64>, Query)),
+    responses((status = 200, description = "A page of results", body = SearchResponse)),
+)]
 pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQuery) -> ApiResult<Response> {
     let query = search_query(query.as_deref())?;
     let (limit, offset) = (query.limit, query.offset);
@@ -95,6 +102,11 @@ async fn version(c: &mut Connection, package: &Package, version: &str) -> ApiRes
 }
 
 /// `GET /v1/bundles/@scope/name`
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "The package", body = Detail)),
+)]
 pub(crate) async fn detail(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,
@@ -129,6 +141,11 @@ fn detail_version(state: &AppState, listed: &versions::Listed) -> DetailVersion 
 }
 
 /// `GET /v1/bundles/@scope/name/versions`
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}/versions", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "Its versions", body = VersionsResponse)),
+)]
 pub(crate) async fn versions(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,
@@ -155,6 +172,11 @@ pub(crate) async fn versions(
 }
 
 /// `GET /v1/bundles/@scope/name/versions/{version}`
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}/versions/{version}", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path, description = "Semver")),
+    responses((status = 200, description = "The version", body = VersionDetail)),
+)]
 pub(crate) async fn version_detail(
     State(state): State<AppState>,
     Path((scope, name, wanted)): Path<(String, String, String)>,
@@ -186,6 +208,11 @@ pub(crate) async fn version_detail(
 }
 
 /// `GET /v1/bundles/@scope/name/index.json`
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}/index.json", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "The latest version", body = Value, content_type = "application/vnd.mcp.bundle.index.v0.1+json")),
+)]
 pub(crate) async fn index(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,

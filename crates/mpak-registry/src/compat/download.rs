@@ -29,6 +29,16 @@ use crate::state::AppState;
 const EXPIRES_MS: i64 = 1_000 * blob::SIGNED_TTL.as_secs().cast_signed();
 
 /// `GET /v1/bundles/@scope/name/versions/{version}/download?os=&arch=`
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}/versions/{version}/download", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path, description = "Semver, or latest"),
+        ("os" = Option<String>, Query, description = "darwin, linux, win32 or any"),
+        ("arch" = Option<String>, Query, description = "x64, arm64 or any")),
+    responses((status = 200, description = "Where it is, for `Accept: application/json`; else the bytes",
+            content((Download = "application/json"), ([u8] = "application/octet-stream"))),
+        (status = 206, description = "A part of the bytes"), (status = 302, description = "Where the bytes are"),
+        (status = 304, description = "Unchanged"), (status = 416, description = "No such part")),
+)]
 pub(crate) async fn download(
     State(state): State<AppState>,
     Path((scope, name, wanted)): Path<(String, String, String)>,
@@ -82,6 +92,14 @@ pub(crate) async fn download(
 
 /// `GET /v1/bundles/@scope/name/versions/{version}/artifacts/{file}`: the bytes of one artifact, whatever
 /// `Accept` says, under a file name that tells its platform. Counts like a download.
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}/versions/{version}/artifacts/{file}", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path, description = "Semver"),
+        ("file" = String, Path, description = "As server lists name it")),
+    responses((status = 200, description = "The bytes", body = [u8], content_type = "application/octet-stream"),
+        (status = 206, description = "A part of them"), (status = 302, description = "Where they are"),
+        (status = 304, description = "Unchanged"), (status = 416, description = "No such part")),
+)]
 pub(crate) async fn artifact(
     State(state): State<AppState>,
     Path((scope, name, wanted, file)): Path<(String, String, String, String)>,

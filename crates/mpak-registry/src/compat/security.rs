@@ -21,6 +21,11 @@ use crate::ingest::scan;
 use crate::state::AppState;
 
 /// `GET /v1/bundles/@scope/name/security`
+#[utoipa::path(
+    get, path = "/v1/bundles/{scope}/{name}/security", tag = "bundles",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "The scan of the latest version", body = Value)),
+)]
 pub(crate) async fn security(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,

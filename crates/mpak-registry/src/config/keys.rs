@@ -1,10 +1,12 @@
 //! Every setting: what it is called in the file, in the environment and as a flag, what it may be and
 //! what it is for. The flags, the loader, `--print-config` and the reference page are made from this table.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use toml::Value;
 use url::Url;
+
+use super::rates::Network;
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +69,7 @@ impl Kind {
             Self::Flag => "true or false".to_owned(),
             Self::Count(min, max) => format!("a whole number from {min} to {max}"),
             Self::Texts => "a list of texts".to_owned(),
-            Self::Addresses => "a list of IP addresses".to_owned(),
+            Self::Addresses => "a list of IP addresses and networks".to_owned(),
             Self::OneOf(words) => words.join(" or "),
         }
     }
@@ -113,7 +115,7 @@ impl Kind {
                 value.as_integer().is_some_and(|n| u64::try_from(n).is_ok_and(|n| (min..=max).contains(&n)))
             }
             Self::Texts => all(&|text| !text.is_empty()),
-            Self::Addresses => all(&|text| text.parse::<IpAddr>().is_ok()),
+            Self::Addresses => all(&|text| text.parse::<Network>().is_ok()),
             Self::OneOf(words) => is(&|text| words.contains(&text)),
         }
     }
@@ -271,7 +273,18 @@ pub const KEYS: &[Key] = &[
         Default::Is("60"),
         "Publishes of one owner; 0 is no limit",
     ),
-    Key::new("rates.trusted_proxies", Kind::Addresses, Default::Is(""), "Proxies whose X-Forwarded-For is believed"),
+    Key::new(
+        "rates.connections_per_address",
+        Kind::Count(0, MANY),
+        Default::Is("256"),
+        "Connections of one address at the same time, but of trusted proxies; 0 is no limit",
+    ),
+    Key::new(
+        "rates.trusted_proxies",
+        Kind::Addresses,
+        Default::Is(""),
+        "Proxies whose X-Forwarded-For is believed: addresses, or networks like 10.0.0.0/8",
+    ),
     Key::new(
         "log.filter",
         Kind::Text,
@@ -367,7 +380,7 @@ mod tests {
             (Kind::Flag, "true", "yes"),
             (Kind::Count(1, 9), "9", "10"),
             (Kind::Count(0, 9), "0", "-1"),
-            (Kind::Addresses, "::1, 10.0.0.1", "10.0.0.0/8"),
+            (Kind::Addresses, "::1, 10.0.0.0/8", "10.0.0.0/33"),
             (Kind::OneOf(&["a", "b"]), "b", "c"),
         ] {
             assert!(kind.read(good).is_some(), "{kind:?} {good}");

@@ -16,7 +16,8 @@ use super::json;
 /// Longest sentence that is taken over.
 const MESSAGE_BYTES_MAX: usize = 4 << 10;
 /// Below these, programs ask.
-const FOR_PROGRAMS: &[&str] = &["/v1", "/v0", "/api", "/blobs", "/index", "/.well-known", "/health", "/ready"];
+const FOR_PROGRAMS: &[&str] =
+    &["/v1", "/v0", "/api", "/blobs", "/index", "/.well-known", "/health", "/ready", "/openapi.json"];
 
 /// Whether programs ask for a path, not people.
 pub(crate) fn for_programs(path: &str) -> bool {
@@ -24,7 +25,7 @@ pub(crate) fn for_programs(path: &str) -> bool {
 }
 
 /// Whether a path belongs to the server lists.
-fn is_server_list(path: &str) -> bool {
+pub(crate) fn is_server_list(path: &str) -> bool {
     let at = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     path == "/v1" || path == "/v1/" || ["/v0", "/v0.1", "/v1/servers", "/v1/health"].into_iter().any(at)
 }

@@ -7,6 +7,8 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mpak_bundle::digest::Sha256;
 
+use super::docs;
+
 const STYLE: &str = include_str!("../../assets/style.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
@@ -35,6 +37,8 @@ pub(crate) async fn serve(Path(name): Path<String>) -> Response {
         answer("text/css; charset=utf-8", STYLE)
     } else if path == *ICON_PATH {
         answer("image/svg+xml", ICON)
+    } else if name == docs::script_name() {
+        answer("text/javascript; charset=utf-8", docs::SCRIPT)
     } else {
         StatusCode::NOT_FOUND.into_response()
     }

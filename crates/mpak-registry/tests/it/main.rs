@@ -11,14 +11,17 @@ mod concurrency;
 mod counts;
 mod hostile;
 mod http;
+mod openapi;
 mod publish;
 
 mod rates;
+mod replays;
 mod restart;
 mod scans;
 mod search;
 mod static_index;
 mod storage;
 mod tokens;
+mod traps;
 mod web;
 mod world;

@@ -17,8 +17,14 @@ mod counts;
 mod hostile;
 #[path = "../it/http.rs"]
 mod http;
+#[path = "../it/openapi.rs"]
+mod openapi;
 #[path = "../it/publish.rs"]
 mod publish;
+#[path = "../it/rates.rs"]
+mod rates;
+#[path = "../it/replays.rs"]
+mod replays;
 #[path = "../it/restart.rs"]
 mod restart;
 #[path = "../it/scans.rs"]
@@ -31,6 +37,8 @@ mod static_index;
 mod storage;
 #[path = "../it/tokens.rs"]
 mod tokens;
+#[path = "../it/traps.rs"]
+mod traps;
 #[path = "../it/web.rs"]
 mod web;
 #[path = "../it/world.rs"]

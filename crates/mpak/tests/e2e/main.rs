@@ -6,6 +6,7 @@
     reason = "a test binary has no outside, and a test that cannot go on fails"
 )]
 
+mod python;
 mod registry;
 mod servers;
 mod stand_in;
@@ -19,6 +20,7 @@ mod cli;
 mod completion;
 mod config;
 mod example_server;
+mod existing_clients;
 mod explain;
 mod info;
 mod init;
@@ -28,6 +30,7 @@ mod publish;
 mod pull;
 mod run;
 mod scan;
+mod schemathesis;
 mod search;
 mod serve;
 mod show;

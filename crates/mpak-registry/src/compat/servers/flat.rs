@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use mpak_api::server::{Endpoints, Health, Info, ServerVersion, ServerVersions};
+use mpak_api::server::{Endpoints, FlatList, Health, Info, ServerVersion, ServerVersions};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -28,6 +28,10 @@ const LIMIT_MAX: usize = 500;
 const QUERY_CHARS_MAX: usize = 200;
 
 /// `GET /v1`
+#[utoipa::path(
+    get, path = "/v1", tag = "servers",
+    responses((status = 200, description = "Where things are", body = Info)),
+)]
 pub(crate) async fn info() -> Response {
     json(&Info {
         name: "mpak MCP Registry API".to_owned(),
@@ -45,6 +49,10 @@ pub(crate) async fn info() -> Response {
 }
 
 /// `GET /v1/health`
+#[utoipa::path(
+    get, path = "/v1/health", tag = "servers",
+    responses((status = 200, description = "How many there are", body = Health)),
+)]
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
     let servers_count = state.search.len(&asker::current().reader) as u64;
     let status = if servers_count > 0 { "healthy" } else { "degraded" };
@@ -80,11 +88,22 @@ fn time(text: &str) -> Option<i64> {
 }
 
 /// `GET /v1/servers`
+#[utoipa::path(
+    get, path = "/v1/servers", tag = "servers",
+    params(("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"), ("limit" = Option<String>, Query, description = "1 to 500, usually 100"),
+        ("search" = Option<String>, Query), ("updated_since" = Option<String>, Query, description = "A time or day")),
+    responses((status = 200, description = "A page", body = FlatList)),
+)]
 pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> ServerResult {
     page(&state, asked(query.as_deref(), "search"), &headers).await
 }
 
 /// `GET /v1/servers/search`
+#[utoipa::path(
+    get, path = "/v1/servers/search", tag = "servers",
+    params(("q" = Option<String>, Query), ("cursor" = Option<String>, Query), ("limit" = Option<String>, Query)),
+    responses((status = 200, description = "A page", body = FlatList)),
+)]
 pub(crate) async fn search(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
@@ -134,6 +153,11 @@ pub(super) fn json_text(body: String) -> Response {
 }
 
 /// `GET /v1/servers/{name}`
+#[utoipa::path(
+    get, path = "/v1/servers/{name}", tag = "servers",
+    params(("name" = String, Path, description = "A server name or package name, percent-encoded")),
+    responses((status = 200, description = "The latest version", body = Value)),
+)]
 pub(crate) async fn server(
     State(state): State<AppState>,
     Path(wanted): Path<String>,
@@ -143,6 +167,11 @@ pub(crate) async fn server(
 }
 
 /// `GET /v1/servers/{name}/versions/{version}`
+#[utoipa::path(
+    get, path = "/v1/servers/{name}/versions/{version}", tag = "servers",
+    params(("name" = String, Path, description = "A server name or package name, percent-encoded"), ("version" = String, Path, description = "Semver, or latest")),
+    responses((status = 200, description = "The version", body = Value)),
+)]
 pub(crate) async fn version(
     State(state): State<AppState>,
     Path((wanted, version)): Path<(String, String)>,
@@ -191,6 +220,11 @@ pub(super) async fn package(
 }
 
 /// `GET /v1/servers/{name}/versions`
+#[utoipa::path(
+    get, path = "/v1/servers/{name}/versions", tag = "servers",
+    params(("name" = String, Path, description = "A server name or package name, percent-encoded")),
+    responses((status = 200, description = "Its versions", body = ServerVersions)),
+)]
 pub(crate) async fn all_versions(State(state): State<AppState>, Path(wanted): Path<String>) -> ServerResult {
     let mut c = state.db.read().await?;
     let package = package(&state, &mut c, &wanted).await?;

@@ -12,7 +12,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mpak_api::server::{Pong, Program, Status};
+use mpak_api::server::{OfficialList, OfficialServer, Pong, Program, Status};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -39,16 +39,28 @@ const PACKAGES_COUNT_MAX: usize = 4_096;
 const VERSIONS_COUNT_MAX: usize = 1_000;
 
 /// `GET /v0.1/health`
+#[utoipa::path(
+    get, path = "/health", tag = "official",
+    responses((status = 200, description = "It answers", body = Status)),
+)]
 pub(crate) async fn health() -> Response {
     json(&Status { status: "ok".to_owned() })
 }
 
 /// `GET /v0.1/ping`
+#[utoipa::path(
+    get, path = "/ping", tag = "official",
+    responses((status = 200, description = "It answers", body = Pong)),
+)]
 pub(crate) async fn ping() -> Response {
     json(&Pong { pong: true })
 }
 
 /// `GET /v0.1/version`
+#[utoipa::path(
+    get, path = "/version", tag = "official",
+    responses((status = 200, description = "The program", body = Program)),
+)]
 pub(crate) async fn version() -> Response {
     json(&Program { version: env!("CARGO_PKG_VERSION").to_owned() })
 }
@@ -135,6 +147,13 @@ fn read_cursor(cursor: &str) -> Option<(String, String)> {
 }
 
 /// `GET /v0.1/servers`
+#[utoipa::path(
+    get, path = "/servers", tag = "official",
+    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
+        ("search" = Option<String>, Query, max_length = 200), ("updated_since" = Option<String>, Query, format = DateTime, description = "RFC 3339"),
+        ("version" = Option<String>, Query, description = "Semver, or latest"), ("include_deleted" = Option<bool>, Query)),
+    responses((status = 200, description = "A page", body = OfficialList)),
+)]
 pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> ServerResult {
     let asked = asked(query.as_deref())?;
     let base = state.base_url(&headers);
@@ -333,6 +352,11 @@ async fn package_or_gone(
 }
 
 /// `GET /v0.1/servers/{name}/versions`
+#[utoipa::path(
+    get, path = "/servers/{name}/versions", tag = "official",
+    params(("name" = String, Path, description = "A server name or package name, percent-encoded"), ("include_deleted" = Option<bool>, Query)),
+    responses((status = 200, description = "Its versions", body = OfficialList)),
+)]
 pub(crate) async fn all_versions(
     State(state): State<AppState>,
     Path(wanted): Path<String>,
@@ -356,6 +380,11 @@ pub(crate) async fn all_versions(
 }
 
 /// `GET /v0.1/servers/{name}`: what the official registry had once; the latest version.
+#[utoipa::path(
+    get, path = "/servers/{name}", tag = "official",
+    params(("name" = String, Path, description = "A server name or package name, percent-encoded")),
+    responses((status = 200, description = "The latest version", body = OfficialServer)),
+)]
 pub(crate) async fn server(
     State(state): State<AppState>,
     Path(wanted): Path<String>,
@@ -365,6 +394,11 @@ pub(crate) async fn server(
 }
 
 /// `GET /v0.1/servers/{name}/versions/{version}`
+#[utoipa::path(
+    get, path = "/servers/{name}/versions/{version}", tag = "official",
+    params(("name" = String, Path, description = "A server name or package name, percent-encoded"), ("version" = String, Path, description = "Semver, or latest"), ("include_deleted" = Option<bool>, Query)),
+    responses((status = 200, description = "The version", body = OfficialServer)),
+)]
 pub(crate) async fn one_version(
     State(state): State<AppState>,
     Path((wanted, version)): Path<(String, String)>,
