@@ -19,6 +19,7 @@ mod cache;
 mod cli;
 mod completion;
 mod config;
+mod disk_full;
 mod example_server;
 mod existing_clients;
 mod explain;
