@@ -152,8 +152,8 @@ def measure(mpak, data, seconds, folder):
     load.beside_floor("versions", [f"/v1/bundles/{name}/versions" for name, _ in names], "")
     load.beside_floor("index file", [f"/index/v1/{name}.json" for name, _ in names], "")
     if is_there(server, "/v1/servers/search"):
-        load.beside_floor("server", [f"/v1/servers/{query(name, safe='@/')}" for name, _ in names], "≥ 40 %")
-        load.beside_floor("servers, a page", [f"/v1/servers?limit=20&offset={offset}" for offset in range(0, 10_000)],
+        load.beside_floor("server", [f"/v1/servers/{query(name, safe='')}" for name, _ in names], "≥ 40 %")
+        load.beside_floor("servers, a page", [f"/v1/servers?limit=20&cursor={offset}" for offset in range(0, 10_000)],
                           "≥ 40 %")
     load.beside_floor("package page", [f"/packages/{name}" for name, _ in names], "", "text/html")
     print("\n| What | Ours | Aim |\n|---|---|---|")

@@ -44,6 +44,8 @@ pub(crate) fn written(mut api: utoipa::openapi::OpenApi) -> String {
     for (path, item) in &mut api.paths.paths {
         let servers = family::is_server_list(path);
         for (operation, writes) in operations(item) {
+            operation.summary = success(operation);
+            operation.description = None;
             add_errors(operation, servers, writes);
         }
     }
@@ -55,6 +57,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool
     let read = item.get.as_mut().map(|operation| (operation, false));
     let write = [&mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
     read.into_iter().chain(write.into_iter().flatten().map(|operation| (operation, true)))
+}
+
+/// What a caller gets: the comment of a handler is for those who read the program.
+fn success(operation: &Operation) -> Option<String> {
+    let (_, answer) = operation.responses.responses.iter().find(|(status, _)| status.starts_with('2'))?;
+    if let RefOr::T(answer) = answer { Some(answer.description.clone()) } else { None }
 }
 
 fn add_errors(operation: &mut Operation, servers: bool, writes: bool) {

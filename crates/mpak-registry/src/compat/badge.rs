@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certified_package_shows_its_level_and_no_version() {
+    fn a34_a_certified_package_shows_its_level_and_no_version() {
         for (level, word, color, width) in [
             (1, "L1 Basic", "#007ec6", 76),
             (2, "L2 Standard", "#44cc11", 96),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_cannot_become_markup() {
+    fn a36_a_version_cannot_become_markup() {
         let svg = svg(Badge::Version("1</text><script>alert(1)</script>\"' onload=\"x&\u{0}\u{202E}"));
         assert!(!svg.contains("<script") && !svg.contains('\0') && !svg.contains('\u{202E}'), "{svg}");
         assert!(svg.contains("&lt;/text&gt;&lt;script&gt;alert(1)") && svg.contains("&quot;&#39; onload=&quot;x&amp;"));

@@ -1,4 +1,5 @@
-//! The checklist of the read API, row by row.
+//! The checklist of the read API, row by row. Row A31 stands in `counts`, A34 and more of A36 in
+//! `compat::badge`, A38 in `scans`, A43 in `rates`.
 
 use mpak_bundle::digest::Sha256;
 use serde_json::{Value, json};
@@ -378,6 +379,27 @@ async fn a37_a39_security_without_a_scan_is_pending() {
     assert_eq!(body, expect);
     let body = error(&registry, "/v1/bundles/@acme/none/security", 404).await;
     assert_eq!(body["error"]["message"], "Package @acme/none not found");
+}
+
+#[tokio::test]
+async fn a36_the_badge_of_odd_versions_is_well_formed() {
+    let registry = Registry::start().await;
+    let version = "1.0.0-rc.1+build.7";
+    registry.publish("@acme/odd", "1.0.0-rc.1%2Bbuild.7", "any", &bundle("@acme/odd", version)).await;
+    let svg = registry.get("/v1/bundles/@acme/odd/badge.svg").await.text().await.unwrap();
+    assert!(svg.contains("mpak: v1.0.0-rc.1"), "{svg}");
+    // Hostile versions cannot be published; the badge's own tests draw them: `compat::badge`.
+    let hostile = registry.put("@acme/odd", "1%3Cscript%3E", "any", bundle("@acme/odd", version)).send().await.unwrap();
+    assert_eq!(hostile.status(), 422);
+}
+
+#[tokio::test]
+async fn a40_existing_clients_need_no_deprecation_headers() {
+    let registry = checklist().await;
+    let response = registry.get(WIDGET).await;
+    assert_eq!(response.status(), 200);
+    // `/v1/bundles` is not deprecated here, and nothing says that it is.
+    assert!(response.headers().get("deprecation").is_none() && response.headers().get("link").is_none());
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
-//! The API against its own description: schemathesis makes requests from `/openapi.json` and judges what
+//! The API against its own description, and its server list against the schema of `server.json`.
+//!
+//! Schemathesis makes requests from `/openapi.json` and judges what
 //! a real `mpak serve` answers. The seed is fixed and the examples are bounded.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+use serde_json::json;
 
 use crate::python;
 use crate::registry::Registry;
@@ -29,6 +34,8 @@ fn answers_are_as_the_description_says() {
         .args(["--header", &format!("Authorization: Bearer {}", registry.token)])
         // The token would be no more.
         .args(["--exclude-path", "/api/v1/me/token", "--request-timeout", "10", "--workers", "2"])
+        // Its own judgement of how many examples it had to throw away is no matter of ours.
+        .args(["--suppress-health-check", "all"])
         .env("HOME", world.path("home"))
         .env("NO_PROXY", "127.0.0.1")
         .current_dir(world.root());
@@ -41,4 +48,38 @@ fn answers_are_as_the_description_says() {
     let log = fs::read_to_string(world.path("registry.log")).expect("the log");
     assert!(!log.contains("panicked"), "a handler panicked:\n{log}");
     assert!(log.lines().count() > 500, "hardly anything was asked: {} lines", log.lines().count());
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "says that nothing was judged")]
+fn official_entries_are_valid_by_the_schema_of_server_json() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let schema = root.join("../shared/schemas/server-2025-12-11.schema.json");
+    if !schema.exists() {
+        eprintln!("not judged: {} is not there", schema.display());
+        return;
+    }
+    let world = World::new();
+    let registry = Registry::start(&world);
+    let full = Server::new("widget", "1.0.0").manifest(|manifest| {
+        manifest["display_name"] = "w".repeat(300).into();
+        manifest["description"] = "ä".repeat(300).into();
+        manifest["homepage"] = "https://widget.example/".into();
+        manifest["repository"] = json!({"type": "git", "url": "https://github.com/acme/widget"});
+        manifest["icon"] = "https://widget.example/icon.png".into();
+        manifest["user_config"] = json!({
+            "token": {"type": "string", "title": "Token", "description": "To get in", "sensitive": true, "required": true},
+            "depth": {"type": "number", "title": "Depth", "description": "How deep", "default": 3},
+        });
+    });
+    full.publish(&registry, "@acme/widget", "any");
+    Server::new("plain", "1.0.0-rc.1+build.7").publish(&registry, "@acme/plain", "linux-x64");
+    let output = Command::new(python::programs(PROGRAM).join("python"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/server_json.py"))
+        .arg(&schema)
+        .arg(format!("{}/v0.1/servers", registry.url))
+        .output()
+        .expect("python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "2");
 }
