@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod actor;
 pub(crate) mod asker;
+pub(crate) mod binding;
 pub(crate) mod cookie;
 pub(crate) mod device;
 mod door;
@@ -18,3 +19,4 @@ mod role;
 pub(crate) mod session;
 pub(crate) mod sign_in;
 pub(crate) mod token;
+pub(crate) mod workload;

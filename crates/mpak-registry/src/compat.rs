@@ -1,5 +1,6 @@
 //! The API that existing clients speak, quirks and all.
 
+pub(crate) mod announce;
 pub(crate) mod badge;
 pub(crate) mod bundles;
 pub(crate) mod download;

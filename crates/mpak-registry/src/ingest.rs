@@ -8,9 +8,11 @@
 use axum::body::BodyDataStream;
 use thiserror::Error;
 
+use crate::outbound::Answer;
 use crate::state::AppState;
 
 pub(crate) mod admit;
+pub(crate) mod fetch;
 pub(crate) mod index;
 pub(crate) mod receive;
 pub(crate) mod record;
@@ -19,8 +21,9 @@ pub(crate) mod store;
 pub(crate) mod succession;
 
 use admit::AdmitError;
+use fetch::FetchError;
 use index::Indexed;
-use receive::{ReceiveError, Upload};
+use receive::{ReceiveError, Received, Upload};
 use record::{RecordError, Standing};
 use store::StoreError;
 
@@ -43,6 +46,8 @@ pub(crate) enum PublishError {
     #[error(transparent)]
     Receive(#[from] ReceiveError),
     #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
     Admit(#[from] AdmitError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,6 +65,17 @@ pub(crate) async fn publish(
 ) -> Result<Outcome, PublishError> {
     // 5 receive: whoever hangs up here leaves nothing behind.
     let received = receive::receive(upload, body, &state.config).await?;
+    follow(state, received).await
+}
+
+/// The same for a release's asset, which the registry fetches itself.
+pub(crate) async fn publish_fetched(state: &AppState, upload: Upload, asset: Answer) -> Result<Outcome, PublishError> {
+    // 5 receive, through its second door.
+    let received = fetch::fetch(upload, asset, &state.config).await?;
+    follow(state, received).await
+}
+
+async fn follow(state: &AppState, received: Received) -> Result<Outcome, PublishError> {
     // From here on the publish goes to its end, even if the publisher hangs up.
     let state = state.clone();
     tokio::spawn(async move {

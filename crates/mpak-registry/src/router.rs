@@ -20,7 +20,7 @@ use crate::api::{blob, device, health, index, me, upload};
 use crate::auth::asker::ask;
 use crate::bench;
 use crate::compat::servers::{flat, official};
-use crate::compat::{badge, bundles, download, security};
+use crate::compat::{announce, badge, bundles, download, security};
 use crate::error::ApiError;
 use crate::http::family::families;
 use crate::http::{self, cross_origin, no_route, observe};
@@ -80,7 +80,8 @@ pub(crate) fn router(state: &AppState) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let write = OpenApiRouter::new()
         .routes(routes!(upload::upload))
-        // The stage that receives has its own limits.
+        .routes(routes!(announce::announce))
+        // The stage that receives has its own limits, so has the announcement.
         .layer(DefaultBodyLimit::disable());
     let (router, api) = read.merge(write).split_for_parts();
     let api = Bytes::from(openapi::written(api));

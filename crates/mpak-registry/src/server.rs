@@ -215,6 +215,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let state = AppState::new(Inner {
         turns: Turns::new(TURNS),
         issuers,
+        large_bodies: Semaphore::new(1),
         outbound: Outbound::new(&config.outbound),
         rates: Arc::new(Rates::new(&config.rates)),
         uploads: Semaphore::new(config.uploads_max),

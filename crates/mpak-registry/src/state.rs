@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     /// Who signs people in.
     pub(crate) provider: Provider,
     pub(crate) turns: Turns,
+    /// The permit to hold a large body of an announcement.
+    pub(crate) large_bodies: Semaphore,
     /// Whose workloads may publish.
     pub(crate) issuers: Issuers,
     /// The door through which everything is fetched.

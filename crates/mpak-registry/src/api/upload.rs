@@ -22,7 +22,8 @@ use mpak_bundle::platform::Platform;
 use mpak_bundle::version::Version;
 use serde_json::{Value, json};
 
-use crate::auth::token;
+use crate::auth::issuers::Purpose;
+use crate::auth::{binding, jwt, token, workload};
 use crate::error::{ApiError, ApiResult};
 use crate::http::json;
 use crate::ingest::admit::AdmitError;
@@ -71,9 +72,11 @@ async fn claim(state: &AppState, name: &str, version: &str, platform: &str, head
         let help = "choose a name of lower-case letters, digits and hyphens, like `@acme/widget`";
         ApiError::refusal(Code::ValidationError, e.to_string(), "@scope/name", name, help)
     })?;
-    // 2. Who asks, and whether they may.
-    let publisher = token::publisher(&state.db, headers, &package, state.clock().now_ms()).await?;
-    state.rates.publish(&publisher.actor())?;
+    // 2. Who asks: a workload, or somebody with a token of ours.
+    let asker = match token::bearer(headers).filter(|text| jwt::looks_like_one(text)) {
+        Some(text) => Err(workload::identify(state, text, Purpose::Upload).await?),
+        None => Ok(token::publisher(&state.db, headers, &package, state.clock().now_ms()).await?),
+    };
     // 3. What is claimed.
     let version: Version = version.parse().map_err(|e: mpak_bundle::version::VersionError| {
         let help = "set `version` in manifest.json to a semantic version and pack again";
@@ -83,8 +86,24 @@ async fn claim(state: &AppState, name: &str, version: &str, platform: &str, head
         let help = "publish with a platform like `any` or `linux-x64`";
         ApiError::refusal(Code::ValidationError, e.to_string(), "any, or OS-ARCH", platform, help)
     })?;
+    // 4. Whether they may.
+    let publisher = match asker {
+        Err(identity) => workload::publisher(state, identity, package, &version).await?,
+        Ok(publisher) => {
+            binding::tokens_may(&mut *state.db.read().await?, &package).await?;
+            publisher
+        }
+    };
+    state.rates.publish(&publisher.owner())?;
     let declared_bytes = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    Ok(Upload { publisher, version, platform, declared_bytes, declared_sha256: declared_sha256(headers)? })
+    Ok(Upload {
+        publisher,
+        version,
+        platform,
+        declared_bytes,
+        declared_sha256: declared_sha256(headers)?,
+        release: None,
+    })
 }
 
 /// From `Digest: sha-256=…` (RFC 3230) or `Content-Digest: sha-256=:…:` (RFC 9530); other algorithms are
@@ -155,9 +174,10 @@ fn drain(mut body: BodyDataStream) {
     }));
 }
 
-fn refused(error: PublishError) -> ApiError {
+pub(crate) fn refused(error: PublishError) -> ApiError {
     match error {
         PublishError::Receive(e) => not_received(&e),
+        PublishError::Fetch(e) => e.into(),
         PublishError::Admit(e) => not_admitted(e),
         PublishError::Record(e) => not_recorded(e),
         PublishError::Store(e) => e.0.into(),
@@ -238,6 +258,12 @@ fn not_admitted(error: AdmitError) -> ApiError {
             found.clone(),
             format!("publish as version `{found}`, or set `version` in manifest.json and pack again"),
         ),
+        AdmitError::Announced { pointer } => refusal(
+            Code::ValidationError,
+            "the manifest.json of the bundle".to_owned(),
+            format!("another value at `{pointer}`"),
+            "announce the manifest.json that was packed".to_owned(),
+        ),
         AdmitError::Platform { expected, found, fits } => {
             let files = found.iter().map(|(path, platform)| json!({"path": path, "platform": platform}));
             let help = fits.map_or_else(
@@ -283,6 +309,7 @@ fn not_recorded(error: RecordError) -> ApiError {
             "published versions never change: raise the version and publish again",
         ),
         RecordError::Succession(e) => not_following(&e),
+        RecordError::Binding(e) => e.into(),
         RecordError::Db(e) => e.into(),
     }
 }

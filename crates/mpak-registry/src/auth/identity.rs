@@ -28,6 +28,9 @@ pub(crate) struct Identity {
     pub(crate) mapping: String,
     /// Whether owner and repository are known by ids that no other can get.
     pub(crate) stable_ids: bool,
+    /// Whether owners at this issuer create the scope of their name.
+    #[serde(skip)]
+    pub(crate) default_scopes: bool,
     /// `owner/name`, as the issuer writes it.
     pub(crate) repository: String,
     /// What it is compared by: the issuer's id, or the lower-case name where there are no ids.
@@ -223,6 +226,7 @@ fn read(issuer: &Issuer, claims: Map<String, Value>, token: &str) -> Result<Iden
         kind: issuer.kind,
         mapping: issuer.mapping_name.clone(),
         stable_ids: mapping.stable_ids,
+        default_scopes: issuer.default_scopes,
         repository_id: named(maybe("repository_id")?, &repository),
         owner_id: named(maybe("owner_id")?, &owner),
         workflow: workflow_path(&workflow_ref, &repository).to_owned(),
@@ -257,7 +261,7 @@ fn is_repository(repository: &str, owner: &str, releases: Option<Releases>) -> b
     };
     let Some((path, _)) = repository.rsplit_once('/') else { return false };
     let parts = repository.split('/').count();
-    let fits = if releases == Some(Releases::Github) { parts == 2 } else { parts <= 22 };
+    let fits = if releases == Some(Releases::Gitlab) { parts <= 22 } else { parts == 2 };
     fits && path.eq_ignore_ascii_case(owner) && repository.split('/').all(plain)
 }
 

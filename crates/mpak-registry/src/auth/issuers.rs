@@ -24,8 +24,10 @@ const CLAIM_BYTES_MAX: usize = 512;
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Releases {
-    /// GitHub's, which Forgejo and Gitea speak, too.
+    /// GitHub's.
     Github,
+    /// Forgejo's and Gitea's, which is much like it.
+    Forgejo,
     /// GitLab's.
     Gitlab,
 }

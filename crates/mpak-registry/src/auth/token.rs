@@ -3,6 +3,8 @@
 //! In: an `Authorization` header from anybody. Out: a [`Publisher`], the proof that a package may be
 //! published.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +15,7 @@ use thiserror::Error;
 
 use super::actor::{Action, Actor, GRANTS, Role, person};
 use super::error::AuthError;
+use super::identity::Identity;
 use crate::db::{Connection, Db, DbError, events, tokens};
 
 /// In front of every token, so that secret scanners find leaked ones.
@@ -29,10 +32,18 @@ pub(crate) const ADMIN: &str = "admin";
 /// The proof that the asker may publish a package.
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
-    /// Made by [`publisher`] only.
+    /// Made by [`publisher`] and by `workload` only.
     package: PackageName,
-    token_id: i64,
-    token_name: String,
+    by: By,
+}
+
+/// How somebody proved it.
+#[derive(Clone, Debug)]
+enum By {
+    /// By a token of ours.
+    Token { id: i64, name: String },
+    /// By an identity that an issuer vouches for.
+    Workload(Arc<Identity>),
 }
 
 impl Publisher {
@@ -41,14 +52,49 @@ impl Publisher {
         &self.package
     }
 
-    /// Key of the token.
-    pub(crate) fn token_id(&self) -> i64 {
-        self.token_id
+    /// An identity that may publish the package.
+    pub(super) fn workload(package: PackageName, identity: Arc<Identity>) -> Self {
+        Self { package, by: By::Workload(identity) }
+    }
+
+    /// Key of the token, if it is by one of ours.
+    pub(crate) fn token_id(&self) -> Option<i64> {
+        match &self.by {
+            By::Token { id, .. } => Some(*id),
+            By::Workload(_) => None,
+        }
+    }
+
+    /// The identity, if it is by one.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        match &self.by {
+            By::Token { .. } => None,
+            By::Workload(identity) => Some(identity),
+        }
+    }
+
+    /// How it is published, in the wire's word.
+    pub(crate) fn method(&self) -> &'static str {
+        match self.by {
+            By::Token { .. } => "upload",
+            By::Workload(_) => "oidc",
+        }
+    }
+
+    /// Whose rate counts.
+    pub(crate) fn owner(&self) -> String {
+        match &self.by {
+            By::Token { .. } => self.actor(),
+            By::Workload(identity) => format!("{} {}", identity.issuer, identity.owner_id),
+        }
     }
 
     /// The actor of events.
     pub(crate) fn actor(&self) -> String {
-        format!("token:{}", self.token_name)
+        match &self.by {
+            By::Token { name, .. } => format!("token:{name}"),
+            By::Workload(identity) => identity.actor_name(),
+        }
     }
 }
 
@@ -71,7 +117,7 @@ pub(crate) async fn publisher(
         let person = person(&mut c, user_id).await?;
         Actor::Person(person).may(&mut c, Action::Publish, Some(package)).await?;
     }
-    Ok(Publisher { package: package.clone(), token_id: row.id, token_name: row.name })
+    Ok(Publisher { package: package.clone(), by: By::Token { id: row.id, name: row.name } })
 }
 
 /// The valid token that a request carries.
@@ -126,7 +172,8 @@ pub(crate) async fn readable(db: &Db, headers: &HeaderMap, now_ms: i64) -> Resul
     if reads { packages(&row).map(Some) } else { Ok(None) }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The text of a request's `Authorization: Bearer …`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|t| !t.is_empty())

@@ -52,7 +52,7 @@ impl TryFrom<Row> for Artifact {
 
 /// An artifact to be written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct New {
+pub(crate) struct New<'a> {
     /// Key of its version.
     pub(crate) version_id: i64,
     /// What it fits.
@@ -65,6 +65,8 @@ pub(crate) struct New {
     pub(crate) published_at_ms: i64,
     /// The event that tells of it.
     pub(crate) event_seq: i64,
+    /// Where the bytes came from, when they were fetched.
+    pub(crate) source_url: Option<&'a str>,
 }
 
 /// The artifacts of a version, exact platforms before `any`.
@@ -131,13 +133,23 @@ pub(crate) async fn find(
     row.map(Artifact::try_from).transpose()
 }
 
+/// Number of artifacts of a version.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn count(c: &mut Connection, package: &str, version: &str) -> DbResult<i64> {
+    let sql = "SELECT count(*) FROM artifacts a JOIN versions v ON v.id = a.version_id \
+               JOIN packages p ON p.id = v.package_id WHERE p.name = $1 AND v.version = $2";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(package).bind(version).fetch_one(c).await)?)
+}
+
 /// Writes an artifact with a download count of zero and gives its key.
 ///
 /// # Errors
 /// [`DbError`].
-pub(crate) async fn insert(c: &mut Connection, new: New) -> DbResult<i64> {
-    let sql = "INSERT INTO artifacts (version_id, os, arch, digest, size_bytes, published_at_ms, event_seq) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
+    let sql = "INSERT INTO artifacts (version_id, os, arch, digest, size_bytes, published_at_ms, event_seq, source_url) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
     let id: i64 = on!(c => sqlx::query_scalar(sql)
         .bind(new.version_id)
         .bind(new.platform.os.as_str())
@@ -146,6 +158,7 @@ pub(crate) async fn insert(c: &mut Connection, new: New) -> DbResult<i64> {
         .bind(signed(new.size_bytes))
         .bind(new.published_at_ms)
         .bind(new.event_seq)
+        .bind(new.source_url)
         .fetch_one(c)
         .await)?;
     execute!(c => sqlx::query("INSERT INTO downloads (artifact_id, count) VALUES ($1, 0)").bind(id))?;

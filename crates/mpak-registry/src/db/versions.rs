@@ -52,6 +52,12 @@ pub(crate) struct New<'a> {
     pub(crate) readme: Option<&'a str>,
     /// `upload`, …
     pub(crate) publish_method: &'a str,
+    /// The release that it was announced from.
+    pub(crate) release_tag: Option<&'a str>,
+    /// Its page.
+    pub(crate) release_url: Option<&'a str>,
+    /// Who built it, as the wire's full provenance.
+    pub(crate) provenance_json: Option<&'a str>,
     /// Now.
     pub(crate) published_at_ms: i64,
 }
@@ -91,8 +97,9 @@ pub(crate) async fn list(c: &mut Connection, package_id: i64) -> DbResult<Vec<Li
 /// [`super::DbError`].
 pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
     let sql = "INSERT INTO versions \
-               (package_id, version, server_type, manifest_json, readme, publish_method, published_at_ms) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+               (package_id, version, server_type, manifest_json, readme, publish_method, published_at_ms, \
+               release_tag, release_url, provenance_json) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
     Ok(on!(c => sqlx::query_scalar(sql)
         .bind(new.package_id)
         .bind(new.version)
@@ -101,6 +108,9 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .bind(new.readme)
         .bind(new.publish_method)
         .bind(new.published_at_ms)
+        .bind(new.release_tag)
+        .bind(new.release_url)
+        .bind(new.provenance_json)
         .fetch_one(c)
         .await)?)
 }

@@ -9,6 +9,7 @@ use mpak_bundle::manifest::Manifest;
 use mpak_bundle::name::{NameError, PackageName};
 use mpak_bundle::native::NativeCode;
 use mpak_bundle::platform::Platform;
+use serde_json::Value;
 use thiserror::Error;
 
 use super::receive::{Received, Upload};
@@ -88,6 +89,12 @@ pub(crate) enum AdmitError {
         /// In the manifest.
         found: String,
     },
+    /// The announced manifest is not the bundle's.
+    #[error("the announced manifest is not the bundle's: they differ at `{pointer}`")]
+    Announced {
+        /// Where, as a JSON pointer.
+        pointer: String,
+    },
     /// Native code that does not run there.
     #[error("the bundle holds native code that does not fit platform `{expected}`")]
     Platform {
@@ -119,6 +126,10 @@ pub(crate) fn admit(received: Received, limits: &Limits) -> Result<Admitted, Adm
     if manifest.version != version {
         return Err(AdmitError::VersionMismatch { expected: version, found: manifest.version });
     }
+    let announced = upload.release.as_ref().and_then(|release| difference(&release.manifest, &manifest.raw));
+    if let Some(pointer) = announced {
+        return Err(AdmitError::Announced { pointer });
+    }
     // 4. Its native code runs on the platform.
     let native = NativeCode::of(&archive);
     if !native.allows(upload.platform) {
@@ -137,6 +148,28 @@ pub(crate) fn admit(received: Received, limits: &Limits) -> Result<Admitted, Adm
 /// A manifest's name is the package's, or unscoped and its last part.
 fn names(manifest_name: &str, package: &PackageName) -> bool {
     manifest_name == package.as_str() || manifest_name == package.base()
+}
+
+/// Where two documents differ, if they do. Order of members and spelling of numbers do not matter, since
+/// an announcement went through other programs.
+fn difference(announced: &Value, found: &Value) -> Option<String> {
+    let below = |part: &str, rest: String| format!("/{}{rest}", part.replace('~', "~0").replace('/', "~1"));
+    match (announced, found) {
+        (Value::Object(a), Value::Object(b)) => {
+            let missing = a.keys().find(|k| !b.contains_key(*k)).or_else(|| b.keys().find(|k| !a.contains_key(*k)));
+            match missing {
+                Some(name) => Some(below(name, String::new())),
+                None => a.iter().find_map(|(k, v)| difference(v, &b[k]).map(|rest| below(k, rest))),
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let pairs = a.iter().zip(b).enumerate();
+            pairs.into_iter().find_map(|(i, (a, b))| difference(a, b).map(|rest| below(&i.to_string(), rest)))
+        }
+        (Value::Number(a), Value::Number(b)) if a == b || a.as_f64() == b.as_f64() => None,
+        (a, b) if a == b => None,
+        _ => Some(String::new()),
+    }
 }
 
 /// The README at the bundle's root, whatever its case; none when it is too long or unreadable.
@@ -163,6 +196,23 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(names(name, &package), expect, "{name}");
+        }
+    }
+
+    #[test]
+    fn documents_are_compared_by_what_they_say() {
+        use serde_json::json;
+        for (a, b, expect) in [
+            (json!({"a": 1, "b": [1, {"c": null}]}), json!({"b": [1.0, {"c": null}], "a": 1}), None),
+            (json!({"a": 1}), json!({"a": 2}), Some("/a")),
+            (json!({"a": 1}), json!({"a": "1"}), Some("/a")),
+            (json!({"a": 1}), json!({}), Some("/a")),
+            (json!({}), json!({"x/y~z": 1}), Some("/x~1y~0z")),
+            (json!({"t": [{"n": "a"}, {"n": "b"}]}), json!({"t": [{"n": "a"}, {"n": "c"}]}), Some("/t/1/n")),
+            (json!({"t": [1]}), json!({"t": [1, 2]}), Some("/t")),
+            (json!([]), json!({}), Some("")),
+        ] {
+            assert_eq!(difference(&a, &b).as_deref(), expect, "{a} {b}");
         }
     }
 }

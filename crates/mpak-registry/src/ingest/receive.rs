@@ -4,6 +4,7 @@
 //! `Limits::archive_bytes_max` while streaming, by an idle time between pieces and by a least speed.
 //! Spec: RFC 3230 `Digest`, RFC 9530 `Content-Digest`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{BodyDataStream, Bytes};
@@ -11,6 +12,7 @@ use futures_util::StreamExt as _;
 use mpak_bundle::digest::{Hashing, Sha256};
 use mpak_bundle::platform::Platform;
 use mpak_bundle::version::Version;
+use serde_json::Value;
 use std::io::Write as _;
 use tempfile::NamedTempFile;
 use thiserror::Error;
@@ -19,7 +21,7 @@ use crate::auth::token::Publisher;
 use crate::config::Config;
 
 /// Pieces are gathered to this size before they are hashed and written off the async threads.
-const CHUNK_BYTES: usize = 512 << 10;
+pub(super) const CHUNK_BYTES: usize = 512 << 10;
 
 /// Slowest upload that is waited for, after a grace as long as the idle time.
 const BYTES_PER_SECOND_MIN: u64 = 4 << 10;
@@ -34,6 +36,25 @@ pub(crate) struct Upload {
     pub(crate) declared_bytes: Option<u64>,
     /// From `Digest`.
     pub(crate) declared_sha256: Option<Sha256>,
+    /// The release that the bytes are fetched from; none when they are sent.
+    pub(crate) release: Option<Release>,
+}
+
+/// A release whose asset was announced.
+#[derive(Clone, Debug)]
+pub(crate) struct Release {
+    /// As announced and found.
+    pub(crate) tag: String,
+    /// Its page.
+    pub(crate) url: String,
+    /// Name of the asset.
+    pub(crate) file: String,
+    /// Where the asset lies.
+    pub(crate) source_url: String,
+    /// The commit of the tag, where the forge tells.
+    pub(crate) tag_sha: Option<String>,
+    /// The manifest that was announced; the bundle's must say the same.
+    pub(crate) manifest: Arc<Value>,
 }
 
 /// A complete upload.
@@ -47,6 +68,11 @@ pub(crate) struct Received {
 }
 
 impl Received {
+    /// From the other door of this stage.
+    pub(super) fn new(upload: Upload, file: NamedTempFile, bytes: u64, sha256: Sha256) -> Self {
+        Self { upload, file, bytes, sha256 }
+    }
+
     /// What the publisher claimed.
     pub(crate) fn upload(&self) -> &Upload {
         &self.upload
@@ -176,10 +202,10 @@ async fn next(body: &mut BodyDataStream, idle: Duration, bytes: u64) -> Result<O
     }
 }
 
-type Sink = Hashing<NamedTempFile>;
+pub(super) type Sink = Hashing<NamedTempFile>;
 
 /// Writes a chunk on a thread that may block, and gives both back, the chunk emptied.
-async fn write(mut sink: Sink, mut chunk: Vec<u8>) -> Result<(Sink, Vec<u8>), ReceiveError> {
+pub(super) async fn write(mut sink: Sink, mut chunk: Vec<u8>) -> Result<(Sink, Vec<u8>), ReceiveError> {
     let written = blocking(move || {
         sink.write_all(&chunk)?;
         chunk.clear();
@@ -188,6 +214,8 @@ async fn write(mut sink: Sink, mut chunk: Vec<u8>) -> Result<(Sink, Vec<u8>), Re
     Ok(written.await?)
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
 }

@@ -14,12 +14,12 @@ use super::receive::Upload;
 use super::scan;
 use super::store::Stored;
 use super::succession::{self, Known, SuccessionError};
+use crate::auth::binding::{self, BindingError};
 use crate::config::VersionPolicy;
 use crate::db::artifacts::{self, Artifact};
-use crate::db::{Connection, Db, DbError, DbResult, blobs, events, jobs, packages, tokens, tombstones, versions};
-
-/// How it was published, in the wire's word.
-const PUBLISH_METHOD: &str = "upload";
+use crate::db::{
+    Connection, Db, DbError, DbResult, blobs, events, jobs, packages, tokens, tombstones, trusted_publishers, versions,
+};
 
 /// An artifact that is known to all.
 #[derive(Debug)]
@@ -81,6 +81,9 @@ pub(crate) enum RecordError {
     /// This version may not be published, or not any more.
     #[error(transparent)]
     Succession(#[from] SuccessionError),
+    /// The publisher may not, or not any more.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// Our database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -152,10 +155,19 @@ pub(crate) async fn record(
     if let Standing::Same(artifact) = check(&mut tx, upload, stored.sha256(), policy, now_ms).await? {
         return Ok(recorded(&stored, artifact.event_seq));
     }
-    // 2. What happened.
+    // 2. The publisher still may, and what the publish fixes for the next ones.
+    let package = upload.publisher.package();
+    match upload.publisher.identity() {
+        Some(identity) => binding::bind(&mut tx, identity, package, &upload.version, now_ms).await?,
+        None => binding::tokens_may(&mut tx, package).await?,
+    }
+    // 3. What happened.
     let event_seq = append_event(&mut tx, &stored, now_ms).await?;
-    // 3. Package, version, blob and artifact.
+    // 4. Package, version, blob and artifact.
     let package_id = ensure_package(&mut tx, upload, now_ms).await?;
+    if let Some(identity) = upload.publisher.identity() {
+        trusted_publishers::pin(&mut tx, package.as_str(), &identity.repository).await?;
+    }
     let version_id = ensure_version(&mut tx, package_id, &stored, now_ms).await?;
     blobs::insert(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
     let artifact = artifacts::New {
@@ -165,13 +177,16 @@ pub(crate) async fn record(
         size_bytes: stored.bytes(),
         published_at_ms: now_ms,
         event_seq,
+        source_url: upload.release.as_ref().map(|r| r.source_url.as_str()),
     };
     artifacts::insert(&mut tx, artifact).await?;
-    // 4. Which version the bare name means now.
+    // 5. Which version the bare name means now.
     packages::choose_latest(&mut tx, package_id).await?;
-    // 5. What is to be done about it.
+    // 6. What is to be done about it.
     jobs::enqueue(&mut tx, scan::JOB, &stored.sha256().to_string(), now_ms).await?;
-    tokens::used(&mut tx, upload.publisher.token_id(), now_ms).await?;
+    if let Some(token_id) = upload.publisher.token_id() {
+        tokens::used(&mut tx, token_id, now_ms).await?;
+    }
     tx.commit().await?;
     Ok(recorded(&stored, event_seq))
 }
@@ -182,10 +197,17 @@ fn recorded(stored: &Stored, event_seq: i64) -> Recorded {
 
 async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbResult<i64> {
     let upload = stored.upload();
-    let payload = json!({
+    let mut payload = json!({
         "os": upload.platform.os.as_str(), "arch": upload.platform.arch.as_str(),
-        "sha256": stored.sha256().to_string(), "size": stored.bytes(), "publish_method": PUBLISH_METHOD,
+        "sha256": stored.sha256().to_string(), "size": stored.bytes(), "publish_method": upload.publisher.method(),
     });
+    if let Some(identity) = upload.publisher.identity() {
+        payload["identity"] = json!(identity);
+    }
+    if let Some(release) = &upload.release {
+        payload["release"] = json!({"tag": release.tag, "url": release.url, "tag_sha": release.tag_sha});
+        payload["source_url"] = release.source_url.as_str().into();
+    }
     let event = events::New {
         at_ms: now_ms,
         kind: "artifact_published",
@@ -210,13 +232,18 @@ async fn ensure_version(c: &mut Connection, package_id: i64, stored: &Stored, no
     if let Some(id) = versions::id_of(c, package_id, &version).await? {
         return Ok(id);
     }
+    let release = stored.upload().release.as_ref();
+    let provenance = stored.upload().publisher.identity().map(|identity| identity.provenance().to_string());
     let new = versions::New {
         package_id,
         version: &version,
         server_type: stored.texts().server_type,
         manifest_json: &stored.texts().manifest_json,
         readme: stored.texts().readme.as_deref(),
-        publish_method: PUBLISH_METHOD,
+        publish_method: stored.upload().publisher.method(),
+        release_tag: release.map(|r| r.tag.as_str()),
+        release_url: release.map(|r| r.url.as_str()),
+        provenance_json: provenance.as_deref(),
         published_at_ms: now_ms,
     };
     versions::insert(c, new).await

@@ -1,0 +1,54 @@
+//! Scopes: whose they are, and which are reserved.
+
+use sqlx::FromRow;
+
+use super::{Connection, DbResult, execute, on};
+
+/// A scope that belongs to somebody or is reserved.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Scope {
+    /// The owner's issuer; none when the scope is reserved.
+    pub(crate) issuer: Option<String>,
+    /// The owner's stable id there.
+    pub(crate) owner_id: Option<String>,
+    /// For people to read.
+    pub(crate) owner_name: Option<String>,
+    /// Why it is reserved.
+    pub(crate) reserved_reason: Option<String>,
+}
+
+/// Finds a scope, without `@`.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn find(c: &mut Connection, scope: &str) -> DbResult<Option<Scope>> {
+    let sql = "SELECT issuer, owner_id, owner_name, reserved_reason FROM scopes WHERE scope = $1";
+    Ok(on!(c => sqlx::query_as(sql).bind(scope).fetch_optional(c).await)?)
+}
+
+/// Gives a scope that nobody has to an owner; nothing happens when somebody has it.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn give(
+    c: &mut Connection,
+    scope: &str,
+    (issuer, owner_id, owner_name): (&str, &str, &str),
+    now_ms: i64,
+) -> DbResult<()> {
+    let sql = "INSERT INTO scopes (scope, issuer, owner_id, owner_name, created_at_ms) \
+               VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    execute!(c => sqlx::query(sql).bind(scope).bind(issuer).bind(owner_id).bind(owner_name).bind(now_ms))?;
+    Ok(())
+}
+
+/// Whether any package has this scope, in whatever state.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn has_packages(c: &mut Connection, scope: &str) -> DbResult<bool> {
+    // `_` and `%` are no characters of scopes that can be published to.
+    let sql = "SELECT count(*) FROM packages WHERE name LIKE $1";
+    let pattern = format!("@{scope}/%");
+    Ok(on!(c => sqlx::query_scalar::<_, i64>(sql).bind(pattern).fetch_one(c).await)? > 0)
+}
