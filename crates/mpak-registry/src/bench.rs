@@ -169,6 +169,9 @@ async fn write(c: &mut Connection, invented: &Invented) -> DbResult<()> {
                 server_type: version.manifest["server"]["type"].as_str().unwrap_or("node"),
                 manifest_json: &version.manifest.to_string(),
                 readme: None,
+                release_tag: None,
+                release_url: None,
+                provenance_json: None,
                 publish_method: "upload",
                 published_at_ms: version.published_at_ms,
             },
@@ -180,6 +183,7 @@ async fn write(c: &mut Connection, invented: &Invented) -> DbResult<()> {
             sha256: bundle(version.bundle),
             size_bytes: 4_096 + version.bundle,
             published_at_ms: version.published_at_ms,
+            source_url: None,
             event_seq,
         };
         let artifact_id = artifacts::insert(c, artifact).await?;

@@ -64,10 +64,14 @@ pub struct Key {
     secret: Secret,
 }
 
-/// RSA keys take long to make: two per process are enough, so that one can be the wrong one.
+/// Number of the key that no issuer has.
+const FORGED: usize = usize::MAX;
+
+/// RSA keys take long to make: two per process are enough for issuers, and one for forgers.
 fn rsa(number: usize) -> &'static RsaKeyPair {
-    static KEYS: [OnceLock<RsaKeyPair>; 2] = [OnceLock::new(), OnceLock::new()];
-    KEYS[number % 2].get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).expect("a key"))
+    static KEYS: [OnceLock<RsaKeyPair>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    KEYS[if number == FORGED { 2 } else { number % 2 }]
+        .get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).expect("a key"))
 }
 
 impl Key {
@@ -268,7 +272,7 @@ impl Issuer {
     /// A token with the name of its key, signed by somebody else's.
     pub fn forged(&self, claims: &Value) -> String {
         let algorithm = self.inside().keys[0].algorithm;
-        Key::new("forged", algorithm, 1).token(&self.header(), &claims.to_string())
+        Key::new("forged", algorithm, FORGED).token(&self.header(), &claims.to_string())
     }
 }
 

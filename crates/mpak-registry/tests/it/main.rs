@@ -3,18 +3,21 @@
 //! The same files run on SQLite here and on PostgreSQL in `it_postgres`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod announce;
 mod blobs;
 mod both;
 mod checklist_a;
 mod checklist_b;
+mod ci;
 mod concurrency;
 mod counts;
 mod hostile;
 mod http;
+mod identity;
 mod openapi;
 mod publish;
-
 mod rates;
+mod replay_action;
 mod replays;
 mod restart;
 mod scans;
@@ -23,5 +26,6 @@ mod static_index;
 mod storage;
 mod tokens;
 mod traps;
+mod trust;
 mod web;
 mod world;

@@ -1,6 +1,8 @@
 //! The tests of `it`, on PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../it/announce.rs"]
+mod announce;
 #[path = "../it/blobs.rs"]
 mod blobs;
 #[path = "../it/both.rs"]
@@ -9,6 +11,8 @@ mod both;
 mod checklist_a;
 #[path = "../it/checklist_b.rs"]
 mod checklist_b;
+#[path = "../it/ci.rs"]
+mod ci;
 #[path = "../it/concurrency.rs"]
 mod concurrency;
 #[path = "../it/counts.rs"]
@@ -17,12 +21,16 @@ mod counts;
 mod hostile;
 #[path = "../it/http.rs"]
 mod http;
+#[path = "../it/identity.rs"]
+mod identity;
 #[path = "../it/openapi.rs"]
 mod openapi;
 #[path = "../it/publish.rs"]
 mod publish;
 #[path = "../it/rates.rs"]
 mod rates;
+#[path = "../it/replay_action.rs"]
+mod replay_action;
 #[path = "../it/replays.rs"]
 mod replays;
 #[path = "../it/restart.rs"]
@@ -39,6 +47,8 @@ mod storage;
 mod tokens;
 #[path = "../it/traps.rs"]
 mod traps;
+#[path = "../it/trust.rs"]
+mod trust;
 #[path = "../it/web.rs"]
 mod web;
 #[path = "../it/world.rs"]

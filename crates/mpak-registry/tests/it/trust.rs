@@ -1,0 +1,152 @@
+//! Who may publish what: scopes belong to owners by id, packages to repositories, tokens to one version.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::ci::{Announcement, Ci, answer, message};
+use crate::world::bundle;
+
+const NAME: &str = "@acme/widget";
+
+impl Ci {
+    async fn announce_as(&self, claims: &Value, announced: &Announcement) -> (StatusCode, Value) {
+        answer(self.post(&self.issuer.token(claims), &announced.body)).await
+    }
+}
+
+#[tokio::test]
+async fn a_renamed_owner_keeps_the_scope_and_the_package() {
+    let ci = Ci::start().await;
+    ci.publish("acme/widget", NAME, "1.0.0").await;
+    let before = ci.claims("acme/widget", "v1.1.0");
+    let announced = ci.release("acme-inc/widget", NAME, "1.1.0", ("any", "any"));
+    let mut renamed = ci.claims("acme-inc/widget", "v1.1.0");
+    renamed["repository_owner_id"] = before["repository_owner_id"].clone();
+    renamed["repository_id"] = before["repository_id"].clone();
+    let (status, body) = ci.announce_as(&renamed, &announced).await;
+    assert_eq!(status, 200, "{body}");
+    // And makes further packages in it, by id.
+    let gadget = ci.release("acme-inc/gadget", "@acme/gadget", "1.0.0", ("any", "any"));
+    let mut claims = ci.claims("acme-inc/gadget", "v1.0.0");
+    claims["repository_owner_id"] = before["repository_owner_id"].clone();
+    let (status, body) = ci.announce_as(&claims, &gadget).await;
+    assert_eq!(status, 200, "{body}");
+}
+
+#[tokio::test]
+async fn a_recycled_login_inherits_nothing() {
+    let ci = Ci::start().await;
+    ci.publish("acme/widget", NAME, "1.0.0").await;
+    for (name, repository, version) in
+        [(NAME, "acme/widget", "1.0.1"), ("@acme/gadget", "acme/gadget", "1.0.0"), (NAME, "acme/other", "1.0.2")]
+    {
+        let announced = ci.release(repository, name, version, ("any", "any"));
+        let mut claims = ci.claims(repository, &announced.tag);
+        claims["repository_owner_id"] = "666".into();
+        claims["repository_id"] = "667".into();
+        let (status, body) = ci.announce_as(&claims, &announced).await;
+        assert_eq!(status, 401, "{name}: {body}");
+        assert!(message(&body).contains("Scope mismatch"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn another_repository_of_the_same_owner_needs_an_entry() {
+    let ci = Ci::start().await;
+    ci.publish("acme/widget", NAME, "1.0.0").await;
+    let announced = ci.release("acme/fork", NAME, "1.0.1", ("any", "any"));
+    let (status, body) = ci.announce(&announced).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (403, &json!("FORBIDDEN")), "{body}");
+    assert_eq!(message(&body), "`@acme/widget` is not published from `acme/fork`, but from `acme/widget`");
+    let help = body["error"]["details"]["help"].as_str().unwrap();
+    assert!(help.contains("mpak trust add @acme/widget --repository acme/fork"), "{help}");
+    // A repository that took over the name of the pinned one is another repository.
+    let announced = ci.release("acme/widget", NAME, "1.0.1", ("any", "any"));
+    let mut claims = ci.claims("acme/widget", "v1.0.1");
+    claims["repository_id"] = "667".into();
+    assert_eq!(ci.announce_as(&claims, &announced).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_scope_with_packages_of_others_is_not_taken_by_name() {
+    let ci = Ci::start().await;
+    ci.registry.publish("@acme/tool", "1.0.0", "any", &bundle("@acme/tool", "1.0.0")).await;
+    for (repository, name) in [("acme/widget", NAME), ("acme/tool", "@acme/tool")] {
+        let announced = ci.release(repository, name, "2.0.0", ("any", "any"));
+        let (status, body) = ci.announce(&announced).await;
+        assert_eq!(status, 403, "{body}");
+        assert!(message(&body).contains("the scope `@acme` is in use"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_refused_for_what_identities_publish() {
+    let ci = Ci::start().await;
+    ci.publish("acme/widget", NAME, "1.0.0").await;
+    let (status, body) = answer(ci.registry.put(NAME, "1.0.1", "any", bundle(NAME, "1.0.1"))).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (403, &json!("FORBIDDEN")), "{body}");
+    assert_eq!(message(&body), "`@acme/widget` is published by `acme/widget`; tokens are refused");
+}
+
+#[tokio::test]
+async fn a_token_publishes_one_version_with_all_its_platforms() {
+    let ci = Ci::start().await;
+    let token = ci.token("acme/widget", "v1.0.0");
+    let first = ci.release("acme/widget", NAME, "1.0.0", ("linux", "x64"));
+    let second = ci.release("acme/widget", NAME, "1.0.0", ("darwin", "arm64"));
+    for (announced, status) in [(&first, "created"), (&second, "created"), (&first, "updated")] {
+        let (code, body) = answer(ci.post(&token, &announced.body)).await;
+        assert_eq!((code.as_u16(), &body["status"]), (200, &json!(status)), "{body}");
+    }
+    // Another package of the same release, and another version, need another token.
+    let other = ci.release("acme/widget", "@acme/gadget", "1.0.0", ("any", "any"));
+    let (status, body) = answer(ci.post(&token, &other.body)).await;
+    assert_eq!(status, 403, "{body}");
+    assert_eq!(message(&body), "this token published version 1.0.0 of `@acme/widget` and is good for nothing else");
+    let mut claims = ci.claims("acme/widget", "v1.0.0");
+    claims["jti"] = "jti-0".into();
+    claims["ref"] = "refs/heads/main".into();
+    let next = ci.release("acme/widget", NAME, "1.1.0", ("any", "any"));
+    assert_eq!(ci.announce_as(&claims, &next).await.0, 403);
+    ci.accepted(&next).await;
+}
+
+#[tokio::test]
+async fn a_token_that_raced_with_itself_publishes_one_version() {
+    let ci = Ci::start().await;
+    let mut claims = ci.claims("acme/widget", "v1.0.0");
+    claims["ref"] = "refs/heads/main".into();
+    let token = ci.issuer.token(&claims);
+    let all: Vec<_> = (0..5).map(|n| ci.release("acme/widget", NAME, &format!("{n}.0.0"), ("any", "any"))).collect();
+    let answers = futures_util::future::join_all(all.iter().map(|one| answer(ci.post(&token, &one.body)))).await;
+    let accepted = answers.iter().filter(|(status, _)| *status == StatusCode::OK).count();
+    let refused = answers.iter().filter(|(status, _)| *status == StatusCode::FORBIDDEN).count();
+    assert_eq!((accepted, refused), (1, 4), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_refused_announcement_does_not_spend_the_token() {
+    let ci = Ci::start().await;
+    let token = ci.token("acme/widget", "v1.0.0");
+    let announced = ci.release("acme/widget", NAME, "1.0.0", ("any", "any"));
+    let wrong = announced.with("/artifact/sha256", "0".repeat(64));
+    assert_eq!(answer(ci.post(&token, &wrong.body)).await.0, 400);
+    assert_eq!(answer(ci.post(&token, &announced.body)).await.0, 200);
+}
+
+#[tokio::test]
+async fn the_scope_of_two_racing_owners_goes_to_one() {
+    let ci = Ci::start().await;
+    let announced = ci.release("acme/widget", NAME, "1.0.0", ("any", "any"));
+    let claims = |id: &str| {
+        let mut claims = ci.claims("acme/widget", "v1.0.0");
+        claims["repository_owner_id"] = id.into();
+        claims["repository_id"] = id.into();
+        claims
+    };
+    let (one, two) = (claims("1"), claims("2"));
+    let (one, two) = tokio::join!(ci.announce_as(&one, &announced), ci.announce_as(&two, &announced));
+    // The loser is told that the scope is not theirs, or that the same bytes are there already.
+    let accepted = [&one, &two].iter().filter(|(_, body)| body["status"] == "created").count();
+    assert_eq!(accepted, 1, "{one:?} {two:?}");
+}
