@@ -32,6 +32,16 @@ pub fn upload(name: &PackageName, version: &str, platform: Platform) -> String {
     format!("/api/v1/packages/{name}/versions/{}/artifacts/{platform}", encode(version))
 }
 
+/// The repositories that may publish a package.
+pub fn trusted_publishers(name: &PackageName) -> String {
+    format!("/api/v1/packages/{name}/trusted-publishers")
+}
+
+/// Whether the asker's identity may publish a version.
+pub fn publisher(name: &PackageName, version: &str) -> String {
+    format!("/api/v1/packages/{name}/versions/{}/publisher", encode(version))
+}
+
 /// The bytes of an artifact: `/blobs/sha256/ab/cdef…`.
 pub fn blob(sha256: &mpak_bundle::digest::Sha256) -> String {
     let hex = sha256.to_string();

@@ -5,4 +5,5 @@ pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod me;
+pub(crate) mod publishers;
 pub(crate) mod upload;

@@ -198,7 +198,7 @@ async fn answer(State(shared): State<Shared>, OriginalUri(uri): OriginalUri, hea
 }
 
 /// Percent-decoded.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

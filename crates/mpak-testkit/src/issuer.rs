@@ -18,7 +18,7 @@ use aws_lc_rs::signature::{
 };
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use base64::Engine as _;
@@ -168,6 +168,8 @@ struct Inside {
     mood: Mood,
     discoveries: usize,
     fetches: usize,
+    /// What jobs that ask for a token are.
+    job: Option<Value>,
 }
 
 /// A running issuer.
@@ -193,11 +195,12 @@ impl Issuer {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let keys = vec![Key::new("key-0", algorithm, 0)];
-        let inside = Inside { url, keys, made: 1, mood: Mood::Good, discoveries: 0, fetches: 0 };
+        let inside = Inside { url, keys, made: 1, mood: Mood::Good, discoveries: 0, fetches: 0, job: None };
         let inside = Arc::new(Mutex::new(inside));
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route("/.well-known/jwks", get(keys_document))
+            .route("/token", get(token_for_job))
             .with_state(Arc::clone(&inside));
         let server = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("the stand-in serves");
@@ -222,6 +225,12 @@ impl Issuer {
     /// How often its discovery document was fetched.
     pub fn discoveries(&self) -> usize {
         self.inside().discoveries
+    }
+
+    /// Gives jobs that ask at `/token` with [`JOB_SECRET`] a token with these claims, for the audience that
+    /// they ask for.
+    pub fn set_job(&self, claims: Value) {
+        self.inside().job = Some(claims);
     }
 
     /// Answers like this from now on.
@@ -286,6 +295,26 @@ async fn discovery(State(inside): State<Arc<Mutex<Inside>>>) -> Response {
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
     });
     ([(header::CONTENT_TYPE, "application/json")], document.to_string()).into_response()
+}
+
+/// What a job shows to be given its token.
+pub const JOB_SECRET: &str = "the-job-asks";
+
+/// As GitHub Actions gives it: `GET …&audience=…` with the job's secret.
+async fn token_for_job(State(inside): State<Arc<Mutex<Inside>>>, uri: Uri, headers: HeaderMap) -> Response {
+    let inside = inside.lock().expect("no test panicked here");
+    let asked = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let audience = uri.query().into_iter().flat_map(|q| q.split('&')).find_map(|p| p.strip_prefix("audience="));
+    let (Some(job), Some(audience)) = (&inside.job, audience) else { return StatusCode::NOT_FOUND.into_response() };
+    if asked != Some(&format!("Bearer {JOB_SECRET}")) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let mut claims = job.clone();
+    claims["aud"] = crate::forge::decoded(audience).into();
+    let key = &inside.keys[0];
+    let header = json!({"alg": key.algorithm.as_str(), "kid": key.kid, "typ": "JWT"});
+    let value = key.token(&header, &claims.to_string());
+    ([(header::CONTENT_TYPE, "application/json")], json!({ "value": value }).to_string()).into_response()
 }
 
 async fn keys_document(State(inside): State<Arc<Mutex<Inside>>>) -> Response {

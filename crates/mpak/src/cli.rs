@@ -4,7 +4,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
     admin, bench, cache, completion, config, example_server, explain, info, init, pack, publish, pull, run, scan,
-    search, serve, show, unpack, validate,
+    search, serve, show, trust, unpack, validate,
 };
 
 /// The secure package manager and registry for MCP servers.
@@ -50,6 +50,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Publish bundles
     Publish(publish::Args),
+    /// Repositories that may publish a package without a token
+    Trust(trust::Args),
     /// Run a registry
     Serve(serve::Args),
     /// Administer a registry's data
@@ -97,6 +99,7 @@ impl Command {
             Self::Scan(a) => a.json,
             Self::Explain(a) => a.json,
             Self::Publish(a) => a.json,
+            Self::Trust(a) => a.wants_json(),
             Self::Admin(a) => a.wants_json(),
             Self::Bundle(BundleCommand::Search(a)) => a.wants_json(),
             Self::Run(_)

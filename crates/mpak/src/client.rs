@@ -123,7 +123,8 @@ impl Registry {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is this machine's own.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
@@ -306,6 +307,37 @@ impl Client {
             let response = request.send().await.map_err(|e| unreachable(&url, e))?;
             let response = self.checked(response, &url, &format!("{}@{}", upload.name, upload.version)).await?;
             parse(&read(response, &url, JSON_BYTES_MAX, JSON_TIMEOUT).await?, &url)
+        })
+    }
+
+    /// Manages something of a package by its owner's or a workload's token. `what` is told when it is not
+    /// there.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn manage(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<&serde_json::Value>,
+        what: &str,
+    ) -> Result<serde_json::Value, ClientError> {
+        if self.registry.url.scheme() != "https" && !is_loopback(&self.registry.url) {
+            return Err(ClientError::TokenInClear { host: host(&self.registry.url) });
+        }
+        let url = self.registry.at(path)?;
+        let open = self.open()?;
+        open.runtime.block_on(async {
+            let request = open.http.request(method, url.clone()).header(ACCEPT, "application/json");
+            let mut request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+            if let Some(body) = body {
+                request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+            }
+            let response = request.send().await.map_err(|e| unreachable(&url, e))?;
+            let response = self.checked(response, &url, what).await?;
+            let bytes = read(response, &url, JSON_BYTES_MAX, JSON_TIMEOUT).await?;
+            if bytes.is_empty() { Ok(serde_json::Value::Null) } else { parse(&bytes, &url) }
         })
     }
 

@@ -26,6 +26,7 @@ pub mod scan;
 pub mod search;
 pub mod serve;
 pub mod show;
+pub mod trust;
 pub mod unpack;
 pub mod validate;
 
@@ -47,6 +48,7 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Scan(args) => scan::run(&args, settings),
         Command::Explain(args) => explain::run(&args, settings),
         Command::Publish(args) => publish::run(&args, settings),
+        Command::Trust(args) => trust::run(&args, settings),
         Command::Serve(args) => serve::run(&args, settings),
         Command::Admin(args) => admin::run(&args, settings),
         Command::Bench(args) => bench::run(&args, settings),

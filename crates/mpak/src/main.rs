@@ -19,6 +19,7 @@ mod settings;
 mod ui;
 mod user_config;
 mod vendor;
+mod workload;
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {

@@ -16,12 +16,25 @@ pub struct Settings {
     pub registry_url: Option<String>,
     /// `MPAK_TOKEN`.
     pub token: Option<String>,
+    /// `MPAK_ID_TOKEN`: the identity token of a CI job, where the system puts it into the environment.
+    pub id_token: Option<String>,
+    /// Where a job of GitHub Actions asks for its identity token.
+    pub actions_identity: Option<ActionsIdentity>,
     /// `SOURCE_DATE_EPOCH`, seconds.
     pub source_date_epoch: Option<i64>,
     /// `MPAK_CONFIG`: the configuration of a registry.
     pub config: Option<PathBuf>,
     /// The whole environment, for settings of a registry, for `run` (allow-listed there) and for looking up programs.
     pub environment: BTreeMap<OsString, OsString>,
+}
+
+/// `ACTIONS_ID_TOKEN_REQUEST_URL` and `ACTIONS_ID_TOKEN_REQUEST_TOKEN`.
+#[derive(Clone, Debug)]
+pub struct ActionsIdentity {
+    /// Where to ask.
+    pub url: String,
+    /// Says which job asks.
+    pub token: String,
 }
 
 impl Settings {
@@ -34,6 +47,10 @@ impl Settings {
             user_home,
             registry_url: text("MPAK_REGISTRY_URL"),
             token: text("MPAK_TOKEN"),
+            id_token: text("MPAK_ID_TOKEN"),
+            actions_identity: text("ACTIONS_ID_TOKEN_REQUEST_URL")
+                .zip(text("ACTIONS_ID_TOKEN_REQUEST_TOKEN"))
+                .map(|(url, token)| ActionsIdentity { url, token }),
             source_date_epoch: text("SOURCE_DATE_EPOCH").and_then(|v| v.parse().ok()),
             config: text("MPAK_CONFIG").map(PathBuf::from),
             environment: std::env::vars_os().collect(),

@@ -150,3 +150,139 @@ async fn the_scope_of_two_racing_owners_goes_to_one() {
     let accepted = [&one, &two].iter().filter(|(_, body)| body["status"] == "created").count();
     assert_eq!(accepted, 1, "{one:?} {two:?}");
 }
+
+impl Ci {
+    fn publishers(&self, method: reqwest::Method, below: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}/api/v1/packages/{NAME}/trusted-publishers{below}", self.registry.url);
+        self.registry.client.request(method, url)
+    }
+
+    async fn admin(&self) -> String {
+        self.registry.token.clone()
+    }
+}
+
+#[tokio::test]
+async fn an_entry_lets_another_repository_publish_and_its_removal_ends_it() {
+    use reqwest::Method;
+    let ci = Ci::start().await;
+    ci.publish("acme/widget", NAME, "1.0.0").await;
+    let admin = ci.admin().await;
+    // 1. By name; the first publish tells the id.
+    let wish = json!({"repository": "Partner/Fork"});
+    let (status, added) = answer(ci.publishers(Method::POST, "").bearer_auth(&admin).json(&wish)).await;
+    assert_eq!(status, 201, "{added}");
+    assert_eq!((&added["repository_id"], &added["workflow"]), (&Value::Null, &Value::Null));
+    let (status, again) = answer(ci.publishers(Method::POST, "").bearer_auth(&admin).json(&wish)).await;
+    assert_eq!((status.as_u16(), &again["id"]), (200, &added["id"]));
+    ci.publish("partner/fork", NAME, "1.1.0").await;
+    let (_, listed) = answer(ci.publishers(Method::GET, "").bearer_auth(&admin)).await;
+    let fork = &listed["trusted_publishers"][1];
+    assert_eq!(fork["repository"], "partner/fork");
+    assert_eq!(fork["workflow"], ".github/workflows/release.yml");
+    assert!(fork["repository_id"].is_string(), "{listed}");
+    // 2. From then on the name alone is not enough.
+    let announced = ci.release("partner/fork", NAME, "1.2.0", ("any", "any"));
+    let mut claims = ci.claims("partner/fork", "v1.2.0");
+    claims["repository_id"] = "668".into();
+    assert_eq!(ci.announce_as(&claims, &announced).await.0, 401);
+    // 3. The pinned one still may, until both are taken back.
+    ci.publish("acme/widget", NAME, "1.3.0").await;
+    let id = fork["id"].as_i64().unwrap();
+    let removed = ci.publishers(Method::DELETE, &format!("/{id}")).bearer_auth(&admin).send().await.unwrap();
+    assert_eq!(removed.status(), 204);
+    let gone = ci.publishers(Method::DELETE, &format!("/{id}")).bearer_auth(&admin).send().await.unwrap();
+    assert_eq!(gone.status(), 404);
+    assert_eq!(ci.announce(&announced).await.0, 401);
+}
+
+#[tokio::test]
+async fn entries_are_made_by_those_who_may_and_in_their_form() {
+    use reqwest::Method;
+    let ci = Ci::start().await;
+    let wish = json!({"repository": "evil/fork"});
+    let weak = ci.registry.make_token(&["*"], 1).await.token;
+    assert_eq!(ci.publishers(Method::POST, "").json(&wish).send().await.unwrap().status(), 401);
+    assert_eq!(ci.publishers(Method::POST, "").bearer_auth(&weak).json(&wish).send().await.unwrap().status(), 403);
+    assert_eq!(ci.publishers(Method::GET, "").bearer_auth(&weak).send().await.unwrap().status(), 403);
+    let admin = ci.admin().await;
+    for (wish, expect) in [
+        (json!({}), 400),
+        (json!({"repository": "a/b", "more": 1}), 400),
+        (json!({"repository": ""}), 422),
+        (json!({"repository": "a b"}), 422),
+        (json!({"repository": "a/b", "repository_id": "name:evil/fork"}), 422),
+        (json!({"repository": "a/b", "issuer": "https://issuer.example"}), 422),
+    ] {
+        let (status, body) = answer(ci.publishers(Method::POST, "").bearer_auth(&admin).json(&wish)).await;
+        assert_eq!(status.as_u16(), expect, "{wish}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_before_the_first_publish_reserves_the_package() {
+    use reqwest::Method;
+    let ci = Ci::start().await;
+    let admin = ci.admin().await;
+    let wish = json!({"repository": "partner/widget"});
+    assert_eq!(answer(ci.publishers(Method::POST, "").bearer_auth(&admin).json(&wish)).await.0, 201);
+    // Not even the owner of the scope's name comes first.
+    let own = ci.release("acme/widget", NAME, "1.0.0", ("any", "any"));
+    assert_eq!(ci.announce(&own).await.0, 403);
+    ci.publish("partner/widget", NAME, "1.0.0").await;
+}
+
+#[tokio::test]
+async fn a_changed_workflow_is_an_event() {
+    let ci = Ci::start().await;
+    ci.publish("acme/widget", NAME, "1.0.0").await;
+    let announced = ci.release("acme/widget", NAME, "1.1.0", ("any", "any"));
+    let mut claims = ci.claims("acme/widget", "v1.1.0");
+    claims["workflow_ref"] = "acme/widget/.github/workflows/other.yml@refs/tags/v1.1.0".into();
+    assert_eq!(ci.announce_as(&claims, &announced).await.0, 200);
+    let history = ci.registry.json(&format!("/api/v1/packages/{NAME}/events")).await;
+    let changed = history["events"].as_array().unwrap().iter().find(|e| e["kind"] == "workflow_changed");
+    let changed = changed.unwrap_or_else(|| panic!("{history}"));
+    let payload = if changed["payload"].is_null() { &changed["details"] } else { &changed["payload"] };
+    assert_eq!(payload["from"], ".github/workflows/release.yml");
+    assert_eq!(payload["to"], ".github/workflows/other.yml");
+}
+
+#[tokio::test]
+async fn an_identity_is_explained_without_publishing_or_spending_it() {
+    let ci = Ci::start().await;
+    let mut claims = ci.claims("acme/widget", "v1.0.0");
+    claims["aud"] = ci.registry.url.as_str().into();
+    let token = ci.issuer.token(&claims);
+    let explain = |name: &str| {
+        let url = format!("{}/api/v1/packages/{name}/versions/1.0.0/publisher", ci.registry.url);
+        answer(ci.registry.client.get(url).bearer_auth(&token))
+    };
+    let (status, body) = explain("@acme/other").await;
+    assert_eq!((status.as_u16(), &body["allowed"]), (200, &json!(true)), "{body}");
+    assert_eq!(body["identity"]["repository"], "acme/widget");
+    assert_eq!(explain("@evil/widget").await.0, 401);
+    let path = format!("{}/api/v1/packages/{NAME}/versions/1.0.0/artifacts/any", ci.registry.url);
+    let (status, body) = answer(ci.registry.client.put(path).bearer_auth(&token).body(bundle(NAME, "1.0.0"))).await;
+    assert_eq!(status, 201, "{body}");
+    assert_eq!(explain("@acme/other").await.0, 403);
+}
+
+#[tokio::test]
+async fn in_link_mode_readers_are_sent_to_the_release() {
+    let ci = Ci::start_with(|config| config.storage.mode = mpak_registry::config::Mode::Link).await;
+    let announced = ci.release("acme/widget", NAME, "1.0.0", ("any", "any"));
+    ci.accepted(&announced).await;
+    let blobs = ci.registry.data().join("blobs/sha256");
+    let kept = std::fs::read_dir(blobs).map(Iterator::count).unwrap_or(0);
+    assert_eq!(kept, 0, "the bytes stay where they are");
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let url = format!("{}/v1/bundles/{NAME}/versions/1.0.0/download", ci.registry.url);
+    let mut response = client.get(&url).send().await.unwrap();
+    if !response.headers()["location"].to_str().unwrap().contains("/releases/download/") {
+        let next = response.headers()["location"].to_str().unwrap().to_owned();
+        response = client.get(next).send().await.unwrap();
+    }
+    let location = response.headers()["location"].to_str().unwrap();
+    assert_eq!(location, format!("{}/acme/widget/releases/download/v1.0.0/{}", ci.forge.url(), announced.file));
+}

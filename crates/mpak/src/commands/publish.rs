@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use mpak_api::path;
 use mpak_api::publish::Published;
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::native::NativeCode;
 use mpak_bundle::platform::Platform;
 use mpak_bundle::version::Version;
+use reqwest::Method;
+use serde_json::json;
 
 use crate::bundle_file;
 use crate::client::{Client, Upload};
@@ -21,6 +24,7 @@ use crate::commands;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
+use crate::workload;
 
 /// Flags.
 #[derive(Debug, clap::Args)]
@@ -37,9 +41,25 @@ pub struct Args {
     /// Platform the bundle fits; detected from its content by default
     #[arg(long, value_name = "OS-ARCH")]
     pub platform: Option<String>,
+    /// Prove who publishes by the CI job's identity or by MPAK_TOKEN; by default the identity where
+    /// there is one
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub auth: Option<Auth>,
+    /// Tell what the CI job's identity says and whether the registry takes it; publish nothing
+    #[arg(long)]
+    pub explain_auth: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// How it is proved who publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Auth {
+    /// By the identity of the CI job.
+    Oidc,
+    /// By MPAK_TOKEN.
+    Token,
 }
 
 /// A bundle with everything the door wants to know.
@@ -55,20 +75,19 @@ struct Parcel {
 /// Publishes each file in turn; stops at the first refusal.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let client = Client::new(commands::configured_registry(args.registry.as_deref(), settings)?);
-    let token = settings.token.as_deref().ok_or_else(|| {
-        CommandError::new(Kind::Usage, "no token to publish with").hint(
-            "set MPAK_TOKEN; the registry's operator makes one with `mpak admin token create --data DIR --name NAME`",
-        )
-    })?;
+    let token = proof(args.auth, client.registry().as_str(), settings)?;
     let parcels: Vec<Parcel> = args
         .files
         .iter()
         .map(|file| prepare(file, args.name.as_deref(), args.platform.as_deref()))
         .collect::<Result<_, _>>()?;
+    if args.explain_auth {
+        return explain(&client, &token, &parcels, args.json);
+    }
     let mut done = Vec::new();
     for parcel in parcels {
         let started = Instant::now();
-        let published = send(&client, token, parcel)?;
+        let published = send(&client, token.secret(), parcel)?;
         ui::note(&format!(
             "{} {} {} ({}, {}) in {:.1} s",
             if published.status == "created" { "published" } else { "already there, unchanged:" },
@@ -86,6 +105,85 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         for published in &done {
             ui::data(&ui::safe(&published.url));
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What proves who publishes.
+enum Proof {
+    /// A token of the registry's.
+    Token(String),
+    /// The identity of a CI job.
+    Identity(workload::Token),
+}
+
+impl Proof {
+    fn secret(&self) -> &str {
+        match self {
+            Self::Token(secret) => secret,
+            Self::Identity(token) => token.secret(),
+        }
+    }
+}
+
+/// The identity of the CI job where there is one, else the token.
+fn proof(auth: Option<Auth>, registry: &str, settings: &Settings) -> Result<Proof, CommandError> {
+    let by_identity = auth.map_or_else(|| workload::is_offered(settings), |auth| auth == Auth::Oidc);
+    if by_identity {
+        let token = workload::token(settings, registry)?.ok_or_else(|| {
+            CommandError::new(Kind::Usage, "this is no CI job with an identity").hint(
+                "on GitHub give the job `permissions: id-token: write`; on GitLab set MPAK_ID_TOKEN under `id_tokens`",
+            )
+        })?;
+        ui::note(&format!("publishing by the identity of this job ({})", token.source));
+        return Ok(Proof::Identity(token));
+    }
+    settings.token.clone().map(Proof::Token).ok_or_else(|| {
+        CommandError::new(Kind::Usage, "no token to publish with").hint(
+            "set MPAK_TOKEN; the registry's operator makes one with `mpak admin token create --data DIR --name NAME`",
+        )
+    })
+}
+
+/// Tells what the identity says, what the registry expects, and whether it would take it.
+fn explain(client: &Client, proof: &Proof, parcels: &[Parcel], json: bool) -> CommandResult {
+    let Proof::Identity(token) = proof else {
+        return Err(CommandError::new(Kind::Usage, "this is no CI job with an identity: MPAK_TOKEN would be used"));
+    };
+    let claims = token.claims().unwrap_or_default();
+    let mut answers = Vec::new();
+    let mut refusal = None;
+    for parcel in parcels {
+        let what = format!("{}@{}", parcel.name, parcel.version);
+        let path = path::publisher(&parcel.name, &parcel.version.to_string());
+        match client.manage(Method::GET, &path, token.secret(), None, &what) {
+            Ok(answer) => answers.push(json!({"package": parcel.name, "version": parcel.version, "answer": answer})),
+            Err(error) => {
+                let error = CommandError::from(error);
+                let words = json!({"package": parcel.name, "version": parcel.version, "error": error.message});
+                answers.push(words);
+                refusal = refusal.or(Some(error));
+            }
+        }
+    }
+    if json && refusal.is_none() {
+        ui::json(
+            &json!({"source": token.source, "audience": client.registry().as_str(), "claims": claims, "registry": answers}),
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    ui::note(&format!("source    {}", token.source));
+    ui::note(&format!("expected  audience {}", client.registry()));
+    for (name, value) in &claims {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        ui::note(&format!("got       {} {}", ui::safe(name), ui::safe(&value)));
+    }
+    if let Some(error) = refusal {
+        return Err(error);
+    }
+    for (parcel, answer) in parcels.iter().zip(&answers) {
+        let because = ui::safe(answer["answer"]["because"].as_str().unwrap_or_default());
+        ui::data(&format!("{} {} may be published: {because}", parcel.name, parcel.version));
     }
     Ok(ExitCode::SUCCESS)
 }

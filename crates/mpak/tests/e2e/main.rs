@@ -35,5 +35,6 @@ mod schemathesis;
 mod search;
 mod serve;
 mod show;
+mod trust;
 mod unpack;
 mod validate;
