@@ -90,7 +90,7 @@ async fn follow(state: &AppState, received: Received) -> Result<Outcome, Publish
             return Ok(Outcome::Unchanged { upload: admitted.into_upload(), artifact });
         }
         // 7 store
-        let stored = store::store(admitted, &state.blobs).await?;
+        let stored = store::store(admitted, &state.blobs, state.config.storage.mode).await?;
         // 8 record
         let recorded = record::record(stored, &state.db, policy, state.clock().now_ms()).await?;
         // 9 scan: the job is in the database.

@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{blob, device, health, index, me, upload};
+use crate::api::{blob, device, health, index, me, publishers, upload};
 use crate::auth::asker::ask;
 use crate::bench;
 use crate::compat::servers::{flat, official};
@@ -70,6 +70,9 @@ pub(crate) fn router(state: &AppState) -> Router {
         .routes(routes!(me::revoke))
         .routes(routes!(device::code))
         .routes(routes!(device::token))
+        .routes(routes!(publishers::list, publishers::add))
+        .routes(routes!(publishers::remove))
+        .routes(routes!(publishers::explain))
         .merge(OpenApiRouter::from(web::router()))
         .merge(if state.config.floor {
             OpenApiRouter::new().route("/v1/floor/{bytes}", get(bench::floor))

@@ -169,7 +169,11 @@ pub(crate) async fn record(
         trusted_publishers::pin(&mut tx, package.as_str(), &identity.repository).await?;
     }
     let version_id = ensure_version(&mut tx, package_id, &stored, now_ms).await?;
-    blobs::insert(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
+    if stored.kept() {
+        blobs::insert(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
+    } else {
+        blobs::insert_linked(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
+    }
     let artifact = artifacts::New {
         version_id,
         platform: upload.platform,

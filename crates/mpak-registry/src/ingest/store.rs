@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::admit::{Admitted, Texts};
 use super::receive::Upload;
 use crate::blob::{BlobError, Blobs};
+use crate::config::Mode;
 
 /// A bundle whose bytes are kept.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(crate) struct Stored {
     texts: Texts,
     sha256: Sha256,
     bytes: u64,
+    kept: bool,
 }
 
 impl Stored {
@@ -39,6 +41,11 @@ impl Stored {
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
+
+    /// Whether the registry keeps the bytes; otherwise they stay at their release.
+    pub(crate) fn kept(&self) -> bool {
+        self.kept
+    }
 }
 
 /// Why the bytes were not kept.
@@ -46,11 +53,14 @@ impl Stored {
 #[error("cannot keep the blob")]
 pub(crate) struct StoreError(#[from] pub(crate) BlobError);
 
-/// Keeps the bytes.
-pub(crate) async fn store(admitted: Admitted, blobs: &Blobs) -> Result<Stored, StoreError> {
+/// Keeps the bytes, unless they were fetched from a release and releases are only linked to.
+pub(crate) async fn store(admitted: Admitted, blobs: &Blobs, mode: Mode) -> Result<Stored, StoreError> {
     let (received, texts) = admitted.into_parts();
     let (sha256, bytes) = (received.sha256(), received.bytes());
     let (upload, file) = received.into_parts();
-    blobs.put(file, &sha256, bytes).await?;
-    Ok(Stored { upload, texts, sha256, bytes })
+    let kept = mode == Mode::Mirror || upload.release.is_none();
+    if kept {
+        blobs.put(file, &sha256, bytes).await?;
+    }
+    Ok(Stored { upload, texts, sha256, bytes, kept })
 }
