@@ -169,7 +169,9 @@ pub(crate) async fn may(
     {
         return Err(BindingError::Spent { package: spent.0, version: spent.1 });
     }
-    // 2. The repository is trusted by name of the package.
+    // 2. The repository is trusted by name of the package. What is there already is asked for first, so that
+    //    whoever publishes meanwhile is not taken for somebody without an entry.
+    let published = packages::find(c, package.as_str()).await?.is_some();
     let trusted = trusted_publishers::list(c, package.as_str()).await?;
     let own = trusted.iter().find(|t| t.is(&identity.issuer, &identity.repository_id, &identity.repository));
     if let Some(own) = own {
@@ -178,7 +180,6 @@ pub(crate) async fn may(
     // 3. The scope is its owner's, or free and named like them.
     check_scope(c, identity, package.scope()).await?;
     // 4. Nobody else publishes the package.
-    let published = packages::find(c, package.as_str()).await?.is_some();
     if published || !trusted.is_empty() {
         let (package, repository) = (package.to_string(), identity.repository.clone());
         return Err(BindingError::NotTrusted { package, repository, expected: told(&trusted) });
@@ -189,6 +190,7 @@ pub(crate) async fn may(
 async fn check_scope(c: &mut Connection, identity: &Identity, scope: &str) -> Result<(), BindingError> {
     let mismatch =
         |required: String| BindingError::Scope { scope: scope.to_owned(), owner: identity.owner.clone(), required };
+    let in_use = scopes::has_packages(c, scope).await?;
     match scopes::find(c, scope).await? {
         Some(scopes::Scope { issuer: Some(issuer), owner_id: Some(owner_id), owner_name, .. }) => {
             if (issuer.as_str(), owner_id.as_str()) == (&*identity.issuer, &*identity.owner_id) {
@@ -205,9 +207,7 @@ async fn check_scope(c: &mut Connection, identity: &Identity, scope: &str) -> Re
         None if !identity.owner.eq_ignore_ascii_case(scope) => {
             Err(mismatch("the package scope to match the repository owner".to_owned()))
         }
-        None if scopes::has_packages(c, scope).await? => {
-            Err(BindingError::ScopeInUse { scope: scope.to_owned(), issuer: identity.issuer.clone() })
-        }
+        None if in_use => Err(BindingError::ScopeInUse { scope: scope.to_owned(), issuer: identity.issuer.clone() }),
         None => Ok(()),
     }
 }
