@@ -42,6 +42,12 @@ pub(crate) struct Wish {
 }
 
 /// `GET …/trusted-publishers`
+#[utoipa::path(
+    get, path = "/api/v1/packages/{scope}/{name}/trusted-publishers", tag = "publishing",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "`{trusted_publishers: […]}`", body = serde_json::Value)),
+    security(("token" = [])),
+)]
 pub(crate) async fn list(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,
@@ -55,6 +61,15 @@ pub(crate) async fn list(
 }
 
 /// `POST …/trusted-publishers`
+#[utoipa::path(
+    post, path = "/api/v1/packages/{scope}/{name}/trusted-publishers", tag = "publishing",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    request_body(content = serde_json::Value, content_type = "application/json",
+        description = "`{repository, issuer?, repository_id?, workflow?}`"),
+    responses((status = 201, description = "Added", body = serde_json::Value),
+        (status = 200, description = "It was there already", body = serde_json::Value)),
+    security(("token" = [])),
+)]
 pub(crate) async fn add(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,
@@ -107,6 +122,12 @@ pub(crate) async fn add(
 }
 
 /// `DELETE …/trusted-publishers/{id}`
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}/trusted-publishers/{id}", tag = "publishing",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("id" = i64, Path)),
+    responses((status = 204, description = "Removed")),
+    security(("token" = [])),
+)]
 pub(crate) async fn remove(
     State(state): State<AppState>,
     Path((scope, name, id)): Path<(String, String, i64)>,
@@ -126,6 +147,12 @@ pub(crate) async fn remove(
 
 /// `GET …/versions/VERSION/publisher`: what an identity says, and whether it may publish this. Nothing is
 /// published and the token is not spent.
+#[utoipa::path(
+    get, path = "/api/v1/packages/{scope}/{name}/versions/{version}/publisher", tag = "publishing",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, description = "`{allowed, because, identity}`", body = serde_json::Value)),
+    security(("token" = [])),
+)]
 pub(crate) async fn explain(
     State(state): State<AppState>,
     Path((scope, name, version)): Path<(String, String, String)>,

@@ -45,6 +45,13 @@ const BODY_BYTES_LARGE: usize = 1 << 20;
 const FILENAME_CHARS_MAX: usize = 255;
 
 /// `POST /v1/bundles/announce`
+#[utoipa::path(
+    post, path = "/v1/bundles/announce", tag = "publishing",
+    request_body(content = serde_json::Value, content_type = "application/json",
+        description = "`{name, version, manifest, release_tag, prerelease?, artifact: {filename, os, arch, sha256, size}}`"),
+    responses((status = 200, description = "`{package, version, artifact, total_artifacts, status}`", body = serde_json::Value)),
+    security(("token" = [])),
+)]
 pub(crate) async fn announce(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
     accept(&state, &headers, body).await.unwrap_or_else(ApiError::into_response)
 }
