@@ -4,7 +4,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use mpak_api::bundle::{
-    Detail, DetailVersion, Pagination, VersionDetail, VersionSummary, VersionsResponse, WireArtifact,
+    Detail, DetailVersion, Pagination, SearchResponse, VersionDetail, VersionSummary, VersionsResponse, WireArtifact,
 };
 use mpak_api::path;
 use mpak_bundle::name::PackageName;
