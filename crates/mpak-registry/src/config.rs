@@ -89,16 +89,12 @@ pub struct Config {
     pub limits: Limits,
     /// Connections at the same time; more wait to be accepted.
     pub connections_max: usize,
-    /// Connections of one address at the same time, but for trusted proxies; more are closed at once.
-    pub connections_per_address_max: usize,
     /// Bundles that are received or checked at the same time; more wait.
     pub uploads_max: usize,
     /// Longest time without a byte of a request's body.
     pub body_idle_timeout: Duration,
-    /// Longest time for a request's head.
+    /// Longest time for a request's head, and between two requests of a connection.
     pub header_timeout: Duration,
-    /// Longest time that a connection is kept open between two requests.
-    pub idle_timeout: Duration,
     /// Longest time that accepted requests get to finish at shutdown.
     pub shutdown_timeout: Duration,
     /// Whether `/v1/floor/BYTES` answers so many fixed bytes; for benchmarks only.
@@ -130,11 +126,9 @@ impl Config {
             data,
             limits: Limits::default(),
             connections_max: 2_048,
-            connections_per_address_max: 256,
             uploads_max: 32,
             body_idle_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(15),
-            idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(10),
             floor: false,
             scans: true,

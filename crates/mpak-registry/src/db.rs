@@ -41,6 +41,7 @@ pub(crate) mod sessions;
 pub(crate) mod sign_in_links;
 pub(crate) mod sign_ins;
 pub(crate) mod spent_identities;
+pub(crate) mod stock;
 pub(crate) mod tokens;
 pub(crate) mod tombstones;
 pub(crate) mod trusted_publishers;
@@ -338,6 +339,12 @@ impl Db {
             taken = sqlx::query_scalar(sql).bind(key).fetch_one(c).await?;
         }
         Ok(if taken == 1 { Turn::Mine(Some(tx)) } else { Turn::Others })
+    /// Open connections, and those of them that nobody uses.
+    pub(crate) fn connections(&self) -> (u32, usize) {
+        match self {
+            Self::Sqlite { read, write } => (read.size() + write.size(), read.num_idle() + write.num_idle()),
+            Self::Postgres(pool) => (pool.size(), pool.num_idle()),
+        }
     }
 
     /// Whether several servers may share it.

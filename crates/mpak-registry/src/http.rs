@@ -3,20 +3,25 @@
 
 use std::time::Instant;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{OriginalUri, Request, State};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{MatchedPath, OriginalUri, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use mpak_api::error::RouteNotFound;
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use crate::state::AppState;
+use crate::telemetry;
 use crate::web;
 
 pub(crate) mod family;
 
 use family::for_programs;
+
+/// Longest name of a request that is taken over from the client.
+const REQUEST_ID_BYTES_MAX: usize = 64;
 
 /// JSON with the content type of the existing registry.
 pub(crate) fn json(value: &impl Serialize) -> Response {
@@ -84,19 +89,36 @@ pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
     response
 }
 
-/// Around every request: headers of every answer, and one line in the log. Neither tokens nor queries
-/// are logged.
+/// Around every request: headers of every answer, its trace and numbers, and one line in the log. Neither
+/// tokens nor queries are logged; what the client wrote is escaped.
 pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let id = state.next_request_id();
+    let id = request_id(request.headers()).unwrap_or_else(|| state.next_request_id());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let client = state.rates.client_of(&request).map(|address| address.to_string()).unwrap_or_default();
+    let span = telemetry::request_span(method.as_str(), route.unwrap_or("/*"), request.headers());
     let began = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert("x-request-id", value);
     }
-    let (status, took) = (response.status().as_u16(), began.elapsed());
-    tracing::info!(id, %method, ?path, status, us = took.as_micros() as u64, "request");
+    let (status, took) = (response.status(), began.elapsed());
+    span.record("http.response.status_code", status.as_u16());
+    if let Some(metrics) = &state.metrics {
+        metrics.request(&method, route, status, took);
+    }
+    let bytes = response.body().size_hint().exact();
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(id, %method, ?path, route, status = status.as_u16(), us, bytes, client, "request");
     response
+}
+
+/// The name that a client or proxy gave the request, if it can stand in a log.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    let sane = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    ((1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(sane)).then(|| id.to_owned())
 }

@@ -7,6 +7,7 @@
 
 use axum::body::BodyDataStream;
 use thiserror::Error;
+use tracing::Instrument as _;
 
 use crate::outbound::Answer;
 use crate::state::AppState;
@@ -57,6 +58,11 @@ pub(crate) enum PublishError {
     Died(#[from] tokio::task::JoinError),
 }
 
+/// What a collector of traces sees of a stage.
+fn stage(name: &'static str) -> tracing::Span {
+    tracing::trace_span!(target: "mpak_trace", "stage", otel.name = name)
+}
+
 /// Takes an upload through stages 5 to 10 (but for 9, which follows in the background).
 pub(crate) async fn publish(
     state: &AppState,
@@ -64,24 +70,25 @@ pub(crate) async fn publish(
     body: &mut BodyDataStream,
 ) -> Result<Outcome, PublishError> {
     // 5 receive: whoever hangs up here leaves nothing behind.
-    let received = receive::receive(upload, body, &state.config).await?;
+    let received = receive::receive(upload, body, &state.config).instrument(stage("receive")).await?;
     follow(state, received).await
 }
 
 /// The same for a release's asset, which the registry fetches itself.
 pub(crate) async fn publish_fetched(state: &AppState, upload: Upload, asset: Answer) -> Result<Outcome, PublishError> {
     // 5 receive, through its second door.
-    let received = fetch::fetch(upload, asset, &state.config).await?;
+    let received = fetch::fetch(upload, asset, &state.config).instrument(stage("receive")).await?;
     follow(state, received).await
 }
 
 async fn follow(state: &AppState, received: Received) -> Result<Outcome, PublishError> {
     // From here on the publish goes to its end, even if the publisher hangs up.
     let state = state.clone();
-    tokio::spawn(async move {
+    let publishing = async move {
         // 6 admit
         let limits = state.config.limits.clone();
-        let admitted = tokio::task::spawn_blocking(move || admit::admit(received, &limits)).await??;
+        let admitted =
+            tokio::task::spawn_blocking(move || admit::admit(received, &limits)).instrument(stage("admit")).await??;
         let policy = state.config.publishing.version_policy;
         // Two publishes of the same artifact decide one after the other.
         let _turn = state.turns.take(&admitted.identity()).await;
@@ -92,11 +99,12 @@ async fn follow(state: &AppState, received: Received) -> Result<Outcome, Publish
         // 7 store
         let stored = store::store(admitted, &state.blobs, state.config.storage.mode).await?;
         // 8 record
-        let recorded = record::record(stored, &state.db, policy, state.clock().now_ms()).await?;
+        let recorded =
+            record::record(stored, &state.db, policy, state.clock().now_ms()).instrument(stage("record")).await?;
         // 9 scan: the job is in the database.
         state.scan_wanted.notify_one();
         // 10 index
-        Ok(Outcome::Created(index::index(recorded, &state).await))
-    })
-    .await?
+        Ok(Outcome::Created(index::index(recorded, &state).instrument(stage("index")).await))
+    };
+    tokio::spawn(publishing.in_current_span()).await?
 }

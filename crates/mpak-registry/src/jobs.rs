@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::db::{DbResult, jobs};
 use crate::ingest::scan::{self, ScanError};
@@ -51,7 +52,8 @@ async fn work_one(state: &AppState) -> DbResult<bool> {
     let result = if job.attempts > ATTEMPTS_MAX {
         Err(ScanError::Fatal { attempts: ATTEMPTS_MAX })
     } else {
-        scan::scan(&job.subject, state).await
+        let span = tracing::trace_span!(target: "mpak_trace", "stage", otel.name = "scan");
+        scan::scan(&job.subject, state).instrument(span).await
     };
     let mut tx = state.db.update().await?;
     match result {

@@ -20,6 +20,7 @@ mod http;
 mod ingest;
 mod jobs;
 mod linked;
+mod metrics;
 mod openapi;
 mod outbound;
 mod public_files;
@@ -29,7 +30,10 @@ mod search;
 mod server;
 mod stall;
 mod state;
+mod telemetry;
 mod turns;
 mod web;
+
+pub use telemetry::TelemetryError;
 
 pub use server::{Running, ServeError, serve, start};

@@ -85,6 +85,12 @@ impl Rates {
         client
     }
 
+    /// The address of whoever sent a request.
+    pub(crate) fn client_of(&self, request: &Request) -> Option<IpAddr> {
+        let Peer(peer) = request.extensions().get().copied()?;
+        Some(self.client(peer, request.headers()))
+    }
+
     /// Takes one publish of an owner's, or says when to come back.
     ///
     /// # Errors

@@ -41,8 +41,10 @@ use crate::public_files;
 use crate::rates::{Peer, Place, Rates};
 use crate::router::router;
 use crate::search::Search;
+use crate::metrics::{self, Metrics};
 use crate::stall::Unstalled;
 use crate::state::{AppState, Inner};
+use crate::telemetry::{Telemetry, TelemetryError};
 use crate::turns::Turns;
 
 /// How often counts are written.
@@ -94,6 +96,12 @@ pub enum ServeError {
     /// The runtime or its signals do not work.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    /// Logs or traces cannot be written.
+    #[error("cannot log or trace as configured")]
+    Telemetry(#[from] TelemetryError),
+    /// A second signal came.
+    #[error("ended by a second signal, before everything that was accepted had finished")]
+    Cut,
 }
 
 impl From<DbError> for ServeError {
@@ -109,40 +117,65 @@ impl From<DbError> for ServeError {
 pub fn serve(config: Config, ready: impl FnOnce(&Running)) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
-    runtime.block_on(async {
+    let telemetry = Telemetry::start(&config, runtime.handle())?;
+    let served = runtime.block_on(async {
         // Before `ready`, so that whoever reads the address may stop us at once.
-        let stop = stop_signal().map_err(ServeError::Runtime)?;
+        let mut stop = Signals::new().map_err(ServeError::Runtime)?;
         let running = start(config).await?;
         ready(&running);
-        stop.await;
-        tracing::info!("stopping");
-        running.stop().await;
-        Ok(())
-    })
+        stop.next().await;
+        tracing::info!("stopping; a second signal ends at once");
+        tokio::select! {
+            () = running.stop() => Ok(()),
+            () = stop.next() => Err(ServeError::Cut),
+        }
+    });
+    telemetry.stop();
+    // What still runs is not waited for.
+    runtime.shutdown_background();
+    served
+}
+
+/// SIGTERM and SIGINT.
+#[cfg(unix)]
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
         }
-    })
+    }
 }
 
 #[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
-    })
+    }
 }
 
 /// A registry that answers.
 pub struct Running {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     first_token: Option<String>,
     sign_in_link: Option<String>,
     state: AppState,
@@ -157,6 +190,11 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where Prometheus reads metrics.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The admin token, if this was the first start on the data folder.
@@ -208,6 +246,14 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let listen_error = |source| ServeError::Listen { listen: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
+    let metrics_listener = match config.metrics_listen {
+        Some(listen) => {
+            let error = |source| ServeError::Listen { listen, source };
+            let listener = TcpListener::bind(listen).await.map_err(error)?;
+            Some((listener.local_addr().map_err(error)?, listener))
+        }
+        None => None,
+    };
     // 4. Somebody may publish.
     let first_token = first_token(&db, &config).await?;
     let sign_in_link = sign_in_link(&db, &config, address).await?;
@@ -220,6 +266,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         rates: Arc::new(Rates::new(&config.rates)),
         uploads: Semaphore::new(config.uploads_max),
         scan_wanted: Notify::new(),
+        metrics: config.metrics_listen.map(|_| Metrics::new()),
         requests: AtomicU64::new(1),
         started_ms: config.clock.now_ms(),
         config: Config { listen: address, ..config },
@@ -232,13 +279,19 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         provider: Provider::default(),
     });
     let (stop, stopped) = watch::channel(false);
-    let accepting = tokio::spawn(accept(listener, state.clone(), stopped.clone()));
+    let accepting = tokio::spawn(accept(listener, router(&state), state.clone(), stopped.clone()));
     let mut working = vec![tokio::spawn(keep_counts(state.clone(), stopped.clone()))];
+    let mut metrics_address = None;
+    if let Some((address, listener)) = metrics_listener {
+        metrics_address = Some(address);
+        working.push(tokio::spawn(accept(listener, metrics::router(state.clone()), state.clone(), stopped.clone())));
+        tracing::info!(%address, "metrics are told");
+    }
     if state.config.scans {
         working.push(tokio::spawn(jobs::run(state.clone(), stopped.clone())));
     }
     working.push(tokio::spawn(public_files::keep(state.clone(), stopped)));
-    Ok(Running { address, first_token, sign_in_link, state, stop, accepting, working, _lock: lock })
+    Ok(Running { address, metrics_address, first_token, sign_in_link, state, stop, accepting, working, _lock: lock })
 }
 
 /// Creates the data folder, for its owner only, and locks it until the file is dropped.
@@ -309,8 +362,7 @@ async fn sign_in_link(db: &Db, config: &Config, address: SocketAddr) -> Result<O
 }
 
 /// Accepts connections until told to stop, then lets accepted requests finish within the deadline.
-async fn accept(listener: TcpListener, state: AppState, mut stop: watch::Receiver<bool>) {
-    let router = router(&state);
+async fn accept(listener: TcpListener, router: Router, state: AppState, mut stop: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(state.config.connections_max));
     let mut connections = JoinSet::new();
     loop {
@@ -393,6 +445,9 @@ async fn keep_counts(state: AppState, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(FLUSH) => {}
             _ = stop.changed() => return,
+        }
+        if let Some(metrics) = &state.metrics {
+            metrics.fold();
         }
         if let Err(error) = state.counts.flush(&state.db).await {
             tracing::error!(error = %error, "download counts were not written; they are kept for the next try");

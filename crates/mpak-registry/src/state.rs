@@ -14,6 +14,7 @@ use crate::compat::servers::Rendered;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::db::Db;
+use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::rates::Rates;
 use crate::search::Search;
@@ -49,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) uploads: Semaphore,
     /// Tells the scan worker that a job was enqueued.
     pub(crate) scan_wanted: Notify,
+    /// What is counted for Prometheus, when somebody listens.
+    pub(crate) metrics: Option<Metrics>,
     /// Number of the next request.
     pub(crate) requests: AtomicU64,
     /// Start of the server, so that numbers of two starts differ.

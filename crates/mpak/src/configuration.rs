@@ -66,7 +66,7 @@ fn flag(key: &'static Key) -> Arg {
     let arg = if let Some(alias) = key.alias { arg.visible_alias(alias) } else { arg };
     match key.kind {
         ValueKind::Flag => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        ValueKind::Texts | ValueKind::Addresses => arg.action(ArgAction::Append),
+        ValueKind::Texts | ValueKind::Networks => arg.action(ArgAction::Append),
         _ => arg,
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use toml::Value;
 use url::Url;
 
-use super::rates::Network;
+use super::Network;
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +53,8 @@ pub enum Kind {
     Count(u64, u64),
     /// A list of texts.
     Texts,
-    /// A list of IP addresses.
-    Addresses,
+    /// A list of IP addresses or networks.
+    Networks,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -69,7 +69,7 @@ impl Kind {
             Self::Flag => "true or false".to_owned(),
             Self::Count(min, max) => format!("a whole number from {min} to {max}"),
             Self::Texts => "a list of texts".to_owned(),
-            Self::Addresses => "a list of IP addresses and networks".to_owned(),
+            Self::Networks => "a list of IP addresses or networks like 10.0.0.0/8".to_owned(),
             Self::OneOf(words) => words.join(" or "),
         }
     }
@@ -83,7 +83,7 @@ impl Kind {
             Self::Flag => "BOOL",
             Self::Count(..) => "N",
             Self::Texts => "A,B",
-            Self::Addresses => "IP,IP",
+            Self::Networks => "IP,IP",
             Self::OneOf(_) => "WORD",
         }
     }
@@ -94,7 +94,7 @@ impl Kind {
         let value = match self {
             Self::Flag => Value::Boolean(text.parse().ok()?),
             Self::Count(..) => Value::Integer(text.parse().ok()?),
-            Self::Texts | Self::Addresses => Value::Array(list()),
+            Self::Texts | Self::Networks => Value::Array(list()),
             Self::Text | Self::Address | Self::Url | Self::OneOf(_) => Value::from(text),
         };
         self.allows(&value).then_some(value)
@@ -115,7 +115,7 @@ impl Kind {
                 value.as_integer().is_some_and(|n| u64::try_from(n).is_ok_and(|n| (min..=max).contains(&n)))
             }
             Self::Texts => all(&|text| !text.is_empty()),
-            Self::Addresses => all(&|text| text.parse::<Network>().is_ok()),
+            Self::Networks => all(&|text| text.parse::<Network>().is_ok()),
             Self::OneOf(words) => is(&|text| words.contains(&text)),
         }
     }
@@ -277,14 +277,9 @@ pub const KEYS: &[Key] = &[
         "rates.connections_per_address",
         Kind::Count(0, MANY),
         Default::Is("256"),
-        "Connections of one address at the same time, but of trusted proxies; 0 is no limit",
+        "Connections of one client address at the same time, but of trusted proxies; more are closed; 0 is no limit",
     ),
-    Key::new(
-        "rates.trusted_proxies",
-        Kind::Addresses,
-        Default::Is(""),
-        "Proxies whose X-Forwarded-For is believed: addresses, or networks like 10.0.0.0/8",
-    ),
+    Key::new("rates.trusted_proxies", Kind::Networks, Default::Is(""), "Proxies whose X-Forwarded-For is believed: addresses, or networks like 10.0.0.0/8"),
     Key::new(
         "log.filter",
         Kind::Text,
@@ -312,12 +307,6 @@ pub const KEYS: &[Key] = &[
         "Connections at the same time; more wait to be accepted",
     ),
     Key::new(
-        "limits.connections_per_address_max",
-        Kind::Count(1, MANY),
-        Default::Is("256"),
-        "Connections of one address (IPv6: of one /64) at the same time, but for trusted proxies; more are closed",
-    ),
-    Key::new(
         "limits.uploads_max",
         Kind::Count(1, MANY),
         Default::Is("32"),
@@ -328,13 +317,7 @@ pub const KEYS: &[Key] = &[
         "limits.header_timeout_seconds",
         Kind::Count(1, DAY_SECONDS),
         Default::Is("15"),
-        "Longest time for a request's head",
-    ),
-    Key::new(
-        "limits.idle_timeout_seconds",
-        Kind::Count(1, DAY_SECONDS),
-        Default::Is("75"),
-        "Longest time that a connection is kept open between two requests",
+        "Longest time for a request's head, and between two requests of a connection",
     ),
     Key::new(
         "limits.body_idle_timeout_seconds",
@@ -380,7 +363,7 @@ mod tests {
             (Kind::Flag, "true", "yes"),
             (Kind::Count(1, 9), "9", "10"),
             (Kind::Count(0, 9), "0", "-1"),
-            (Kind::Addresses, "::1, 10.0.0.0/8", "10.0.0.0/33"),
+            (Kind::Networks, "::1, 10.0.0.0/8", "10.0.0.0/99"),
             (Kind::OneOf(&["a", "b"]), "b", "c"),
         ] {
             assert!(kind.read(good).is_some(), "{kind:?} {good}");

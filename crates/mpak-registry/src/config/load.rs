@@ -376,11 +376,9 @@ struct TracingSection {
 #[serde(deny_unknown_fields)]
 struct LimitsSection {
     connections_max: usize,
-    connections_per_address_max: usize,
     uploads_max: usize,
     bundle_bytes_max: u64,
     header_timeout_seconds: u64,
-    idle_timeout_seconds: u64,
     body_idle_timeout_seconds: u64,
     shutdown_timeout_seconds: u64,
 }
@@ -437,10 +435,8 @@ fn assemble(parsed: Parsed) -> Result<Config, LoadError> {
     config.rates = parsed.rates;
     config.limits.archive_bytes_max = limits.bundle_bytes_max;
     config.connections_max = limits.connections_max;
-    config.connections_per_address_max = limits.connections_per_address_max;
     config.uploads_max = limits.uploads_max;
     config.header_timeout = Duration::from_secs(limits.header_timeout_seconds);
-    config.idle_timeout = Duration::from_secs(limits.idle_timeout_seconds);
     config.body_idle_timeout = Duration::from_secs(limits.body_idle_timeout_seconds);
     config.shutdown_timeout = Duration::from_secs(limits.shutdown_timeout_seconds);
     Ok(config)
@@ -527,7 +523,7 @@ mod tests {
                 keys::Kind::Url => "https://changed.example/",
                 keys::Kind::Flag => "true",
                 keys::Kind::Count(..) => "12345",
-                keys::Kind::Addresses => "10.9.8.7",
+                keys::Kind::Networks => "10.9.8.7",
                 keys::Kind::OneOf(words) => words[1],
             };
             let mut flags = vec![(key.path, text)];

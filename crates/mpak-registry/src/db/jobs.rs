@@ -111,3 +111,12 @@ pub(crate) async fn requeue_running(c: &mut Connection) -> DbResult<()> {
     execute!(c => sqlx::query("UPDATE jobs SET state = 'queued', leased_until_ms = 0 WHERE state = 'running'"))?;
     Ok(())
 }
+
+/// Number of jobs in each state that has any.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn by_state(c: &mut Connection) -> DbResult<Vec<(String, i64)>> {
+    let sql = "SELECT state, count(*) FROM jobs GROUP BY state ORDER BY state";
+    Ok(on!(c => sqlx::query_as(sql).fetch_all(c).await)?)
+}

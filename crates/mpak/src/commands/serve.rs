@@ -1,13 +1,11 @@
 //! `mpak serve`: run a registry.
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mpak_registry::config::{Config, first_token_path, print};
 use mpak_registry::{Running, ServeError};
-use tracing_subscriber::EnvFilter;
 
 use crate::configuration::{Flags, usual_data};
 use crate::demo;
@@ -62,10 +60,8 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
 }
 
 fn serve(args: &Args, config: Config, settings: &Settings) -> CommandResult {
-    log(&config)?;
     if config.outbound.allow_loopback {
         ui::note(LOOPBACK);
-        tracing::warn!("{LOOPBACK}");
     }
     let first = first_token_path(&config.data);
     let known = first.exists();
@@ -96,19 +92,6 @@ fn fill_with_demo(address: SocketAddr, first_token: &Path, settings: &Settings) 
     }
 }
 
-fn log(config: &Config) -> Result<(), CommandError> {
-    let filter = &config.log_filter;
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|e| CommandError::new(Kind::Usage, format!("--log `{filter}` is not a filter: {e}")))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if config.log_json {
-        subscriber.json().try_init()
-    } else {
-        subscriber.with_ansi(std::io::stderr().is_terminal()).try_init()
-    };
-    started.map_err(|e| CommandError::new(Kind::Ours, format!("cannot start the log: {e}")))
-}
-
 fn refusal(error: &ServeError) -> CommandError {
     let (kind, hint) = match error {
         ServeError::Data { .. } => (Kind::Usage, "give a folder that you may write to with --data DIR"),
@@ -116,6 +99,8 @@ fn refusal(error: &ServeError) -> CommandError {
         ServeError::Listen { .. } => {
             (Kind::Usage, "give another address with --listen ADDR:PORT; port 0 takes a free one")
         }
+        ServeError::Telemetry(_) => (Kind::Usage, "see --log and --tracing-otlp-endpoint"),
+        ServeError::Cut => (Kind::No, "the next start finds everything that was acknowledged"),
         ServeError::Storage(_) => (Kind::Usage, "see the settings below [storage]"),
         ServeError::Issuer(_) => (Kind::Usage, "see the settings below [[publishing.issuer]]"),
         ServeError::Db(_) => (Kind::Ours, "if another version of mpak wrote this folder, run that one"),
