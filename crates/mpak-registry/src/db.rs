@@ -339,6 +339,8 @@ impl Db {
             taken = sqlx::query_scalar(sql).bind(key).fetch_one(c).await?;
         }
         Ok(if taken == 1 { Turn::Mine(Some(tx)) } else { Turn::Others })
+    }
+
     /// Open connections, and those of them that nobody uses.
     pub(crate) fn connections(&self) -> (u32, usize) {
         match self {

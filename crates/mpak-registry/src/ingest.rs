@@ -97,7 +97,7 @@ async fn follow(state: &AppState, received: Received) -> Result<Outcome, Publish
             return Ok(Outcome::Unchanged { upload: admitted.into_upload(), artifact });
         }
         // 7 store
-        let stored = store::store(admitted, &state.blobs, state.config.storage.mode).await?;
+        let stored = store::store(admitted, &state.blobs, state.config.storage.mode).instrument(stage("store")).await?;
         // 8 record
         let recorded =
             record::record(stored, &state.db, policy, state.clock().now_ms()).instrument(stage("record")).await?;

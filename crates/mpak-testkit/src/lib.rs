@@ -4,6 +4,7 @@
 pub mod emulators;
 pub mod forge;
 pub mod issuer;
+pub mod otlp;
 #[cfg(unix)]
 pub mod postgres;
 pub mod zip;

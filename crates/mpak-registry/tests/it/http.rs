@@ -51,6 +51,30 @@ async fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
+async fn a_request_id_of_the_client_is_kept_when_it_can_stand_in_a_log() {
+    let registry = Registry::start().await;
+    let ask = async |id: &str| {
+        let request = registry.client.get(format!("{}/health", registry.url)).header("x-request-id", id);
+        request.send().await.unwrap().headers()["x-request-id"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(ask("abc-123_x.Y").await, "abc-123_x.Y");
+    for hostile in ["", "a b", "a=b\tc", "\"}", &"a".repeat(65)] {
+        let given = ask(hostile).await;
+        assert!(given != hostile && !given.is_empty(), "{hostile}: {given}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_a_next_request_is_closed() {
+    let registry = Registry::start_with(|c| c.header_timeout = Duration::from_millis(300)).await;
+    let began = Instant::now();
+    let answer = talk(&registry, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(began.elapsed() >= Duration::from_millis(200), "it is kept open for a while");
+    assert!(began.elapsed() < Duration::from_secs(4), "closed after {:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn hostile_heads_are_refused() {
     let registry = Registry::start().await;
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(200_000));

@@ -65,6 +65,11 @@ impl Registry {
         registry
     }
 
+    /// Where Prometheus reads.
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://{}", self.running.as_ref().unwrap().metrics_address().unwrap())
+    }
+
     /// Starts it again after [`Registry::stop`].
     pub(crate) async fn begin(&mut self) {
         let running = start(self.config()).await.unwrap();

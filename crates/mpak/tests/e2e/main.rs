@@ -25,6 +25,7 @@ mod existing_clients;
 mod explain;
 mod info;
 mod init;
+mod operate;
 mod pack;
 mod path;
 mod publish;

@@ -46,6 +46,11 @@ impl Registry {
         Self { child, url, token }
     }
 
+    /// Id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it at once, as a crash would.
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");
