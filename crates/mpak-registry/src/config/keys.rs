@@ -279,12 +279,7 @@ pub const KEYS: &[Key] = &[
         Default::Is("256"),
         "Connections of one client address at the same time, but of trusted proxies; more are closed; 0 is no limit",
     ),
-    Key::new(
-        "rates.trusted_proxies",
-        Kind::Networks,
-        Default::Is(""),
-        "Proxies whose X-Forwarded-For is believed: addresses, or networks like 10.0.0.0/8",
-    ),
+    Key::new("rates.trusted_proxies", Kind::Networks, Default::Is(""), "Proxies whose X-Forwarded-For is believed"),
     Key::new(
         "log.filter",
         Kind::Text,
