@@ -14,6 +14,7 @@ mod counts;
 mod hostile;
 mod http;
 mod identity;
+mod link;
 mod metrics;
 mod openapi;
 mod publish;

@@ -23,6 +23,8 @@ mod hostile;
 mod http;
 #[path = "../it/identity.rs"]
 mod identity;
+#[path = "../it/link.rs"]
+mod link;
 #[path = "../it/openapi.rs"]
 mod openapi;
 #[path = "../it/publish.rs"]
