@@ -252,6 +252,8 @@ impl Db {
         let read = SqlitePoolOptions::new()
             .min_connections(1)
             .max_connections(READERS_MAX)
+            // A file does not go away as a server does, and asking costs as much as a query.
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(any.read_only(true))

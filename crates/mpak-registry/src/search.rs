@@ -9,6 +9,7 @@
 //! `plan` what a query asks of them, `rank` the answer, `snapshot` the file.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -25,6 +26,7 @@ use crate::state::AppState;
 
 mod document;
 mod index;
+mod kept;
 mod lexicon;
 mod plan;
 mod rank;
@@ -111,29 +113,30 @@ impl Found {
         !piece.contains('\0') && memmem::find(self.segment.shelf.text(self.number), piece.as_bytes()).is_some()
     }
 
-    fn json(&self) -> &[u8] {
-        &self.segment.shelf.summaries[self.number as usize]
+    fn json(&self, out: &mut Vec<u8>) -> Result<(), SearchError> {
+        self.segment.shelf.summaries[self.number as usize].read(out).map_err(SearchError::Kept)
     }
 
     /// The wire's summary; its downloads are 0, since counts are added when it is shown.
-    pub(crate) fn summary(&self) -> Summary {
-        serde_json::from_slice(self.json()).expect("it was written by `Document::new` and kept with a checksum")
+    pub(crate) fn summary(&self) -> Result<Summary, SearchError> {
+        let mut json = Vec::new();
+        self.json(&mut json)?;
+        serde_json::from_slice(&json).map_err(|e| SearchError::Kept(e.into()))
     }
 
     /// Appends the wire's summary with this count as JSON.
-    pub(crate) fn write_json(&self, downloads: u64, out: &mut Vec<u8>) {
+    pub(crate) fn write_json(&self, downloads: u64, out: &mut Vec<u8>) -> Result<(), SearchError> {
         const NO_DOWNLOADS: &[u8] = br#""downloads":0,"published_at":"#;
+        let from = out.len();
+        self.json(out)?;
         // Quotes in texts are escaped, so only the member itself reads like this.
-        let summary = self.json();
-        match memmem::rfind(summary, NO_DOWNLOADS) {
-            Some(at) if downloads > 0 => {
-                let number = at + br#""downloads":"#.len();
-                out.extend_from_slice(&summary[..number]);
-                out.extend_from_slice(downloads.to_string().as_bytes());
-                out.extend_from_slice(&summary[number + 1..]);
-            }
-            _ => out.extend_from_slice(summary),
+        if downloads > 0
+            && let Some(at) = memmem::rfind(&out[from..], NO_DOWNLOADS)
+        {
+            let zero = from + at + br#""downloads":"#.len();
+            out.splice(zero..=zero, downloads.to_string().into_bytes());
         }
+        Ok(())
     }
 }
 
@@ -142,6 +145,8 @@ impl Found {
 pub(crate) enum SearchError {
     #[error(transparent)]
     Db(#[from] DbError),
+    #[error("cannot read the kept search index")]
+    Kept(#[source] io::Error),
     #[error("the indexing task died")]
     Died(#[from] tokio::task::JoinError),
 }
@@ -177,6 +182,8 @@ impl Search {
         } else {
             search.make(db).await?;
             search.save(db).await?;
+            // From the file, most of it need not be in memory.
+            search.take_up(db).await?;
         }
         Ok(search)
     }
@@ -536,7 +543,9 @@ mod tests {
             assert_eq!(search(&read, &counts, &query), search(&index, &counts, &query), "{asked}");
         }
         for (name, document) in documents {
-            assert_eq!(read.find(&name).unwrap().json(), &*document.summary);
+            let mut json = Vec::new();
+            read.find(&name).unwrap().json(&mut json).unwrap();
+            assert_eq!(json, *document.summary);
         }
         // Torn or changed anywhere, it is not read.
         let whole = std::fs::read(&path).unwrap();
@@ -558,10 +567,10 @@ mod tests {
         let found = Index::default().changed(&[], vec![Document::new(&row)]).find("@a/b").unwrap();
         for downloads in [0, 7, 12_345] {
             let mut json = Vec::new();
-            found.write_json(downloads, &mut json);
+            found.write_json(downloads, &mut json).unwrap();
             let shown: Summary = serde_json::from_slice(&json).unwrap();
             assert_eq!((shown.downloads, shown.name.as_str()), (downloads, "@a/b"));
-            assert_eq!(shown.description, found.summary().description);
+            assert_eq!(shown.description, found.summary().unwrap().description);
         }
     }
 }

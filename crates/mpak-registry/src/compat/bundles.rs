@@ -18,7 +18,7 @@ use crate::db::packages::Package;
 use crate::db::{Connection, artifacts, packages, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{cached, json, json_text};
-use crate::search::{self, Page, Query, Sort};
+use crate::search::{self, Page, Query, SearchError, Sort};
 use crate::state::AppState;
 
 /// For lists and details that may be a minute old.
@@ -47,26 +47,29 @@ pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQu
         offset: offset as u64,
         has_more: offset.saturating_add(page.entries.len()) < page.total,
     };
-    Ok(cached(json_text(search_response(&state, &page, &pagination)), BRIEFLY))
+    let body = search_response(&state, &page, &pagination).map_err(|e| ApiError::internal(&e))?;
+    Ok(cached(json_text(body), BRIEFLY))
 }
 
 /// A [`SearchResponse`] of summaries that are JSON already.
 ///
 /// [`SearchResponse`]: mpak_api::bundle::SearchResponse
-fn search_response(state: &AppState, page: &Page, pagination: &Pagination) -> Vec<u8> {
-    let counts = state.counts.lookup();
+fn search_response(state: &AppState, page: &Page, pagination: &Pagination) -> Result<Vec<u8>, SearchError> {
+    let downloads: Vec<u64> = {
+        let counts = state.counts.lookup();
+        page.entries.iter().map(|found| counts.package(found.package_id())).collect()
+    };
     let mut body = Vec::with_capacity(page.entries.len() * 1_200 + 128);
     body.extend_from_slice(br#"{"bundles":["#);
-    for (number, found) in page.entries.iter().enumerate() {
-        if number > 0 {
+    for (found, downloads) in page.entries.iter().zip(downloads) {
+        if body.last() == Some(&b'}') {
             body.push(b',');
         }
-        found.write_json(counts.package(found.package_id()), &mut body);
+        found.write_json(downloads, &mut body)?;
     }
-    drop(counts);
     let rest = format!(r#"],"total":{},"pagination":{}}}"#, page.total, json!(pagination));
     body.extend_from_slice(rest.as_bytes());
-    body
+    Ok(body)
 }
 
 fn search_query(query: Option<&str>) -> ApiResult<Query> {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::Document;
+use super::kept::Kept;
 use super::lexicon::Lexicon;
 
 /// The bits of a posting that weigh.
@@ -50,7 +51,7 @@ pub(super) struct Shelf {
     /// Where those of each package begin; one more for the end.
     pub(super) texts_at: Vec<u64>,
     /// Summaries as the wire has them.
-    pub(super) summaries: Vec<Arc<[u8]>>,
+    pub(super) summaries: Vec<Kept>,
 }
 
 impl Segment {
@@ -180,7 +181,7 @@ impl Shelf {
         self.kinds.push(document.kind);
         self.texts_at.push(self.texts.len() as u64);
         self.texts.extend_from_slice(document.text.as_bytes());
-        self.summaries.push(Arc::clone(&document.summary));
+        self.summaries.push(Kept::Memory(Arc::clone(&document.summary)));
     }
 
     fn copy(&mut self, from: &Self, number: u32) {
@@ -191,7 +192,7 @@ impl Shelf {
         self.kinds.push(from.kinds[place]);
         self.texts_at.push(self.texts.len() as u64);
         self.texts.extend_from_slice(from.text(number));
-        self.summaries.push(Arc::clone(&from.summaries[place]));
+        self.summaries.push(from.summaries[place].clone());
     }
 
     fn end(&mut self) {
@@ -320,7 +321,9 @@ mod tests {
         assert_eq!((holding(&merged, "y"), holding(&merged, "z")), (vec!["@b/b".into()], vec!["@c/003".into()]));
         assert_eq!(merged.shelf.find("@b/b"), Some(1));
         assert_eq!(merged.shelf.find("@b"), None);
-        assert_eq!(&*merged.shelf.summaries[2], b"@c/003");
+        let mut summary = Vec::new();
+        merged.shelf.summaries[2].read(&mut summary).unwrap();
+        assert_eq!(summary, b"@c/003");
         let nothing = Segment::merge(&[(&b, &{
             dead.end(0);
             dead

@@ -13,6 +13,7 @@ use crc32fast::Hasher;
 use tempfile::NamedTempFile;
 
 use super::index::Index;
+use super::kept::Kept;
 use super::lexicon::Lexicon;
 use super::segment::{Alive, Postings, Segment, Shelf};
 
@@ -53,8 +54,11 @@ pub(super) fn write(path: &Path, index: &Index, mark: &Mark) -> io::Result<()> {
         out.bytes(&shelf.kinds)?;
         out.bytes(&shelf.texts)?;
         out.numbers(shelf.texts_at.iter().copied())?;
+        let mut bytes = Vec::new();
         for summary in &shelf.summaries {
-            out.bytes(summary)?;
+            bytes.clear();
+            summary.read(&mut bytes)?;
+            out.bytes(&bytes)?;
         }
         out.numbers(part.alive.bits().iter().copied())?;
     }
@@ -72,8 +76,14 @@ pub(super) fn read(path: &Path) -> io::Result<Option<(Mark, Index)>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
     };
-    let left = file.metadata()?.len();
-    let mut input = In { file: BufReader::with_capacity(CHUNK_BYTES, file), hasher: Hasher::new(), left };
+    let whole_bytes = file.metadata()?.len();
+    let mut input = In {
+        whole: Arc::new(file.try_clone()?),
+        whole_bytes,
+        file: BufReader::with_capacity(CHUNK_BYTES, file),
+        hasher: Hasher::new(),
+        left: whole_bytes,
+    };
     let mut magic = [0; MAGIC.len()];
     if input.take(&mut magic).is_err() || magic != *MAGIC {
         return Ok(None);
@@ -119,8 +129,13 @@ impl Raw {
             texts_at: input.numbers()?,
             summaries: Vec::new(),
         };
+        let mut bytes = Vec::new();
         for _ in 0..shelf.len() {
-            shelf.summaries.push(Arc::from(input.bytes()?));
+            bytes.resize(input.length(1)?, 0);
+            let at = input.at();
+            input.take(&mut bytes)?;
+            let bytes = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+            shelf.summaries.push(Kept::File { file: Arc::clone(&input.whole), at, bytes });
         }
         Ok(Self { lexicon, postings, shelf, alive: input.numbers()? })
     }
@@ -176,6 +191,9 @@ impl Out {
 }
 
 struct In {
+    /// For reading summaries again, at their place.
+    whole: Arc<File>,
+    whole_bytes: u64,
     file: BufReader<File>,
     hasher: Hasher,
     /// Bytes of the file that were not read.
@@ -183,6 +201,11 @@ struct In {
 }
 
 impl In {
+    /// Where the next byte is.
+    fn at(&self) -> u64 {
+        self.whole_bytes - self.left
+    }
+
     fn take(&mut self, into: &mut [u8]) -> io::Result<()> {
         self.left = self.left.checked_sub(into.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
         self.file.read_exact(into)?;

@@ -3,7 +3,7 @@
 use super::entry::{Entry, Facts};
 use super::lost::Fault;
 use crate::auth::asker;
-use crate::search::{self, Query, Sort};
+use crate::search::{self, Query, SearchError, Sort};
 use crate::state::AppState;
 
 /// A page of a list.
@@ -32,12 +32,13 @@ pub(crate) async fn list(
         reader: asker::current().reader,
     };
     let found = search::find(state, query).await?;
-    Ok(List { entries: found.entries.iter().map(|e| entry(state, e)).collect(), total: found.total })
+    let entries = found.entries.iter().map(|e| entry(state, e)).collect::<Result<_, _>>()?;
+    Ok(List { entries, total: found.total })
 }
 
-fn entry(state: &AppState, found: &search::Found) -> Entry {
-    let summary = found.summary();
-    Entry::new(Facts {
+fn entry(state: &AppState, found: &search::Found) -> Result<Entry, SearchError> {
+    let summary = found.summary()?;
+    Ok(Entry::new(Facts {
         name: &summary.name,
         display_name: summary.display_name.as_deref(),
         description: summary.description.as_deref(),
@@ -46,5 +47,5 @@ fn entry(state: &AppState, found: &search::Found) -> Entry {
         downloads: state.counts.package(found.package_id()),
         tools_count: summary.tools.as_array().map_or(0, Vec::len),
         published_at: &summary.published_at,
-    })
+    }))
 }
