@@ -5,6 +5,7 @@ pub mod emulators;
 pub mod forge;
 pub mod issuer;
 pub mod otlp;
+pub mod openid_provider;
 #[cfg(unix)]
 pub mod postgres;
 pub mod zip;

@@ -3,8 +3,8 @@
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    admin, bench, cache, completion, config, example_server, explain, info, init, pack, publish, pull, run, scan,
-    search, serve, show, trust, unpack, validate,
+    admin, bench, cache, completion, config, example_server, explain, info, init, login, logout, pack, publish, pull,
+    run, scan, search, serve, show, trust, unpack, validate, whoami,
 };
 
 /// The secure package manager and registry for MCP servers.
@@ -52,6 +52,12 @@ pub enum Command {
     Publish(publish::Args),
     /// Repositories that may publish a package without a token
     Trust(trust::Args),
+    /// Connect this machine to a registry, as yourself
+    Login(login::Args),
+    /// End this machine's connection to a registry
+    Logout(logout::Args),
+    /// Who a registry takes this machine for
+    Whoami(whoami::Args),
     /// Run a registry
     Serve(serve::Args),
     /// Administer a registry's data
@@ -100,6 +106,9 @@ impl Command {
             Self::Explain(a) => a.json,
             Self::Publish(a) => a.json,
             Self::Trust(a) => a.wants_json(),
+            Self::Login(a) => a.json,
+            Self::Logout(a) => a.json,
+            Self::Whoami(a) => a.json,
             Self::Admin(a) => a.wants_json(),
             Self::Bundle(BundleCommand::Search(a)) => a.wants_json(),
             Self::Run(_)

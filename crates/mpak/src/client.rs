@@ -15,6 +15,7 @@ use mpak_api::bundle::{Detail, Download, SearchResponse, VersionsResponse};
 use mpak_api::error::ErrorBody;
 use mpak_api::index::{self, WELL_KNOWN, WellKnown};
 use mpak_api::path;
+use mpak_api::person::{self, DeviceCode, DeviceRefusal, DeviceToken, Me};
 use mpak_api::publish::Published;
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
@@ -32,6 +33,9 @@ mod error;
 
 /// The registry where none is configured.
 pub const DEFAULT_REGISTRY: &str = "https://registry.mpak.dev";
+
+/// What this program is called in the device flow.
+const CLIENT_ID: &str = "mpak-cli";
 
 /// Largest JSON answer that is read. Values take up to 25 times the room of their text.
 const JSON_BYTES_MAX: u64 = 8 << 20;
@@ -136,6 +140,8 @@ pub fn is_loopback(url: &Url) -> bool {
 /// A connection to one registry, set up at the first request.
 pub struct Client {
     registry: Registry,
+    /// Sent to the registry's own origin, over https or to loopback; never elsewhere.
+    token: Option<String>,
     open: std::cell::OnceCell<Open>,
 }
 
@@ -181,7 +187,110 @@ pub struct Upload<'a> {
 impl Client {
     /// A client of a registry. Nothing is set up yet.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, open: std::cell::OnceCell::new() }
+        Self { registry, token: None, open: std::cell::OnceCell::new() }
+    }
+
+    /// With a token that this machine has for the registry.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<String>) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// The token that it has.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// An address that the registry names to a person: on itself, or https.
+    ///
+    /// # Errors
+    /// [`ClientError::Insecure`].
+    pub fn address_of(&self, text: &str) -> Result<Url, ClientError> {
+        self.registry.resolve(text)
+    }
+
+    /// Begins the device flow.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn device_code(&self, machine: &str) -> Result<Result<DeviceCode, DeviceRefusal>, ClientError> {
+        self.form(person::DEVICE_CODE, &[("client_id", CLIENT_ID), ("machine", machine)])
+    }
+
+    /// Asks for the device flow's token.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn device_token(&self, code: &str) -> Result<Result<DeviceToken, DeviceRefusal>, ClientError> {
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        self.form(person::DEVICE_TOKEN, &[("client_id", CLIENT_ID), ("grant_type", grant), ("device_code", code)])
+    }
+
+    /// Who the registry takes the token's holder for.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn me(&self) -> Result<Me, ClientError> {
+        self.private()?;
+        self.json(&self.registry.at(person::ME)?, "who you are")
+    }
+
+    /// Ends the token.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn end_token(&self) -> Result<(), ClientError> {
+        self.private()?;
+        let url = self.registry.at(person::MY_TOKEN)?;
+        let open = self.open()?;
+        open.runtime.block_on(async {
+            let mut request = open.http.delete(url.clone());
+            if let Some(token) = self.token_for(&url) {
+                request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let response = request.send().await.map_err(|e| unreachable(&url, e))?;
+            self.checked(response, &url, "the token").await.map(|_ended| ())
+        })
+    }
+
+    /// A form whose answer is or gives a secret.
+    fn form<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Result<T, DeviceRefusal>, ClientError> {
+        self.private()?;
+        let url = self.registry.at(path)?;
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let open = self.open()?;
+        open.runtime.block_on(async {
+            let request = open.http.post(url.clone()).header(ACCEPT, "application/json");
+            let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+            let response = request.send().await.map_err(|e| unreachable(&url, e))?;
+            if let Some(wait) = patience(&response) {
+                return Err(ClientError::Busy { registry: self.registry.to_string(), seconds: wait.as_secs() });
+            }
+            if response.status() != StatusCode::BAD_REQUEST {
+                let response = self.checked(response, &url, "the device flow").await?;
+                return parse(&read(response, &url, JSON_BYTES_MAX, JSON_TIMEOUT).await?, &url).map(Ok);
+            }
+            parse(&read(response, &url, ERROR_BYTES_MAX, JSON_TIMEOUT).await?, &url).map(Err)
+        })
+    }
+
+    /// Refuses to send or get a secret over a connection that others can read.
+    fn private(&self) -> Result<(), ClientError> {
+        if self.registry.url.scheme() == "https" || is_loopback(&self.registry.url) {
+            return Ok(());
+        }
+        Err(ClientError::TokenInClear { host: host(&self.registry.url) })
+    }
+
+    /// The token, for an address that may have it.
+    fn token_for(&self, url: &Url) -> Option<&str> {
+        let own = url.origin() == self.registry.url.origin();
+        self.token.as_deref().filter(|_| own && self.private().is_ok())
     }
 
     /// Its registry.
@@ -374,7 +483,11 @@ impl Client {
         let mut attempts = 1;
         let mut redirects = 0;
         loop {
-            let sent = open.http.get(url.clone()).headers(headers.clone()).send().await;
+            let mut request = open.http.get(url.clone()).headers(headers.clone());
+            if let Some(token) = self.token_for(&url) {
+                request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let sent = request.send().await;
             let response = sent.map_err(|e| unreachable(&url, e))?;
             if response.status().is_redirection() && response.headers().contains_key(LOCATION) {
                 redirects += 1;
@@ -475,6 +588,22 @@ fn unreachable(url: &Url, source: reqwest::Error) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_goes_to_its_registry_only_and_never_in_the_clear() {
+        for (registry, url, expect) in [
+            ("https://r.example", "https://r.example/v1/x", true),
+            ("https://r.example", "https://r.example:444/v1/x", false),
+            ("https://r.example", "https://cdn.example/x", false),
+            ("https://r.example", "https://r.example.evil/x", false),
+            ("http://r.example", "http://r.example/v1/x", false),
+            ("http://127.0.0.1:1", "http://127.0.0.1:1/x", true),
+            ("http://127.0.0.1:1", "http://127.0.0.1:2/x", false),
+        ] {
+            let client = Client::new(Registry::parse(registry).unwrap()).with_token(Some("mpak_x".to_owned()));
+            assert_eq!(client.token_for(&Url::parse(url).unwrap()).is_some(), expect, "{registry} {url}");
+        }
+    }
 
     #[test]
     fn addresses_are_normalised() {

@@ -3,10 +3,11 @@
 use crate::cli::{BundleCommand, Command};
 use mpak_bundle::name::{NameError, PackageSpec};
 
-use crate::client::{DEFAULT_REGISTRY, Registry};
+use crate::client::{Client, DEFAULT_REGISTRY, Registry};
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::home::Home;
 use crate::home::config_file::ConfigFile;
+use crate::home::secrets::Secrets;
 use crate::settings::Settings;
 
 pub mod admin;
@@ -18,6 +19,8 @@ pub mod example_server;
 pub mod explain;
 pub mod info;
 pub mod init;
+pub mod login;
+pub mod logout;
 pub mod pack;
 pub mod publish;
 pub mod pull;
@@ -29,6 +32,7 @@ pub mod show;
 pub mod trust;
 pub mod unpack;
 pub mod validate;
+pub mod whoami;
 
 /// Runs a command.
 pub fn run(command: Command, settings: &Settings) -> CommandResult {
@@ -49,6 +53,9 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Explain(args) => explain::run(&args, settings),
         Command::Publish(args) => publish::run(&args, settings),
         Command::Trust(args) => trust::run(&args, settings),
+        Command::Login(args) => login::run(&args, settings),
+        Command::Logout(args) => logout::run(&args, settings),
+        Command::Whoami(args) => whoami::run(&args, settings),
         Command::Serve(args) => serve::run(&args, settings),
         Command::Admin(args) => admin::run(&args, settings),
         Command::Bench(args) => bench::run(&args, settings),
@@ -70,6 +77,15 @@ pub fn configured_registry(flag: Option<&str>, settings: &Settings) -> Result<Re
         None => ConfigFile::read(&Home::new(settings))?,
     };
     registry(flag, settings, &config)
+}
+
+/// A client of a registry, with the token that this machine has for it: MPAK_TOKEN, else the login's.
+pub fn client(registry: Registry, settings: &Settings) -> Result<Client, CommandError> {
+    let token = match &settings.token {
+        Some(token) => Some(token.clone()),
+        None => Secrets::read(&Home::new(settings))?.login(registry.as_str()).map(|login| login.token.clone()),
+    };
+    Ok(Client::new(registry).with_token(token))
 }
 
 /// A package, perhaps with a version, as a user types it.

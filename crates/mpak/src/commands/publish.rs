@@ -74,8 +74,8 @@ struct Parcel {
 
 /// Publishes each file in turn; stops at the first refusal.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    let client = Client::new(commands::configured_registry(args.registry.as_deref(), settings)?);
-    let token = proof(args.auth, client.registry().as_str(), settings)?;
+    let client = commands::client(commands::configured_registry(args.registry.as_deref(), settings)?, settings)?;
+    let token = proof(args.auth, &client, settings)?;
     let parcels: Vec<Parcel> = args
         .files
         .iter()
@@ -127,10 +127,10 @@ impl Proof {
 }
 
 /// The identity of the CI job where there is one, else the token.
-fn proof(auth: Option<Auth>, registry: &str, settings: &Settings) -> Result<Proof, CommandError> {
+fn proof(auth: Option<Auth>, client: &Client, settings: &Settings) -> Result<Proof, CommandError> {
     let by_identity = auth.map_or_else(|| workload::is_offered(settings), |auth| auth == Auth::Oidc);
     if by_identity {
-        let token = workload::token(settings, registry)?.ok_or_else(|| {
+        let token = workload::token(settings, client.registry().as_str())?.ok_or_else(|| {
             CommandError::new(Kind::Usage, "this is no CI job with an identity").hint(
                 "on GitHub give the job `permissions: id-token: write`; on GitLab set MPAK_ID_TOKEN under `id_tokens`",
             )
@@ -138,7 +138,7 @@ fn proof(auth: Option<Auth>, registry: &str, settings: &Settings) -> Result<Proo
         ui::note(&format!("publishing by the identity of this job ({})", token.source));
         return Ok(Proof::Identity(token));
     }
-    settings.token.clone().map(Proof::Token).ok_or_else(|| {
+    client.token().map(|token| Proof::Token(token.to_owned())).ok_or_else(|| {
         CommandError::new(Kind::Usage, "no token to publish with").hint(
             "set MPAK_TOKEN; the registry's operator makes one with `mpak admin token create --data DIR --name NAME`",
         )

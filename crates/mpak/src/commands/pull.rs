@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use mpak_bundle::durable;
 use mpak_bundle::platform::{Arch, Os, Platform};
 
-use crate::client::Client;
-use crate::commands::{configured_registry, parse_spec};
+use crate::commands::{client, configured_registry, parse_spec};
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::home::{Home, lock};
 use crate::install::Request;
@@ -45,7 +44,7 @@ pub struct Args {
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let spec = parse_spec(&args.package)?;
     let home = Home::new(settings);
-    let client = Client::new(configured_registry(args.registry.as_deref(), settings)?);
+    let client = client(configured_registry(args.registry.as_deref(), settings)?, settings)?;
     let platform = platform(args);
 
     // 1. which bytes

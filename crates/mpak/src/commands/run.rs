@@ -17,8 +17,8 @@ use mpak_runner::plan::Plan;
 use mpak_runner::run::{RunError, prepare, run as start};
 use mpak_runner::runtime::ProbeCache;
 
-use crate::client::{Client, Registry};
-use crate::commands::{parse_spec, registry};
+use crate::client::Registry;
+use crate::commands::{client, parse_spec, registry};
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::home::config_file::ConfigFile;
 use crate::home::{self, Home, lock};
@@ -108,7 +108,7 @@ fn bundle(args: &Args, settings: &Settings, home: &Home, config: &ConfigFile) ->
     }
     // `--update` asks for the latest, also where another client keeps a copy of some version
     let version = if args.update { request.version.or_else(|| Some("latest".to_owned())) } else { request.version };
-    install(home, &Client::new(registry), &Request { version, ..request })
+    install(home, &client(registry, settings)?, &Request { version, ..request })
 }
 
 fn read_manifest(folder: &Path) -> Result<Manifest, CommandError> {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use mpak_api::bundle::{SearchResponse, Summary};
 
-use crate::client::{Client, SearchQuery};
-use crate::commands::configured_registry;
+use crate::client::SearchQuery;
+use crate::commands::{client, configured_registry};
 use crate::error::CommandResult;
 use crate::settings::Settings;
 use crate::ui;
@@ -99,7 +99,7 @@ fn ask(
     server_type: Option<&str>,
     settings: &Settings,
 ) -> Result<SearchResponse, crate::error::CommandError> {
-    let client = Client::new(configured_registry(args.registry.as_deref(), settings)?);
+    let client = client(configured_registry(args.registry.as_deref(), settings)?, settings)?;
     let query =
         SearchQuery { q: &args.query, server_type, sort: args.sort.as_deref(), limit: args.limit, offset: args.offset };
     Ok(client.search(&query)?)

@@ -6,8 +6,7 @@ use mpak_api::bundle::{Detail, VersionSummary, VersionsResponse, WirePlatform};
 use mpak_bundle::name::PackageSpec;
 use serde_json::Value;
 
-use crate::client::Client;
-use crate::commands::{configured_registry, parse_spec};
+use crate::commands::{client, configured_registry, parse_spec};
 use crate::error::CommandResult;
 use crate::settings::Settings;
 use crate::ui::{self, safe};
@@ -32,7 +31,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let spec: PackageSpec = parse_spec(&args.package)?;
-    let client = Client::new(configured_registry(args.registry.as_deref(), settings)?);
+    let client = client(configured_registry(args.registry.as_deref(), settings)?, settings)?;
     let detail = client.detail(&spec.name)?;
     let versions = client.versions(&spec.name)?;
     if args.json {

@@ -1,4 +1,4 @@
-//! `secrets`: values of sensitive options, in a file of our own that only its owner can read.
+//! `secrets`: values of sensitive options and tokens of `mpak login`, in a file of our own that only its owner can read.
 //!
 //! Existing clients keep all values in `config.json`. We read sensitive ones there, and never write new ones.
 
@@ -12,7 +12,28 @@ use super::{Home, HomeError, lock, read_json};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Secrets {
     version: u32,
+    #[serde(default)]
     packages: BTreeMap<String, BTreeMap<String, String>>,
+    /// By the address of the registry, the only one that the token is sent to.
+    #[serde(default)]
+    registries: BTreeMap<String, Login>,
+}
+
+/// What `mpak login` got.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Login {
+    /// The secret.
+    pub token: String,
+    /// Whose it is, for people to read.
+    pub login: String,
+    /// RFC 3339, for people to read.
+    pub expires_at: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("login", &self.login).finish_non_exhaustive()
+    }
 }
 
 impl Secrets {
@@ -35,6 +56,21 @@ impl Secrets {
         file.version = 1;
         home.write_json(&home.secrets(), &file)?;
         Ok(result)
+    }
+
+    /// What a registry gave to this machine.
+    pub fn login(&self, registry: &str) -> Option<&Login> {
+        self.registries.get(registry)
+    }
+
+    /// Remembers what a registry gave.
+    pub fn log_in(&mut self, registry: &str, login: Login) {
+        self.registries.insert(registry.to_owned(), login);
+    }
+
+    /// Forgets it.
+    pub fn log_out(&mut self, registry: &str) {
+        self.registries.remove(registry);
     }
 
     /// Packages that have values.
