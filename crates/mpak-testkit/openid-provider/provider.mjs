@@ -52,17 +52,24 @@ const provider = new Provider(issuer, {
 });
 
 const answer = provider.callback();
-server.on('request', async (request, response) => {
+server.on('request', (request, response) => {
+  serve(request, response).catch((error) => {
+    response.statusCode = 500;
+    response.end(String(error.stack));
+  });
+});
+
+async function serve(request, response) {
   const url = new URL(request.url, issuer);
   if (url.pathname === '/control') {
     next = url.searchParams.get('account');
     return response.end(next);
   }
   if (url.pathname.startsWith('/interaction/')) {
-    const result = people[next] ? { login: { accountId: next } } : { error: 'access_denied' };
+    const result = people[next] ? { login: { accountId: next }, consent: {} } : { error: 'access_denied' };
     return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
   }
   return answer(request, response);
-});
+}
 console.log(issuer);
 process.stdin.on('end', () => process.exit(0)).resume();

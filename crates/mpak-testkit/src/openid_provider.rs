@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// What a registry is configured with.
 pub const CLIENT_ID: &str = "mpak";
@@ -15,6 +15,8 @@ pub const CLIENT_SECRET: &str = "a secret of sixteen or more bytes";
 #[derive(Debug)]
 pub struct Provider {
     child: Child,
+    /// Kept, since it may say more.
+    _out: BufReader<ChildStdout>,
     /// `http://127.0.0.1:PORT`
     pub issuer: String,
 }
@@ -36,11 +38,11 @@ impl Provider {
             .spawn()
             .expect("these tests need Node.js: install `node` and `npm`");
         let mut line = String::new();
-        let out = child.stdout.take().expect("piped");
-        BufReader::new(out).read_line(&mut line).expect("the provider says where it is");
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        out.read_line(&mut line).expect("the provider says where it is");
         let issuer = line.trim().to_owned();
         assert!(issuer.starts_with("http://127.0.0.1:"), "the OpenID provider did not start: `{issuer}`");
-        Self { child, issuer }
+        Self { child, _out: out, issuer }
     }
 }
 

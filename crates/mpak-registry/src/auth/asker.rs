@@ -188,7 +188,15 @@ fn hidden(parts: &Parts) -> Response {
     if wants_page(parts) {
         return web::no_package(parts.uri.path());
     }
-    family::error(parts.uri.path(), StatusCode::NOT_FOUND, Code::NotFound, "Package not found")
+    // As the handlers of these routes say it.
+    let path = parts.uri.path();
+    let what = match path {
+        path if path.starts_with("/v1/bundles/") => "Bundle not found",
+        path if path.starts_with("/blobs/") => "Blob not found",
+        path if for_programs(path) => "Package not found",
+        _ => "Nothing is here",
+    };
+    family::error(parts.uri.path(), StatusCode::NOT_FOUND, Code::NotFound, what)
 }
 
 /// 403: a form or request that no page of this session made.

@@ -256,16 +256,30 @@ impl Provider {
                 return Ok(known.clone());
             }
         }
-        let issuer = to.issuer.as_str();
-        let error = |reason: String| ProviderError::Discovery { issuer: to.issuer.clone(), reason };
-        // A bare host is written without its slash by most providers; both are the same address.
-        let issuer = IssuerUrl::new(issuer.to_owned()).map_err(|e| error(text(&e)))?;
-        let http = Door::new(&app.outbound, to);
-        let metadata = Metadata::discover_async(issuer, &http).await.map_err(|e| error(text(&e)))?;
+        let metadata = discover(app, to).await?;
         let found = Known { metadata: Arc::new(metadata), at_ms: now_ms };
         *known = Some(found.clone());
         Ok(found)
     }
+}
+
+/// Asks the provider what it is.
+async fn discover(app: &AppState, to: &SignIn) -> Result<Metadata, ProviderError> {
+    let error = |reason: String| ProviderError::Discovery { issuer: to.issuer.clone(), reason };
+    let door = Door::new(&app.outbound, to);
+    // A bare host may stand with or without a slash in the provider's own name, which is compared exactly.
+    let given = to.issuer.as_str();
+    let bare = Some(given.trim_end_matches('/')).filter(|_| to.issuer.path() == "/");
+    let mut failed = None;
+    for name in bare.into_iter().chain([given]) {
+        let issuer = IssuerUrl::new(name.to_owned()).map_err(|e| error(text(&e)))?;
+        match Metadata::discover_async(issuer, &door).await {
+            Ok(metadata) => return Ok(metadata),
+            Err(found @ openidconnect::DiscoveryError::Validation(_)) => failed = Some(found),
+            Err(found) => return Err(error(text(&found))),
+        }
+    }
+    Err(error(failed.map_or_else(String::new, |found| text(&found))))
 }
 
 fn client(known: &Known, to: &SignIn, redirect: &str) -> Result<Client, ProviderError> {

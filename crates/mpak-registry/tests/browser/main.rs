@@ -15,6 +15,8 @@ mod hostile;
 #[expect(dead_code, reason = "shared with the tests over HTTP")]
 mod world;
 
+use mpak_registry::config::{Secret, SignIn};
+use mpak_testkit::openid_provider::{CLIENT_ID, CLIENT_SECRET, Provider};
 use world::{Registry, bundle, checklist};
 
 /// Names under which the browser is installed.
@@ -144,6 +146,39 @@ async fn an_empty_registry_and_an_assessed_package_are_sound_too() {
     assert_eq!(judged.title(), "@evil/hostile – mpak");
     assert!(judged.console.is_empty(), "{:?}", judged.console);
     sound("judged package", &judged.dom);
+}
+
+#[tokio::test]
+async fn a_person_signs_in_and_finds_sound_pages() {
+    let provider = tokio::task::spawn_blocking(Provider::start).await.unwrap();
+    let issuer: url::Url = provider.issuer.parse().unwrap();
+    let registry = Registry::start_with(move |config| {
+        config.sign_in = Some(SignIn {
+            issuer: issuer.clone(),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: Some(Secret::new(CLIENT_SECRET)),
+            scopes: ["profile", "email", "groups"].map(str::to_owned).to_vec(),
+            role_claim: Some("groups".to_owned()),
+            admins: vec!["admins".to_owned()],
+            publishers: Vec::new(),
+            github_claim: None,
+        });
+    })
+    .await;
+    for (path, title, text) in [
+        ("/sign-in", "Sign in – mpak", "Sign in with 127.0.0.1"),
+        // By the provider and back, each time in a fresh browser.
+        ("/auth/start?return=/account", "Your account – mpak", "<h1>alice</h1>"),
+        ("/auth/start?return=/admin", "Administration – mpak", "alice@people.example"),
+        ("/auth/start?return=/device", "Connect a machine – mpak", "Type the code"),
+        ("/auth/start?return=/", "mpak – MCP servers you can check before you run them", "alice</a>"),
+    ] {
+        let loaded = load(&format!("{}{path}", registry.url)).await;
+        assert_eq!(loaded.title(), title, "{path}");
+        assert!(loaded.dom.contains(text), "{path} does not show {text}: {}", loaded.dom);
+        assert!(loaded.console.is_empty(), "{path}: {:#?}", loaded.console);
+        sound(path, &loaded.dom);
+    }
 }
 
 /// One element's start tag.

@@ -121,6 +121,11 @@ impl Registry {
         self.running.take().unwrap().stop().await;
     }
 
+    /// The link that signs the administrator in, which a first start makes.
+    pub(crate) fn sign_in_link(&self) -> Option<String> {
+        self.running.as_ref().unwrap().sign_in_link().map(str::to_owned)
+    }
+
     /// A token for some packages, valid for some days.
     pub(crate) async fn make_token(&self, packages: &[&str], days: u32) -> admin::NewToken {
         let packages: Vec<String> = packages.iter().map(|p| (*p).to_owned()).collect();

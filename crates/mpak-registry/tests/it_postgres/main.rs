@@ -27,6 +27,10 @@ mod identity;
 mod link;
 #[path = "../it/openapi.rs"]
 mod openapi;
+#[path = "../it/person.rs"]
+mod person;
+#[path = "../it/private.rs"]
+mod private;
 #[path = "../it/publish.rs"]
 mod publish;
 #[path = "../it/rates.rs"]
@@ -41,6 +45,10 @@ mod restart;
 mod scans;
 #[path = "../it/search.rs"]
 mod search;
+#[path = "../it/sessions.rs"]
+mod sessions;
+#[path = "../it/sign_in.rs"]
+mod sign_in;
 #[path = "../it/static_index.rs"]
 mod static_index;
 #[path = "../it/storage.rs"]

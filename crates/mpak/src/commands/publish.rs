@@ -139,8 +139,8 @@ fn proof(auth: Option<Auth>, client: &Client, settings: &Settings) -> Result<Pro
         return Ok(Proof::Identity(token));
     }
     client.token().map(|token| Proof::Token(token.to_owned())).ok_or_else(|| {
-        CommandError::new(Kind::Usage, "no token to publish with").hint(
-            "set MPAK_TOKEN; the registry's operator makes one with `mpak admin token create --data DIR --name NAME`",
+        CommandError::new(Kind::Usage, "no token to publish with").hint("run `mpak login`").hint(
+            "or set MPAK_TOKEN; the registry's operator makes one with `mpak admin token create --data DIR --name NAME`",
         )
     })
 }

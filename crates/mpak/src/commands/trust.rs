@@ -161,10 +161,11 @@ struct Call {
 impl Call {
     fn new(package: &str, registry: Option<&str>, settings: &Settings) -> Result<Self, CommandError> {
         let package = PackageName::lookup(package).map_err(|e| CommandError::from_error(Kind::Usage, &e))?;
-        let client = Client::new(commands::configured_registry(registry, settings)?);
-        let token = settings.token.clone().ok_or_else(|| {
+        let client = commands::client(commands::configured_registry(registry, settings)?, settings)?;
+        let token = client.token().map(str::to_owned).ok_or_else(|| {
             CommandError::new(Kind::Usage, "no token to say who asks")
-                .hint("set MPAK_TOKEN to a token of an owner or administrator (`--action manage`)")
+                .hint("run `mpak login`")
+                .hint("or set MPAK_TOKEN to a token of an owner or administrator (`--action manage`)")
         })?;
         Ok(Self { client, token, package })
     }
