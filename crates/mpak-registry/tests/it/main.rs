@@ -24,6 +24,7 @@ mod rates;
 mod replay_action;
 mod replays;
 mod restart;
+mod routes;
 mod scans;
 mod search;
 mod sessions;

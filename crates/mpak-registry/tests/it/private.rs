@@ -1,13 +1,11 @@
 //! Private reads: the whole registry, or scopes of it. The route table is walked, so that no route is
 //! forgotten.
 
-use std::collections::BTreeSet;
-
 use mpak_registry::config::Reads;
 use reqwest::Response;
 
 use crate::person::Browser;
-use crate::sessions::filled;
+use crate::routes::{filled, reads};
 use crate::world::{Registry, bundle, bundle_with};
 
 /// Routes that tell of no package, and what a stranger gets there. Whoever adds a route here says why.
@@ -30,34 +28,6 @@ const OPEN: [&str; 13] = [
     // The administrators' page asks for a session itself.
     "/admin",
 ];
-
-/// All routes that answer GET, from the sources.
-fn reads() -> BTreeSet<String> {
-    let sources = [include_str!("../../src/router.rs"), include_str!("../../src/web.rs")];
-    let mut found = BTreeSet::new();
-    for source in sources {
-        for line in source.split(".route(").skip(1) {
-            let line = line.trim_start();
-            let route = line.split("\n        .").next().unwrap();
-            if !route.contains("get(") {
-                continue;
-            }
-            let path = if let Some(rest) = line.strip_prefix('"') {
-                vec![rest.split('"').next().unwrap().to_owned()]
-            } else if line.starts_with("prefix") {
-                vec!["/v0.1".to_owned(), "/v0".to_owned()]
-            } else if let Some(rest) = line.strip_prefix("&format!(\"{prefix}") {
-                let rest = rest.split('"').next().unwrap().replace("{{", "{").replace("}}", "}");
-                vec![format!("/v0.1{rest}"), format!("/v0{rest}")]
-            } else {
-                panic!("a route that this test cannot read: {route}")
-            };
-            found.extend(path);
-        }
-    }
-    assert!(found.len() > 40, "{found:?}");
-    found
-}
 
 async fn with_secret(reads: Reads, scopes: &'static [&'static str]) -> (Registry, String) {
     let registry = Registry::start_with(move |config| {
@@ -94,7 +64,7 @@ async fn get(registry: &Registry, path: &str, accept: &str, token: Option<&str>)
 #[tokio::test]
 async fn no_route_of_a_private_registry_answers_a_stranger() {
     let (registry, digest) = with_secret(Reads::Private, &[]).await;
-    for route in reads() {
+    for route in reads(&registry).await {
         for path in addresses(&route, &digest) {
             for accept in ["application/json", "text/html"] {
                 for token in [None, Some("mpak_wrong"), Some("eyJhbGciOiJub25lIn0.e30.")] {
@@ -148,7 +118,7 @@ async fn a_token_or_session_reads_a_private_registry_and_caches_do_not_share_it(
 async fn a_private_scope_does_not_exist_for_strangers() {
     let (registry, digest) = with_secret(Reads::Public, &["secret"]).await;
     let narrow = registry.make_token(&["@open/*"], 1).await.token;
-    for route in reads() {
+    for route in reads(&registry).await {
         for path in addresses(&route, &digest) {
             for token in [None, Some(narrow.as_str())] {
                 let answer = get(&registry, &path, "application/json", token).await;

@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::person::{Browser, form};
+use crate::routes::writes;
 use crate::world::{DAY_MS, Registry, bundle};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -86,7 +87,7 @@ async fn a_write_with_a_cookie_needs_the_sessions_token_and_its_own_origin() {
     }
     // Every route that changes something, with the cookie and without the token; a route may not exist for
     // a method, but none works.
-    for (method, path) in writes() {
+    for (method, path) in writes(&registry).await {
         let page = browser.send(method.clone(), browser.at(&path), &[FORM, ("origin", &own)], "").await;
         assert_eq!(page.status, 403, "{method} {path}: {}", page.text);
         let page = stranger.send(method.clone(), stranger.at(&path), &[FORM, ("origin", &own)], "").await;
@@ -96,36 +97,6 @@ async fn a_write_with_a_cookie_needs_the_sessions_token_and_its_own_origin() {
     let made = browser.post("/account/tokens", &[("csrf", &csrf), ("name", "x"), ("read", "on"), ("days", "1")]).await;
     assert_eq!(made.status, 200);
     assert!(browser.get("/account").await.text.contains("Revoke"));
-}
-
-/// Routes that change something, from the sources of the route tables, with something in their parameters.
-fn writes() -> Vec<(Method, String)> {
-    let sources = [include_str!("../../src/router.rs"), include_str!("../../src/web.rs")];
-    let mut found = Vec::new();
-    for line in sources.iter().flat_map(|s| s.split(".route(")).skip(1) {
-        let Some(path) = line.trim_start().strip_prefix('"').and_then(|l| l.split('"').next()) else { continue };
-        let route = line.split("\n        .").next().unwrap();
-        for (word, method) in [("post(", Method::POST), ("put(", Method::PUT), ("delete(", Method::DELETE)] {
-            if route.contains(word) {
-                found.push((method, filled(path)));
-            }
-        }
-    }
-    assert!(found.len() >= 9, "{found:?}");
-    found
-}
-
-/// A route with parameters that name something of the private scope.
-pub(crate) fn filled(path: &str) -> String {
-    let values = [
-        ("{scope}", "@secret"),
-        ("{name}", "thing"),
-        ("{file}", "thing.json"),
-        ("{version}", "1.0.0"),
-        ("{platform}", "any"),
-        ("{id}", "1"),
-    ];
-    values.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 
 #[tokio::test]

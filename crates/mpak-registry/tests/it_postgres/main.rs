@@ -41,6 +41,8 @@ mod replay_action;
 mod replays;
 #[path = "../it/restart.rs"]
 mod restart;
+#[path = "../it/routes.rs"]
+mod routes;
 #[path = "../it/scans.rs"]
 mod scans;
 #[path = "../it/search.rs"]
