@@ -4,8 +4,8 @@
 pub mod emulators;
 pub mod forge;
 pub mod issuer;
-pub mod otlp;
 pub mod openid_provider;
+pub mod otlp;
 #[cfg(unix)]
 pub mod postgres;
 pub mod zip;
