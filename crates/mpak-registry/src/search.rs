@@ -131,13 +131,21 @@ impl Found {
         self.json(out)?;
         // Quotes in texts are escaped, so only the member itself reads like this.
         if downloads > 0
-            && let Some(at) = memmem::rfind(&out[from..], NO_DOWNLOADS)
+            && let Some(at) = last(&out[from..], NO_DOWNLOADS)
         {
             let zero = from + at + br#""downloads":"#.len();
             out.splice(zero..=zero, downloads.to_string().into_bytes());
         }
         Ok(())
     }
+}
+
+/// Where a text stands last. Mostly that is near the end.
+fn last(text: &[u8], piece: &[u8]) -> Option<usize> {
+    const NEAR_BYTES: usize = 256;
+    let near = text.len().saturating_sub(NEAR_BYTES);
+    let at_end = text[near..].windows(piece.len()).rposition(|bytes| bytes == piece);
+    at_end.map(|at| near + at).or_else(|| memmem::rfind(text, piece))
 }
 
 /// Why the index failed.
