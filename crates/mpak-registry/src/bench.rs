@@ -188,7 +188,7 @@ async fn write(c: &mut Connection, invented: &Invented) -> DbResult<()> {
         };
         let artifact_id = artifacts::insert(c, artifact).await?;
         if version.downloads > 0 {
-            downloads::add(c, artifact_id, version.downloads).await?;
+            downloads::add(c, &[(artifact_id, version.downloads)]).await?;
         }
     }
     Ok(())

@@ -1,18 +1,27 @@
 //! Download counts: counted in memory, written to the database at most a second later and at shutdown.
 //!
-//! Reads see every counted download at once. A kill loses at most the last second; a failed write keeps
-//! its counts for the next one.
+//! Reads see every download that this process counted at once, and those of other replicas once they are
+//! written and read, within about two seconds. A kill loses at most the last second; a failed write keeps its
+//! counts for the next one.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use tokio::sync::watch;
 
 use crate::db::{Db, DbResult, downloads, unsigned};
+use crate::state::AppState;
+
+/// How often counts are written and read.
+const FLUSH: Duration = Duration::from_millis(800);
+/// A change may become visible so much later than its time says: the write that made it took long.
+const LATE_MS: i64 = 10_000;
 
 /// One downloaded artifact, and where it belongs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Counted {
     pub(crate) artifact: i64,
     pub(crate) version: i64,
@@ -27,8 +36,10 @@ pub(crate) struct Counts(Mutex<Tables>);
 struct Tables {
     versions: HashMap<i64, u64, ByKey>,
     packages: HashMap<i64, u64, ByKey>,
-    /// By artifact; counted and not yet in the database.
-    pending: HashMap<i64, u64>,
+    /// Counted and not yet in the database.
+    pending: HashMap<Counted, u64>,
+    /// Changes up to here were read, by the database's clock.
+    read_through_ms: i64,
 }
 
 impl Counts {
@@ -36,6 +47,7 @@ impl Counts {
     pub(crate) async fn load(db: &Db) -> DbResult<Self> {
         let mut tables = Tables::default();
         let mut read = db.read().await?;
+        tables.read_through_ms = downloads::last_change_ms(&mut read).await?;
         let mut rows = std::pin::pin!(downloads::all(&mut read));
         while let Some(row) = rows.try_next().await? {
             *tables.versions.entry(row.version_id).or_default() += unsigned(row.downloads);
@@ -49,7 +61,7 @@ impl Counts {
         let mut tables = self.tables();
         *tables.versions.entry(counted.version).or_default() += 1;
         *tables.packages.entry(counted.package).or_default() += 1;
-        *tables.pending.entry(counted.artifact).or_default() += 1;
+        *tables.pending.entry(counted).or_default() += 1;
     }
 
     /// Downloads of all versions of a package.
@@ -76,11 +88,21 @@ impl Counts {
         let written = write(db, &pending).await;
         if written.is_err() {
             let mut tables = self.tables();
-            for (id, more) in pending {
-                *tables.pending.entry(id).or_default() += more;
+            for (counted, more) in pending {
+                *tables.pending.entry(counted).or_default() += more;
             }
         }
         written
+    }
+
+    /// Takes over what other replicas wrote. Never while a write of ours is on its way.
+    pub(crate) async fn take_over(&self, db: &Db) -> DbResult<()> {
+        let since_ms = self.tables().read_through_ms - LATE_MS;
+        let mut read = db.read().await?;
+        let through_ms = downloads::last_change_ms(&mut read).await?;
+        let changed = downloads::changed_after(&mut read, since_ms).await?;
+        self.tables().replace(&changed, through_ms);
+        Ok(())
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -109,6 +131,44 @@ impl Hasher for KeyHasher {
     }
 }
 
+impl Tables {
+    /// The database's counts of some versions, with what it does not know yet on top.
+    fn replace(&mut self, changed: &[downloads::Count], through_ms: i64) {
+        let mut pending: HashMap<i64, u64> = HashMap::new();
+        for (counted, more) in &self.pending {
+            *pending.entry(counted.version).or_default() += more;
+        }
+        for count in changed {
+            let now = unsigned(count.downloads) + pending.get(&count.version_id).copied().unwrap_or(0);
+            let before = self.versions.insert(count.version_id, now).unwrap_or(0);
+            let package = self.packages.entry(count.package_id).or_default();
+            *package = (*package + now).saturating_sub(before);
+        }
+        self.read_through_ms = through_ms;
+    }
+}
+
+/// Writes and reads counts now and then until told to stop; the last ones are written by the server's stop.
+pub(crate) async fn keep(state: AppState, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FLUSH) => {}
+            _ = stop.changed() => return,
+        }
+        if let Some(metrics) = &state.metrics {
+            metrics.fold();
+        }
+        if let Err(error) = state.counts.flush(&state.db).await {
+            tracing::error!(error = %error, "download counts were not written; they are kept for the next try");
+        }
+        if state.db.is_shared()
+            && let Err(error) = state.counts.take_over(&state.db).await
+        {
+            tracing::error!(error = %error, "download counts of other replicas were not read");
+        }
+    }
+}
+
 /// Counts of packages; no download is counted while it lives.
 pub(crate) struct Lookup<'a>(MutexGuard<'a, Tables>);
 
@@ -119,10 +179,28 @@ impl Lookup<'_> {
     }
 }
 
-async fn write(db: &Db, pending: &HashMap<i64, u64>) -> DbResult<()> {
+async fn write(db: &Db, pending: &HashMap<Counted, u64>) -> DbResult<()> {
+    let more: Vec<(i64, u64)> = pending.iter().map(|(counted, more)| (counted.artifact, *more)).collect();
     let mut tx = db.update().await?;
-    for (&artifact_id, &more) in pending {
-        downloads::add(&mut tx, artifact_id, more).await?;
-    }
+    downloads::add(&mut tx, &more).await?;
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_others_replace_ours_but_for_what_is_not_written_yet() {
+        let counts = Counts::default();
+        for _ in 0..2 {
+            counts.add(Counted { artifact: 1, version: 10, package: 100 });
+        }
+        counts.add(Counted { artifact: 2, version: 20, package: 100 });
+        let changed = [downloads::Count { version_id: 10, package_id: 100, downloads: 5 }];
+        for _ in 0..2 {
+            counts.tables().replace(&changed, 7);
+            assert_eq!((counts.version(10), counts.version(20), counts.package(100)), (7, 1, 8));
+        }
+    }
 }

@@ -10,18 +10,21 @@
 //! all replicas share. [`Db::update`] is for rows that nobody else orders by (jobs, counts, sessions).
 //! Every commit is on disk before it is acknowledged.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Postgres, Sqlite, Transaction};
 use thiserror::Error;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::config::Database;
 
@@ -58,8 +61,12 @@ pub(crate) const FILE: &str = "registry.db";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Readers of SQLite at the same time.
 const READERS_MAX: u32 = 4;
-/// Connections to PostgreSQL.
+/// Connections of a replica to PostgreSQL.
 const CONNECTIONS_MAX: u32 = 16;
+/// How long a request waits for a connection to PostgreSQL.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a start waits for a PostgreSQL that is starting, too.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Key of PostgreSQL's advisory lock for [`Db::write`]: `mpak` in ASCII.
 const WRITE_TURN: i64 = 0x6d70_616b;
 
@@ -143,18 +150,22 @@ impl DerefMut for Read {
 }
 
 /// A transaction; rolled back unless committed.
-pub(crate) struct Write(Connection);
+pub(crate) struct Write {
+    connection: Connection,
+    /// Held until the end.
+    _turn: Option<OwnedMutexGuard<()>>,
+}
 
 impl Deref for Write {
     type Target = Connection;
     fn deref(&self) -> &Connection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for Write {
     fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.0
+        &mut self.connection
     }
 }
 
@@ -164,7 +175,7 @@ impl Write {
     /// # Errors
     /// [`DbError::Sql`].
     pub(crate) async fn commit(self) -> DbResult<()> {
-        match self.0 {
+        match self.connection {
             Connection::SqliteTransaction(tx) => Ok(tx.commit().await?),
             Connection::PostgresTransaction(tx) => Ok(tx.commit().await?),
             Connection::Sqlite(_) | Connection::Postgres(_) => Ok(()),
@@ -189,6 +200,9 @@ pub(crate) enum DbError {
     /// Everything else.
     #[error("the database failed")]
     Sql(#[from] sqlx::Error),
+    /// Too many wait for the write turn.
+    #[error("no write turn within {} seconds", BUSY_TIMEOUT.as_secs())]
+    Busy,
     /// The machine gives no randomness for a token.
     #[error("no randomness: {0}")]
     Random(String),
@@ -200,6 +214,39 @@ pub(crate) enum DbError {
         /// The value.
         found: String,
     },
+}
+
+impl DbError {
+    /// Whether it may work again by itself: the database is gone, restarting, or has too much to do.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Busy => true,
+            Self::Sql(error) | Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => is_unavailable(error),
+            _ => false,
+        }
+    }
+
+    /// Whether a text holds what PostgreSQL cannot keep: U+0000.
+    pub(crate) fn is_text_refused(&self) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::Database(e)) if e.code().as_deref() == Some("22021"))
+    }
+}
+
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    use sqlx::Error as E;
+    match error {
+        E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => true,
+        E::Database(e) => e.code().is_some_and(|code| {
+            // PostgreSQL's classes: the connection, no resources, ended by the operator, no such user.
+            let classes = ["08", "53", "57P", "28"];
+            // A timeout of a statement, a lock or a transaction; a conflict; no such or no open database.
+            let codes = ["57014", "55P03", "25P03", "40001", "40P01", "3D000", "55000"];
+            // SQLite's: busy, locked.
+            let sqlite = code.parse::<u32>().is_ok_and(|n| n < 10_000 && matches!(n & 0xff, 5 | 6));
+            sqlite || (code.len() == 5 && (classes.iter().any(|c| code.starts_with(c)) || codes.contains(&&*code)))
+        }),
+        _ => false,
+    }
 }
 
 /// What `db` functions give.
@@ -218,8 +265,9 @@ pub(crate) enum Turn {
 pub(crate) enum Db {
     /// A file: readers beside one writer.
     Sqlite { read: SqlitePool, write: SqlitePool },
-    /// A server that several replicas share.
-    Postgres(PgPool),
+    /// A server that several replicas share. One connection of each replica at most waits for the write
+    /// turn; the others stay free for reads.
+    Postgres { pool: PgPool, turn: Arc<Mutex<()>> },
 }
 
 impl Db {
@@ -263,16 +311,20 @@ impl Db {
 
     async fn open_postgres(url: &str) -> DbResult<Self> {
         let options: PgConnectOptions = url.parse()?;
+        let options = options.application_name("mpak");
+        // Without time limits: whoever starts first migrates, the others wait for its lock however long it takes.
+        let mut first = connect(&options).await?;
+        POSTGRES_MIGRATIONS.run(&mut first).await?;
+        sqlx::Connection::close(first).await?;
         // A statement or a forgotten transaction must not hold the write turn for ever.
-        let options = options.application_name("mpak").options([
-            ("statement_timeout", "60s"),
+        let options = options.options([
+            ("statement_timeout", "30s"),
             ("lock_timeout", "15s"),
-            ("idle_in_transaction_session_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "10s"),
         ]);
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(BUSY_TIMEOUT);
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = pool.connect_with(options).await?;
-        POSTGRES_MIGRATIONS.run(&pool).await?;
-        Ok(Self::Postgres(pool))
+        Ok(Self::Postgres { pool, turn: Arc::default() })
     }
 
     /// A connection for reading.
@@ -282,7 +334,7 @@ impl Db {
     pub(crate) async fn read(&self) -> DbResult<Read> {
         Ok(Read(match self {
             Self::Sqlite { read, .. } => Connection::Sqlite(read.acquire().await?),
-            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Self::Postgres { pool, .. } => Connection::Postgres(pool.acquire().await?),
         }))
     }
 
@@ -291,10 +343,18 @@ impl Db {
     /// # Errors
     /// [`DbError::Sql`].
     pub(crate) async fn write(&self) -> DbResult<Write> {
+        let turn = match self {
+            Self::Sqlite { .. } => None,
+            Self::Postgres { turn, .. } => {
+                let turn = tokio::time::timeout(BUSY_TIMEOUT, Arc::clone(turn).lock_owned());
+                Some(turn.await.map_err(|_elapsed| DbError::Busy)?)
+            }
+        };
         let mut tx = self.update().await?;
         if let Backend::Postgres(c) = tx.backend() {
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITE_TURN).execute(c).await?;
         }
+        tx._turn = turn;
         Ok(tx)
     }
 
@@ -303,10 +363,11 @@ impl Db {
     /// # Errors
     /// [`DbError::Sql`].
     pub(crate) async fn update(&self) -> DbResult<Write> {
-        Ok(Write(match self {
+        let tx = match self {
             Self::Sqlite { write, .. } => Connection::SqliteTransaction(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Connection::PostgresTransaction(pool.begin().await?),
-        }))
+            Self::Postgres { pool, .. } => Connection::PostgresTransaction(pool.begin().await?),
+        };
+        Ok(Write { connection: tx, _turn: None })
     }
 
     /// A transaction that sees one state of everything for as long as it lasts, and changes nothing.
@@ -316,7 +377,7 @@ impl Db {
     pub(crate) async fn snapshot(&self) -> DbResult<Read> {
         Ok(Read(match self {
             Self::Sqlite { read, .. } => Connection::SqliteTransaction(read.begin().await?),
-            Self::Postgres(pool) => {
+            Self::Postgres { pool, .. } => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
                 let mut tx = pool.begin_with(begin).await?;
                 // It may take long, and holds no lock that anybody waits for.
@@ -333,12 +394,14 @@ impl Db {
     /// # Errors
     /// [`DbError::Sql`].
     pub(crate) async fn try_turn(&self, key: i64) -> DbResult<Turn> {
-        let Self::Postgres(_) = self else { return Ok(Turn::Mine(None)) };
+        let Self::Postgres { .. } = self else { return Ok(Turn::Mine(None)) };
         let mut tx = self.update().await?;
         let mut taken = 0_i64;
         if let Backend::Postgres(c) = tx.backend() {
             let sql = "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1::BIGINT ELSE 0::BIGINT END";
-            taken = sqlx::query_scalar(sql).bind(key).fetch_one(c).await?;
+            taken = sqlx::query_scalar(sql).bind(key).fetch_one(&mut *c).await?;
+            // What is done in the turn may take long.
+            sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(c).await?;
         }
         Ok(if taken == 1 { Turn::Mine(Some(tx)) } else { Turn::Others })
     }
@@ -347,13 +410,13 @@ impl Db {
     pub(crate) fn connections(&self) -> (u32, usize) {
         match self {
             Self::Sqlite { read, write } => (read.size() + write.size(), read.num_idle() + write.num_idle()),
-            Self::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Self::Postgres { pool, .. } => (pool.size(), pool.num_idle()),
         }
     }
 
     /// Whether several servers may share it.
     pub(crate) fn is_shared(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self, Self::Postgres { .. })
     }
 
     /// Whether the database answers.
@@ -373,9 +436,29 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
+}
+
+/// Connects once the server accepts connections: it may be starting at the same time as we are.
+async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
+    let began = Instant::now();
+    loop {
+        match options.connect().await {
+            Err(error) if is_unavailable(&error) && !is_refusal(&error) && began.elapsed() < START_TIMEOUT => {
+                tracing::warn!(error = %error, "the database does not answer yet");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether the server answered that it will not have us: no such user, password or database.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|c| c.starts_with("28") || c == "3D000")
 }
 
 /// Holds `migrate.lock` until dropped.
@@ -392,6 +475,11 @@ pub(crate) fn digest(bytes: &[u8]) -> DbResult<mpak_bundle::digest::Sha256> {
     <[u8; 32]>::try_from(bytes)
         .map(mpak_bundle::digest::Sha256::from_bytes)
         .map_err(|_wrong_length| DbError::Corrupt { what: "digest", found: format!("{} bytes", bytes.len()) })
+}
+
+/// A text of somebody else's, without U+0000, which PostgreSQL cannot keep.
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// A count or size, never negative in our tables.

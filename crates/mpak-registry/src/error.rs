@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use crate::blob::{BlobError, is_full};
 use crate::db::DbError;
 
+/// When a database that does not answer may answer again.
+const DATABASE_RETRY_S: u32 = 5;
 /// When a storage that does not work may work again.
 const STORAGE_RETRY_S: u32 = 10;
 
@@ -98,7 +100,15 @@ impl ApiError {
 
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
-        Self::internal(&error)
+        let internal = Self::internal(&error);
+        if error.is_unavailable() {
+            let message = "The registry's database does not answer. Please try again in a moment.";
+            Self::new(Code::ServiceUnavailable, message).retry_after(DATABASE_RETRY_S)
+        } else if error.is_text_refused() {
+            Self::new(Code::ValidationError, "The request holds a character that cannot be stored (U+0000).")
+        } else {
+            internal
+        }
     }
 }
 

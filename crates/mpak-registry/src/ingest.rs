@@ -101,6 +101,9 @@ async fn follow(state: &AppState, received: Received) -> Result<Outcome, Publish
         // 8 record
         let recorded =
             record::record(stored, &state.db, policy, state.clock().now_ms()).instrument(stage("record")).await?;
+        if let Some(artifact) = recorded.already() {
+            return Ok(Outcome::Unchanged { upload: recorded.upload().clone(), artifact: artifact.clone() });
+        }
         // 9 scan: the job is in the database.
         state.scan_wanted.notify_one();
         // 10 index

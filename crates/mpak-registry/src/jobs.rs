@@ -1,4 +1,8 @@
 //! The background worker: takes jobs from the database, one at a time, and tries failed ones again.
+//!
+//! Workers of several replicas share the jobs. Each extends the lease of the job it works on; what a killed
+//! one leaves behind is taken up when its lease ends. A result and the end of its job are one transaction, so
+//! that no job's result is written twice.
 
 use std::time::Duration;
 
@@ -9,25 +13,32 @@ use crate::db::{DbResult, jobs};
 use crate::ingest::scan::{self, ScanError};
 use crate::state::AppState;
 
-/// After this time another worker may take a job that was begun.
-const LEASE_MS: i64 = 10 * 60 * 1_000;
+/// After this time without a sign of life another worker may take a job that was begun.
+const LEASE_MS: i64 = 60_000;
+/// How often a worker gives a sign of life.
+const BEAT: Duration = Duration::from_secs(15);
 /// How often a job is tried.
 const ATTEMPTS_MAX: i64 = 3;
 /// Wait before the next attempt, times the number of attempts.
 const RETRY_MS: i64 = 20_000;
-/// How often due retries are looked for when nothing new is announced.
+/// How often due retries, and jobs of other replicas, are looked for when nothing new is announced.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Scans what was published until told to stop; a job that runs then is finished by the next start.
+/// Scans what was published until told to stop; a job that runs then is given back.
 pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        let worked = tokio::select! {
-            worked = work_one(&state) => worked,
-            _ = stop.changed() => return,
-        };
-        match worked {
-            Ok(true) => continue,
-            Ok(false) => {}
+        match next(&state).await {
+            Ok(Some(job)) => {
+                let worked = tokio::select! {
+                    worked = work(&state, &job) => worked,
+                    () = stopped(&mut stop) => give_back(&state, &job).await,
+                };
+                match worked {
+                    Ok(()) => continue,
+                    Err(error) => tracing::error!(error = %error, sha256 = %job.subject, "a job was not finished"),
+                }
+            }
+            Ok(None) => {}
             Err(error) => tracing::error!(error = %error, "the job queue failed"),
         }
         tokio::select! {
@@ -38,37 +49,92 @@ pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Works off one job; `false` when none is due.
-async fn work_one(state: &AppState) -> DbResult<bool> {
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _stopped = stop.wait_for(|stop| *stop).await;
+}
+
+/// Leases the next job that is due.
+async fn next(state: &AppState) -> DbResult<Option<jobs::Job>> {
     let now = state.clock().now_ms();
     if !jobs::any_due(&mut *state.db.read().await?, scan::JOB, now).await? {
-        return Ok(false);
+        return Ok(None);
     }
     let mut tx = state.db.update().await?;
     let job = jobs::lease(&mut tx, scan::JOB, now, now + LEASE_MS).await?;
     tx.commit().await?;
-    let Some(job) = job else { return Ok(false) };
+    Ok(job)
+}
+
+/// Works a job off, for as long as it is ours.
+async fn work(state: &AppState, job: &jobs::Job) -> DbResult<()> {
     // One attempt more than allowed: the server died under the others.
     let result = if job.attempts > ATTEMPTS_MAX {
         Err(ScanError::Fatal { attempts: ATTEMPTS_MAX })
     } else {
         let span = tracing::trace_span!(target: "mpak_trace", "stage", otel.name = "scan");
-        scan::scan(&job.subject, state).instrument(span).await
-    };
-    let mut tx = state.db.update().await?;
-    match result {
-        Ok(scanned) => {
-            jobs::done(&mut tx, job.id).await?;
-            tracing::info!(sha256 = %scanned.sha256(), "scanned");
+        tokio::select! {
+            judged = scan::judge(&job.subject, state).instrument(span) => judged,
+            () = keep(state, job) => return Ok(()),
         }
-        Err(error) => fail(&mut tx, &job, &error, state.clock().now_ms()).await?,
+    };
+    let result = match result {
+        Ok(judged) => finish(state, job, &judged).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(()) => Ok(()),
+        // The job stays ours until its lease ends; then it is taken up again.
+        Err(ScanError::Db(error)) if error.is_unavailable() => Err(error),
+        Err(error) => fail(state, job, &error).await,
     }
-    tx.commit().await?;
-    Ok(true)
 }
 
-async fn fail(c: &mut crate::db::Connection, job: &jobs::Job, error: &ScanError, now_ms: i64) -> DbResult<()> {
-    let retry_at_ms = (job.attempts < ATTEMPTS_MAX).then(|| now_ms + RETRY_MS * job.attempts);
+/// Extends the lease until the job is not ours any more.
+async fn keep(state: &AppState, job: &jobs::Job) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        match extend(state, job).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(sha256 = %job.subject, "another worker has taken the job");
+                return;
+            }
+            // The end of the job finds out whether it is still ours.
+            Err(error) => tracing::error!(error = %error, "the lease of a job was not extended"),
+        }
+    }
+}
+
+async fn extend(state: &AppState, job: &jobs::Job) -> DbResult<bool> {
+    let mut tx = state.db.update().await?;
+    let ours = jobs::extend(&mut tx, job, state.clock().now_ms() + LEASE_MS).await?;
+    tx.commit().await?;
+    Ok(ours)
+}
+
+/// Stores the result and ends the job, unless another worker has it by now.
+async fn finish(state: &AppState, job: &jobs::Job, judged: &scan::Judged) -> Result<(), ScanError> {
+    let mut tx = state.db.write().await?;
+    if !jobs::done(&mut tx, job).await? {
+        tracing::warn!(sha256 = %job.subject, "another worker has taken the job");
+        return Ok(());
+    }
+    let scanned = scan::store(&mut tx, judged, state.clock().now_ms()).await?;
+    tx.commit().await?;
+    tracing::info!(sha256 = %scanned.sha256(), "scanned");
+    Ok(())
+}
+
+async fn fail(state: &AppState, job: &jobs::Job, error: &ScanError) -> DbResult<()> {
+    let retry_at_ms = (job.attempts < ATTEMPTS_MAX).then(|| state.clock().now_ms() + RETRY_MS * job.attempts);
     tracing::warn!(sha256 = %job.subject, error = %error, attempts = job.attempts, "scan failed");
-    jobs::failed(c, job.id, &error.to_string(), retry_at_ms).await
+    let mut tx = state.db.update().await?;
+    jobs::failed(&mut tx, job, &error.to_string(), retry_at_ms).await?;
+    tx.commit().await
+}
+
+async fn give_back(state: &AppState, job: &jobs::Job) -> DbResult<()> {
+    let mut tx = state.db.update().await?;
+    jobs::give_back(&mut tx, job).await?;
+    tx.commit().await
 }

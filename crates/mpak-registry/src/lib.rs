@@ -15,6 +15,7 @@ pub mod config;
 mod counts;
 mod db;
 mod error;
+mod follow;
 mod forge;
 mod http;
 mod ingest;

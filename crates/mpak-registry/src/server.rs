@@ -32,8 +32,9 @@ use crate::auth::{link, token};
 use crate::blob::{self, Blobs};
 use crate::compat::servers::Rendered;
 use crate::config::{Config, Mode, first_token_path};
-use crate::counts::Counts;
-use crate::db::{Db, DbError, blobs as blob_rows, jobs as job_rows, tokens};
+use crate::counts::{self, Counts};
+use crate::db::{Db, DbError, blobs as blob_rows, events, jobs as job_rows, tokens};
+use crate::follow::{self, Followed};
 use crate::ingest::scan;
 use crate::jobs;
 use crate::metrics::{self, Metrics};
@@ -43,12 +44,10 @@ use crate::rates::{Peer, Place, Rates};
 use crate::router::router;
 use crate::search::Search;
 use crate::stall::Unstalled;
-use crate::state::{AppState, Inner};
+use crate::state::{AppState, Inner, Workers};
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::turns::Turns;
 
-/// How often counts are written.
-const FLUSH: Duration = Duration::from_millis(800);
 /// Publishes that are decided at the same time, at most.
 const TURNS: usize = 256;
 /// Longest time in which a reader takes nothing of an answer.
@@ -240,6 +239,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         Blobs::open(&config.storage, &config.outbound, &config.tmp()).map_err(|e| ServeError::Storage(Box::new(e)))?;
     let may_link = config.storage.mode == Mode::Link || blob_rows::any_linked(&mut *db.read().await?).await?;
     let counts = Counts::load(&db).await?;
+    // Read first: what happens while the index is made is followed afterwards.
+    let followed = Followed::from(events::last(&mut *db.read().await?).await?);
     let search = Search::load(&db, &config.data).await.map_err(|e| ServeError::Search(Box::new(e)))?;
     take_up_jobs(&db, config.clock.now_ms()).await?;
     // 3. Listen.
@@ -275,22 +276,30 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         may_link,
         search,
         counts,
+        followed,
+        workers: Workers::default(),
         servers: Rendered::default(),
         provider: Provider::default(),
     });
     let (stop, stopped) = watch::channel(false);
     let accepting = tokio::spawn(accept(listener, router(&state), state.clone(), stopped.clone()));
-    let mut working = vec![tokio::spawn(keep_counts(state.clone(), stopped.clone()))];
+    let mut working = vec![
+        ("the counter of downloads", tokio::spawn(counts::keep(state.clone(), stopped.clone()))),
+        ("the follower of events", tokio::spawn(follow::run(state.clone(), stopped.clone()))),
+    ];
     let mut metrics_address = None;
     if let Some((address, listener)) = metrics_listener {
         metrics_address = Some(address);
-        working.push(tokio::spawn(accept(listener, metrics::router(state.clone()), state.clone(), stopped.clone())));
+        let answering = accept(listener, metrics::router(state.clone()), state.clone(), stopped.clone());
+        working.push(("the listener for metrics", tokio::spawn(answering)));
         tracing::info!(%address, "metrics are told");
     }
     if state.config.scans {
-        working.push(tokio::spawn(jobs::run(state.clone(), stopped.clone())));
+        working.push(("the scan worker", tokio::spawn(jobs::run(state.clone(), stopped.clone()))));
     }
-    working.push(tokio::spawn(public_files::keep(state.clone(), stopped)));
+    working.push(("the writer of public files", tokio::spawn(public_files::keep(state.clone(), stopped))));
+    state.workers.started(working.iter().map(|(name, task)| (*name, task.abort_handle())).collect());
+    let working = working.into_iter().map(|(_, task)| task).collect();
     Ok(Running { address, metrics_address, first_token, sign_in_link, state, stop, accepting, working, _lock: lock })
 }
 
@@ -329,10 +338,15 @@ async fn take_up_jobs(db: &Db, now_ms: i64) -> Result<(), DbError> {
     tx.commit().await
 }
 
-/// Makes an admin token while there is no token at all. The file is written before the database: a kill
-/// between the two leaves a file with a token that nobody knows, and the next start writes another.
+/// Makes an admin token while there is no token at all; of replicas that start at once, one does. The file
+/// is written before the database: a kill between the two leaves a file with a token that nobody knows, and
+/// the next start writes another.
 async fn first_token(db: &Db, config: &Config) -> Result<Option<String>, ServeError> {
     if tokens::count(&mut *db.read().await?).await? > 0 {
+        return Ok(None);
+    }
+    let mut tx = db.write().await?;
+    if tokens::count(&mut tx).await? > 0 {
         return Ok(None);
     }
     let path = first_token_path(&config.data);
@@ -347,7 +361,8 @@ async fn first_token(db: &Db, config: &Config) -> Result<Option<String>, ServeEr
         days: token::DAYS_MAX,
         user_id: None,
     };
-    token::store(db, &token, new, config.clock.now_ms()).await?;
+    token::store_in(&mut tx, &token, new, "admin", config.clock.now_ms()).await?;
+    tx.commit().await?;
     Ok(Some(token))
 }
 
@@ -436,21 +451,5 @@ async fn connection(
     };
     if let Err(error) = served {
         tracing::debug!(error = %error, "a connection ended badly");
-    }
-}
-
-/// Writes download counts now and then until told to stop; the last ones are written by [`Running::stop`].
-async fn keep_counts(state: AppState, mut stop: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(FLUSH) => {}
-            _ = stop.changed() => return,
-        }
-        if let Some(metrics) = &state.metrics {
-            metrics.fold();
-        }
-        if let Err(error) = state.counts.flush(&state.db).await {
-            tracing::error!(error = %error, "download counts were not written; they are kept for the next try");
-        }
     }
 }

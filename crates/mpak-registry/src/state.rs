@@ -1,10 +1,11 @@
 //! What every request can reach.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::http::{HeaderMap, header, uri::Authority};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::AbortHandle;
 
 use crate::auth::issuers::Issuers;
 use crate::auth::provider::Provider;
@@ -14,11 +15,30 @@ use crate::compat::servers::Rendered;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::db::Db;
+use crate::follow::Followed;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::rates::Rates;
 use crate::search::Search;
 use crate::turns::Turns;
+
+/// The tasks in the background, named for people. They end with the server; before that, only by a panic.
+#[derive(Default)]
+pub(crate) struct Workers(OnceLock<Vec<(&'static str, AbortHandle)>>);
+
+impl Workers {
+    /// Remembers what was started.
+    pub(crate) fn started(&self, workers: Vec<(&'static str, AbortHandle)>) {
+        // Set once, by the start.
+        let _again = self.0.set(workers);
+    }
+
+    /// One that ended.
+    pub(crate) fn ended(&self) -> Option<&'static str> {
+        let workers = self.0.get()?;
+        workers.iter().find(|(_, task)| task.is_finished()).map(|(name, _)| *name)
+    }
+}
 
 /// Shared by all requests and workers; cheap to clone.
 #[derive(Clone)]
@@ -48,6 +68,10 @@ pub(crate) struct Inner {
     pub(crate) rates: Arc<Rates>,
     /// Permits to receive or check an upload.
     pub(crate) uploads: Semaphore,
+    /// How far the events of others were followed.
+    pub(crate) followed: Followed,
+    /// The tasks in the background.
+    pub(crate) workers: Workers,
     /// Tells the scan worker that a job was enqueued.
     pub(crate) scan_wanted: Notify,
     /// What is counted for Prometheus, when somebody listens.

@@ -8,8 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::thread::JoinHandle;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use tokio::sync::oneshot;
 
 mod programs;
 mod server;
@@ -86,12 +88,44 @@ impl Database {
         .expect("a readable database")
     }
 
+    /// Executes statements on a connection that stays open, with the locks that it took.
+    pub fn hold(&self, sql: &str) -> Held {
+        let (url, sql) = (self.url(), sql.to_owned());
+        let (release, released) = oneshot::channel::<()>();
+        let (done, held) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let hold = run(&url, async move |c| {
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(c).await?;
+                done.send(()).expect("somebody waits");
+                let _ = released.await;
+                Ok(())
+            });
+            hold.expect("sound SQL");
+        });
+        held.recv().expect("the statements were executed");
+        Held { release: Some(release), thread: Some(thread) }
+    }
+
     /// Ends all connections to it, as an administrator or a failover does; gives their number.
     pub fn end_connections(&self) -> u64 {
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
         let name = self.name.clone();
         let ended = run(&self.server.url("postgres"), async move |c| sqlx::query(sql).bind(name).fetch_all(c).await);
         ended.expect("connections end").len() as u64
+    }
+}
+
+/// A connection that does something and stays open; ended when dropped.
+#[derive(Debug)]
+pub struct Held {
+    release: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

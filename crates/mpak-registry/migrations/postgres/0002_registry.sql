@@ -165,3 +165,13 @@ CREATE TABLE transfers (
 
 -- Aggregators ask what changed since they came last.
 CREATE INDEX events_by_time ON events (at_ms);
+
+-- Last here: text is compared by its bytes, as in SQLite, whatever the database's own order is.
+DO $$
+DECLARE c record;
+BEGIN
+    FOR c IN SELECT table_name, column_name FROM information_schema.columns
+             WHERE table_schema = current_schema() AND data_type = 'text' AND table_name NOT LIKE '\_sqlx%' LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE "C"', c.table_name, c.column_name);
+    END LOOP;
+END $$;

@@ -3,9 +3,12 @@
 use futures_util::{Stream, StreamExt as _};
 use sqlx::FromRow;
 
-use super::{Connection, DbError, DbResult, execute, on, signed};
+use super::{Backend, Connection, DbError, DbResult, execute, on, signed};
 
-/// The count of one artifact, with where it belongs.
+/// Key of PostgreSQL's advisory lock for [`add`].
+const COUNTING_TURN: i64 = super::WRITE_TURN + 1;
+
+/// A count, with where it belongs.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub(crate) struct Count {
     /// Its version.
@@ -23,12 +26,46 @@ pub(crate) fn all(c: &mut Connection) -> impl Stream<Item = DbResult<Count>> + S
     on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }
 
-/// Adds downloads of an artifact.
+/// Adds downloads of artifacts.
 ///
 /// # Errors
 /// [`DbError`].
-pub(crate) async fn add(c: &mut Connection, artifact_id: i64, more: u64) -> DbResult<()> {
-    let sql = "UPDATE downloads SET count = count + $2 WHERE artifact_id = $1";
-    execute!(c => sqlx::query(sql).bind(artifact_id).bind(signed(more)))?;
+pub(crate) async fn add(c: &mut Connection, more: &[(i64, u64)]) -> DbResult<()> {
+    if let Backend::Postgres(c) = c.backend() {
+        // Replicas write one after the other: rows that they lock in different orders would block them.
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(COUNTING_TURN).execute(&mut *c).await?;
+        let sql = "UPDATE downloads SET count = count + added.more, \
+                   updated_at_ms = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) \
+                   FROM unnest($1, $2) AS added (artifact_id, more) WHERE downloads.artifact_id = added.artifact_id";
+        let (ids, counts): (Vec<i64>, Vec<i64>) = more.iter().map(|(id, more)| (*id, signed(*more))).unzip();
+        sqlx::query(sql).bind(ids).bind(counts).execute(c).await?;
+        return Ok(());
+    }
+    let sql = "UPDATE downloads SET count = count + $2, updated_at_ms = CAST(unixepoch('subsec') * 1000 AS INTEGER) \
+               WHERE artifact_id = $1";
+    for (artifact_id, more) in more {
+        execute!(c => sqlx::query(sql).bind(artifact_id).bind(signed(*more)))?;
+    }
     Ok(())
+}
+
+/// The time of the last change by the database's clock; 0 when there was none.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn last_change_ms(c: &mut Connection) -> DbResult<i64> {
+    let sql = "SELECT coalesce(max(updated_at_ms), 0) FROM downloads";
+    Ok(on!(c => sqlx::query_scalar(sql).fetch_one(c).await)?)
+}
+
+/// The counts of all versions with a change after a time.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn changed_after(c: &mut Connection, at_ms: i64) -> DbResult<Vec<Count>> {
+    let sql = "SELECT v.id AS version_id, v.package_id, CAST(sum(d.count) AS BIGINT) AS downloads FROM versions v \
+               JOIN artifacts a ON a.version_id = v.id JOIN downloads d ON d.artifact_id = a.id \
+               WHERE v.id IN (SELECT changed.version_id FROM downloads JOIN artifacts changed \
+               ON changed.id = downloads.artifact_id WHERE downloads.updated_at_ms > $1) GROUP BY v.id, v.package_id";
+    Ok(on!(c => sqlx::query_as(sql).bind(at_ms).fetch_all(c).await)?)
 }

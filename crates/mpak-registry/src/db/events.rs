@@ -75,3 +75,11 @@ pub(crate) async fn packages_after(c: &mut Connection, seq: i64, limit: i64) -> 
     let sql = "SELECT seq, package FROM events WHERE seq > $1 AND package IS NOT NULL ORDER BY seq LIMIT $2";
     Ok(on!(c => sqlx::query_as(sql).bind(seq).bind(limit).fetch_all(c).await)?)
 }
+
+/// The position of the last event; 0 when there is none.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn last(c: &mut Connection) -> DbResult<i64> {
+    Ok(on!(c => sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events").fetch_one(c).await)?)
+}

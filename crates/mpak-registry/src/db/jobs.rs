@@ -1,9 +1,10 @@
 //! Background jobs: enqueued in the transaction that makes them needed, leased while they run, so that
-//! a killed worker's job is taken up again when its lease ends.
+//! a killed worker's job is taken up again when its lease ends. The number of the attempt tells whose lease
+//! it is: a worker that was too slow finds that its job is not its own any more.
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult, dialect, execute, on};
+use super::{Connection, DbResult, dialect, execute, on, text};
 
 /// A job that was leased.
 #[derive(Clone, Debug, FromRow)]
@@ -74,23 +75,51 @@ pub(crate) async fn lease(c: &mut Connection, kind: &str, now_ms: i64, leased_un
     Ok(on!(c => sqlx::query_as(sql).bind(kind).bind(now_ms).bind(leased_until_ms).fetch_optional(c).await)?)
 }
 
-/// Removes a job that is done.
+/// Keeps a job for longer; `false` when it is not ours any more.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn done(c: &mut Connection, id: i64) -> DbResult<()> {
-    execute!(c => sqlx::query("DELETE FROM jobs WHERE id = $1").bind(id))?;
+pub(crate) async fn extend(c: &mut Connection, job: &Job, leased_until_ms: i64) -> DbResult<bool> {
+    let sql = "UPDATE jobs SET leased_until_ms = $3 WHERE id = $1 AND attempts = $2 AND state = 'running'";
+    Ok(execute!(c => sqlx::query(sql).bind(job.id).bind(job.attempts).bind(leased_until_ms))? == 1)
+}
+
+/// Gives a job back that was begun and not finished; it does not count as an attempt.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn give_back(c: &mut Connection, job: &Job) -> DbResult<()> {
+    let sql = "UPDATE jobs SET state = 'queued', attempts = attempts - 1, leased_until_ms = 0 \
+               WHERE id = $1 AND attempts = $2 AND state = 'running'";
+    execute!(c => sqlx::query(sql).bind(job.id).bind(job.attempts))?;
     Ok(())
 }
 
-/// Notes why a job failed, and when it is tried again: never, without a time.
+/// Removes a job that is done; `false` when it is not ours any more and its result must not count.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn failed(c: &mut Connection, id: i64, error: &str, retry_at_ms: Option<i64>) -> DbResult<()> {
-    let sql = "UPDATE jobs SET state = $2, error = $3, run_at_ms = $4, leased_until_ms = 0 WHERE id = $1";
+pub(crate) async fn done(c: &mut Connection, job: &Job) -> DbResult<bool> {
+    let sql = "DELETE FROM jobs WHERE id = $1 AND attempts = $2 AND state = 'running'";
+    Ok(execute!(c => sqlx::query(sql).bind(job.id).bind(job.attempts))? == 1)
+}
+
+/// Notes why a job failed, and when it is tried again: never, without a time. Nothing happens when the job
+/// is not ours any more.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn failed(c: &mut Connection, job: &Job, error: &str, retry_at_ms: Option<i64>) -> DbResult<()> {
+    let sql = "UPDATE jobs SET state = $3, error = $4, run_at_ms = $5, leased_until_ms = 0 \
+               WHERE id = $1 AND attempts = $2 AND state = 'running'";
     let state = if retry_at_ms.is_some() { "queued" } else { "failed" };
-    execute!(c => sqlx::query(sql).bind(id).bind(state).bind(error).bind(retry_at_ms.unwrap_or(0)))?;
+    let retry_at_ms = retry_at_ms.unwrap_or(0);
+    execute!(c => sqlx::query(sql)
+        .bind(job.id)
+        .bind(job.attempts)
+        .bind(state)
+        .bind(text(error))
+        .bind(retry_at_ms))?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult, on};
+use super::{Connection, DbResult, on, text};
 
 /// A version with all its text.
 #[derive(Clone, Debug, FromRow)]
@@ -105,7 +105,7 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .bind(new.version)
         .bind(new.server_type)
         .bind(new.manifest_json)
-        .bind(new.readme)
+        .bind(new.readme.map(text))
         .bind(new.publish_method)
         .bind(new.published_at_ms)
         .bind(new.release_tag)

@@ -28,9 +28,15 @@ pub(crate) struct Recorded {
     sha256: Sha256,
     bytes: u64,
     event_seq: i64,
+    already: Option<Artifact>,
 }
 
 impl Recorded {
+    /// What another replica recorded meanwhile: the same bytes, so that nothing was written.
+    pub(crate) fn already(&self) -> Option<&Artifact> {
+        self.already.as_ref()
+    }
+
     /// What was published.
     pub(crate) fn upload(&self) -> &Upload {
         &self.upload
@@ -153,7 +159,8 @@ pub(crate) async fn record(
     let mut tx = db.write().await?;
     // 1. Still new: another process may write to the same database.
     if let Standing::Same(artifact) = check(&mut tx, upload, stored.sha256(), policy, now_ms).await? {
-        return Ok(recorded(&stored, artifact.event_seq));
+        let event_seq = artifact.event_seq;
+        return Ok(Recorded { already: Some(artifact), ..recorded(&stored, event_seq) });
     }
     // 2. The publisher still may, and what the publish fixes for the next ones.
     let package = upload.publisher.package();
@@ -196,7 +203,8 @@ pub(crate) async fn record(
 }
 
 fn recorded(stored: &Stored, event_seq: i64) -> Recorded {
-    Recorded { sha256: stored.sha256(), bytes: stored.bytes(), upload: stored.upload().clone(), event_seq }
+    let upload = stored.upload().clone();
+    Recorded { sha256: stored.sha256(), bytes: stored.bytes(), upload, event_seq, already: None }
 }
 
 async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbResult<i64> {

@@ -15,7 +15,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::blob::BlobError;
-use crate::db::{Db, DbError, artifacts, events, scans};
+use crate::db::{Connection, DbError, artifacts, events, scans};
 use crate::linked::{self, LinkedError};
 use crate::state::AppState;
 
@@ -58,18 +58,22 @@ pub(crate) enum ScanError {
     Db(#[from] DbError),
 }
 
-/// Scans the artifact with this digest and stores the report.
-pub(crate) async fn scan(subject: &str, state: &AppState) -> Result<Scanned, ScanError> {
+/// An artifact with a report that is not stored yet.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    sha256: Sha256,
+    report: Report,
+}
+
+/// Judges the artifact with this digest, on a thread that may block.
+pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Judged, ScanError> {
     let sha256: Sha256 = subject.parse().map_err(|_not_hex| ScanError::Subject { found: subject.to_owned() })?;
-    // 1. Judge, on a thread that may block.
     let (file, limits) = (file(state, &sha256).await?, state.config.limits.clone());
     let judged = tokio::task::spawn_blocking(move || {
-        catch_unwind(AssertUnwindSafe(|| judge(file, &limits))).map_err(|_panic| ScanError::Panicked)?
+        catch_unwind(AssertUnwindSafe(|| report(file, &limits))).map_err(|_panic| ScanError::Panicked)?
     });
     let report = judged.await.map_err(|_join| ScanError::Panicked)??;
-    // 2. Store the report and tell of it.
-    store(&state.db, &sha256, &report, state.clock().now_ms()).await?;
-    Ok(Scanned { sha256 })
+    Ok(Judged { sha256, report })
 }
 
 /// The bytes: ours, or those of the release.
@@ -80,15 +84,16 @@ async fn file(state: &AppState, sha256: &Sha256) -> Result<File, ScanError> {
     }
 }
 
-fn judge(file: File, limits: &Limits) -> Result<Report, ScanError> {
+fn report(file: File, limits: &Limits) -> Result<Report, ScanError> {
     let archive = Archive::open(file, limits)?;
     Ok(evidence::scan(&Evidence::from_archive(&archive, limits)?))
 }
 
-async fn store(db: &Db, sha256: &Sha256, report: &Report, now_ms: i64) -> Result<(), ScanError> {
+/// Stores the report and tells of it, in the transaction that ends the job.
+pub(crate) async fn store(c: &mut Connection, judged: &Judged, now_ms: i64) -> Result<Scanned, ScanError> {
+    let Judged { sha256, report } = judged;
     let report_json = serde_json::to_string(report)?;
-    let mut tx = db.write().await?;
-    let name = artifacts::first_name_of(&mut tx, sha256).await?;
+    let name = artifacts::first_name_of(c, sha256).await?;
     let payload = json!({
         "sha256": sha256.to_string(), "ruleset": report.ruleset, "score": report.score,
         "controls_run": report.controls_run,
@@ -101,9 +106,8 @@ async fn store(db: &Db, sha256: &Sha256, report: &Report, now_ms: i64) -> Result
         actor: "registry",
         payload: &payload,
     };
-    events::append(&mut tx, event).await?;
+    events::append(c, event).await?;
     let scan = scans::Scan { ruleset: report.ruleset.clone(), scanned_at_ms: now_ms, report_json };
-    scans::put(&mut tx, sha256, &scan).await?;
-    tx.commit().await?;
-    Ok(())
+    scans::put(c, sha256, &scan).await?;
+    Ok(Scanned { sha256: *sha256 })
 }

@@ -38,7 +38,10 @@ pub(crate) enum Fault {
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         tracing::error!(error = %self, cause = ?std::error::Error::source(&self), "a page failed");
-        our_fault()
+        match self {
+            Self::Db(e) | Self::Search(SearchError::Db(e)) if e.is_unavailable() => not_now(),
+            _ => our_fault(),
+        }
     }
 }
 
@@ -91,6 +94,20 @@ pub(crate) fn our_fault() -> Response {
         back: None,
     };
     page(StatusCode::INTERNAL_SERVER_ERROR, &view)
+}
+
+/// 503: the database does not answer.
+fn not_now() -> Response {
+    let view = LostPage {
+        shell: Shell::new("Not now – mpak", Shown::default()).without_search().unlisted(),
+        code: 503,
+        headline: "The registry cannot answer now",
+        text: "Its database does not answer. Nothing is lost; please try again in a moment.",
+        what: Shown::default(),
+        words: String::new(),
+        back: None,
+    };
+    page(StatusCode::SERVICE_UNAVAILABLE, &view)
 }
 
 /// What may be worth searching for.

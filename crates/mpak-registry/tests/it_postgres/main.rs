@@ -25,8 +25,11 @@ mod http;
 mod identity;
 #[path = "../it/link.rs"]
 mod link;
+#[path = "../it/metrics.rs"]
+mod metrics;
 #[path = "../it/openapi.rs"]
 mod openapi;
+mod outage;
 #[path = "../it/person.rs"]
 mod person;
 #[path = "../it/private.rs"]
@@ -39,6 +42,7 @@ mod rates;
 mod replay_action;
 #[path = "../it/replays.rs"]
 mod replays;
+mod replicas;
 #[path = "../it/restart.rs"]
 mod restart;
 #[path = "../it/routes.rs"]

@@ -32,6 +32,7 @@ mod pack;
 mod path;
 mod publish;
 mod pull;
+mod replicas;
 mod run;
 mod scan;
 mod schemathesis;

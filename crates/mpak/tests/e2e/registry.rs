@@ -25,23 +25,30 @@ impl Registry {
     /// Starts with further arguments.
     pub fn start_with(world: &World, arguments: &[&str]) -> Self {
         let data = world.path("registry").display().to_string();
-        let log = std::fs::File::create(world.path("registry.log")).expect("a log file");
+        Self::start_as(world, "registry", &[&["--data", &data], arguments].concat(), &["--data", &data])
+    }
+
+    /// Starts with the configuration file `NAME.toml` of a world.
+    pub fn start_configured(world: &World, name: &str) -> Self {
+        let file = world.path(&format!("{name}.toml")).display().to_string();
+        Self::start_as(world, name, &["--config", &file], &["--config", &file])
+    }
+
+    fn start_as(world: &World, name: &str, arguments: &[&str], administration: &[&str]) -> Self {
+        let log = world.path(&format!("{name}.log"));
         let mut child = world
-            .command(&[&["serve", "--data", &data, "--listen", "127.0.0.1:0"], arguments].concat())
+            .command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(std::fs::File::create(&log).expect("a log file"))
             .spawn()
             .expect("the registry starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
         let Some(url) = line.trim().strip_prefix("listening on ").map(str::to_owned) else {
             let _ = child.kill();
-            panic!(
-                "`{line}` is not the address; log:\n{}",
-                std::fs::read_to_string(world.path("registry.log")).unwrap_or_default()
-            );
+            panic!("`{line}` is not the address; log:\n{}", std::fs::read_to_string(log).unwrap_or_default());
         };
-        let made = world.mpak(&["admin", "token", "create", "--data", &data, "--name", "test", "--json"]);
+        let made = world.mpak(&[&["admin", "token", "create", "--name", "test", "--json"], administration].concat());
         let token = made.json()["token"].as_str().expect("a token").to_owned();
         Self { child, url, token }
     }
