@@ -32,8 +32,11 @@ pub struct WellKnown {
 pub struct Package {
     /// `@scope/name`
     pub name: String,
-    /// What the bare name means.
-    pub latest: String,
+    /// What the bare name means; nothing while every version is yanked.
+    pub latest: Option<String>,
+    /// What the package is called now, where this is one of its former names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<String>,
     /// Whether its owner advises against it.
     pub deprecated: Option<Deprecated>,
     /// Ascending.

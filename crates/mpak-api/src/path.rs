@@ -42,6 +42,16 @@ pub fn publisher(name: &PackageName, version: &str) -> String {
     format!("/api/v1/packages/{name}/versions/{}/publisher", encode(version))
 }
 
+/// What owners manage of a package.
+pub fn package(name: &PackageName) -> String {
+    format!("/api/v1/packages/{name}")
+}
+
+/// One version of it.
+pub fn package_version(name: &PackageName, version: &str) -> String {
+    format!("/api/v1/packages/{name}/versions/{}", encode(version))
+}
+
 /// The bytes of an artifact: `/blobs/sha256/ab/cdef…`.
 pub fn blob(sha256: &mpak_bundle::digest::Sha256) -> String {
     let hex = sha256.to_string();

@@ -11,6 +11,8 @@ use crate::db::{Db, DbError, tokens};
 use crate::server::create_data;
 
 pub mod backup;
+pub mod package;
+pub mod person;
 pub mod upkeep;
 pub mod users;
 pub mod verify;
@@ -66,6 +68,9 @@ pub enum AdminError {
         /// What was given.
         id: i64,
     },
+    /// Nothing was changed about a package or scope.
+    #[error("{0}")]
+    Lifecycle(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database does not work.
     #[error("the database failed")]
     Db(#[source] Box<dyn std::error::Error + Send + Sync>),

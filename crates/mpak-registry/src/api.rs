@@ -5,5 +5,6 @@ pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod me;
+pub(crate) mod package;
 pub(crate) mod publishers;
 pub(crate) mod upload;

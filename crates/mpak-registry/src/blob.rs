@@ -221,7 +221,6 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError`].
-    #[allow(dead_code, reason = "for an administrator who removes what nothing names; tested on every store")]
     pub(crate) async fn delete(&self, sha256: &Sha256) -> Result<(), BlobError> {
         match self {
             Self::Local(local) => {

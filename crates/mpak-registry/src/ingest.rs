@@ -17,6 +17,7 @@ pub(crate) mod fetch;
 pub(crate) mod index;
 pub(crate) mod receive;
 pub(crate) mod record;
+pub(crate) mod review;
 pub(crate) mod scan;
 pub(crate) mod store;
 pub(crate) mod succession;
@@ -96,11 +97,13 @@ async fn follow(state: &AppState, received: Received) -> Result<Outcome, Publish
         {
             return Ok(Outcome::Unchanged { upload: admitted.into_upload(), artifact });
         }
+        let held = review::review(&state, admitted.received().upload().publisher.package()).await;
+        let held = held.map_err(RecordError::Db)?;
         // 7 store
         let stored = store::store(admitted, &state.blobs, state.config.storage.mode).instrument(stage("store")).await?;
         // 8 record
-        let recorded =
-            record::record(stored, &state.db, policy, state.clock().now_ms()).instrument(stage("record")).await?;
+        let recorded = record::record(stored, &state, held.as_deref(), state.clock().now_ms());
+        let recorded = recorded.instrument(stage("record")).await?;
         if let Some(artifact) = recorded.already() {
             return Ok(Outcome::Unchanged { upload: recorded.upload().clone(), artifact: artifact.clone() });
         }

@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use crate::db::{DbResult, jobs};
 use crate::ingest::scan::{self, ScanError};
+use crate::lifecycle;
 use crate::state::AppState;
 
 /// After this time without a sign of life another worker may take a job that was begun.
@@ -23,6 +24,9 @@ const ATTEMPTS_MAX: i64 = 3;
 const RETRY_MS: i64 = 20_000;
 /// How often due retries, and jobs of other replicas, are looked for when nothing new is announced.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// How often transfers are looked for whose notice is over.
+const LOOK_FOR_TRANSFERS: Duration = Duration::from_secs(60);
 
 /// Scans what was published until told to stop; a job that runs then is given back.
 pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
@@ -44,6 +48,19 @@ pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = state.scan_wanted.notified() => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Lets transfers take effect whose notice is over, until told to stop.
+pub(crate) async fn transfer(state: AppState, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = lifecycle::transfer::work(&state).await {
+            tracing::error!(error = %error, "transfers that are due did not take effect");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_FOR_TRANSFERS) => {}
             _ = stop.changed() => return,
         }
     }

@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{blob, device, health, index, me, publishers, upload};
+use crate::api::{blob, device, health, index, me, package, publishers, upload};
 use crate::auth::asker::ask;
 use crate::bench;
 use crate::compat::servers::{flat, official};
@@ -81,12 +81,24 @@ pub(crate) fn router(state: &AppState) -> Router {
         })
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, READ_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let manage = OpenApiRouter::new()
+        .routes(routes!(package::show, package::remove))
+        .routes(routes!(package::history))
+        .routes(routes!(package::remove_version))
+        .routes(routes!(package::set_yank, package::end_yank))
+        .routes(routes!(package::set_deprecation, package::end_deprecation))
+        .routes(routes!(package::add_owner, package::remove_owner))
+        .routes(routes!(package::decide))
+        .routes(routes!(package::allow_tokens, package::disallow_tokens))
+        .routes(routes!(package::request_transfer, package::accept_transfer, package::cancel_transfer))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, READ_TIMEOUT))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let write = OpenApiRouter::new()
         .routes(routes!(upload::upload))
         .routes(routes!(announce::announce))
         // The stage that receives has its own limits, so has the announcement.
         .layer(DefaultBodyLimit::disable());
-    let (router, api) = read.merge(write).split_for_parts();
+    let (router, api) = read.merge(manage).merge(write).split_for_parts();
     let api = Bytes::from(openapi::written(api));
     router
         .route("/openapi.json", get(move || async move { http::cached(http::json_bytes(api), "public, max-age=60") }))

@@ -5,6 +5,7 @@ pub mod control;
 pub mod controls;
 pub mod evidence;
 pub mod level;
+pub mod names;
 pub mod report;
 pub mod rules;
 pub mod secrets;

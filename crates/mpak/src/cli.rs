@@ -3,8 +3,8 @@
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    admin, bench, cache, completion, config, example_server, explain, info, init, login, logout, pack, publish, pull,
-    run, scan, search, serve, show, trust, unpack, validate, whoami,
+    admin, bench, cache, completion, config, delete, deprecate, example_server, explain, info, init, login, logout,
+    owner, pack, publish, pull, run, scan, search, serve, show, transfer, trust, unpack, validate, whoami, yank,
 };
 
 /// The secure package manager and registry for MCP servers.
@@ -58,6 +58,21 @@ pub enum Command {
     Logout(logout::Args),
     /// Who a registry takes this machine for
     Whoami(whoami::Args),
+    /// Take a version out of resolution; who names it exactly still gets it
+    Yank(yank::Args),
+    /// Take a yank back
+    Unyank(yank::Args),
+    /// Say that a package should not be used any more, and what instead
+    Deprecate(deprecate::Args),
+    /// Take a deprecation back
+    Undeprecate(deprecate::UndoArgs),
+    /// Who owns a package
+    Owner(owner::Args),
+    /// Rename a package or give it away
+    Transfer(transfer::Args),
+    /// Delete a version or package that nobody depends on yet
+    #[command(visible_alias = "unpublish")]
+    Delete(delete::Args),
     /// Run a registry
     Serve(serve::Args),
     /// Administer a registry's data
@@ -109,6 +124,12 @@ impl Command {
             Self::Login(a) => a.json,
             Self::Logout(a) => a.json,
             Self::Whoami(a) => a.json,
+            Self::Yank(a) | Self::Unyank(a) => a.json,
+            Self::Deprecate(a) => a.json,
+            Self::Undeprecate(a) => a.json,
+            Self::Owner(a) => a.wants_json(),
+            Self::Transfer(a) => a.wants_json(),
+            Self::Delete(a) => a.json,
             Self::Admin(a) => a.wants_json(),
             Self::Bundle(BundleCommand::Search(a)) => a.wants_json(),
             Self::Run(_)

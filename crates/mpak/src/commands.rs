@@ -15,12 +15,15 @@ pub mod bench;
 pub mod cache;
 pub mod completion;
 pub mod config;
+pub mod delete;
+pub mod deprecate;
 pub mod example_server;
 pub mod explain;
 pub mod info;
 pub mod init;
 pub mod login;
 pub mod logout;
+pub mod owner;
 pub mod pack;
 pub mod publish;
 pub mod pull;
@@ -29,10 +32,12 @@ pub mod scan;
 pub mod search;
 pub mod serve;
 pub mod show;
+pub mod transfer;
 pub mod trust;
 pub mod unpack;
 pub mod validate;
 pub mod whoami;
+pub mod yank;
 
 /// Runs a command.
 pub fn run(command: Command, settings: &Settings) -> CommandResult {
@@ -56,6 +61,13 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Login(args) => login::run(&args, settings),
         Command::Logout(args) => logout::run(&args, settings),
         Command::Whoami(args) => whoami::run(&args, settings),
+        Command::Yank(args) => yank::run(&args, settings, true),
+        Command::Unyank(args) => yank::run(&args, settings, false),
+        Command::Deprecate(args) => deprecate::run(&args, settings),
+        Command::Undeprecate(args) => deprecate::undo(&args, settings),
+        Command::Owner(args) => owner::run(&args, settings),
+        Command::Transfer(args) => transfer::run(&args, settings),
+        Command::Delete(args) => delete::run(&args, settings),
         Command::Serve(args) => serve::run(&args, settings),
         Command::Admin(args) => admin::run(&args, settings),
         Command::Bench(args) => bench::run(&args, settings),
@@ -86,6 +98,25 @@ pub fn client(registry: Registry, settings: &Settings) -> Result<Client, Command
         None => Secrets::read(&Home::new(settings))?.login(registry.as_str()).map(|login| login.token.clone()),
     };
     Ok(Client::new(registry).with_token(token))
+}
+
+/// The token that speaks for the user.
+pub fn token(client: &Client) -> Result<&str, CommandError> {
+    client.token().ok_or_else(|| {
+        CommandError::new(Kind::Usage, "no token to do this with")
+            .hint("run `mpak login`")
+            .hint("or set MPAK_TOKEN; the registry's operator makes one with `mpak admin token create --action manage`")
+    })
+}
+
+/// A package without a version.
+pub fn parse_name(text: &str) -> Result<mpak_bundle::name::PackageName, CommandError> {
+    let spec = parse_spec(text)?;
+    match spec.version {
+        None => Ok(spec.name),
+        Some(version) => Err(CommandError::new(Kind::Usage, format!("this is about all of `{}`", spec.name))
+            .hint(format!("leave `@{version}` out"))),
+    }
 }
 
 /// A package, perhaps with a version, as a user types it.

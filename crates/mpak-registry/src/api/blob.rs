@@ -13,6 +13,7 @@ use mpak_bundle::digest::Sha256;
 
 use crate::blob::BlobError;
 use crate::config::Downloads;
+use crate::db::blobs;
 use crate::error::{ApiError, ApiResult};
 use crate::linked;
 use crate::state::AppState;
@@ -38,6 +39,10 @@ pub(crate) async fn blob(
     let lower = hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let sha256: Sha256 = hex.parse().map_err(|_not_hex| not_found())?;
     if first.len() != 2 || !lower {
+        return Err(not_found());
+    }
+    // What nobody may see is not found by its digest either.
+    if blobs::is_hidden(&mut *state.db.read().await?, &sha256).await? {
         return Err(not_found());
     }
     send(&state, Wanted { sha256, size_bytes: None, filename: None }, &method, &headers).await

@@ -3,7 +3,7 @@
 //! `/.well-known/mpak.json` says where things are, `/index/v1/@scope/name.json` what there is of a
 //! package. Canonical JSON (RFC 8785), so that equal content is equal bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::blob::matches_etag;
 use crate::db::artifacts::Artifact;
-use crate::db::{Connection, DbResult, artifacts, packages, versions};
+use crate::db::{Connection, DbResult, artifacts, packages, versions, yanks};
 use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
 
@@ -73,14 +73,24 @@ pub(crate) async fn document(c: &mut Connection, name: &str) -> DbResult<Option<
     let mut listed = versions::list(c, package.id).await?;
     listed.sort_by_cached_key(|v| Version::parse(&v.version).ok());
     let all = artifacts::of_package(c, package.id).await?;
-    let versions: Vec<Value> = listed.iter().map(|v| version(v, &all)).collect();
-    let body = json!({
-        "name": name, "latest": package.latest_version, "deprecated": null, "versions": versions,
+    let yanked: HashSet<i64> = yanks::of_package(c, package.id).await?.iter().map(|y| y.version_id).collect();
+    let versions: Vec<Value> = listed.iter().map(|v| version(v, &all, yanked.contains(&v.id))).collect();
+    let resolvable = listed.iter().any(|v| v.version == package.latest_version && !yanked.contains(&v.id));
+    let deprecated = package
+        .deprecated_message
+        .as_ref()
+        .map(|message| json!({"message": message, "replacement": package.deprecated_replacement}));
+    let mut body = json!({
+        "name": name, "latest": resolvable.then_some(&package.latest_version), "deprecated": deprecated,
+        "versions": versions,
     });
+    if package.name != name {
+        body["renamed_to"] = package.name.into();
+    }
     Ok(Some(sorted(&body).to_string()))
 }
 
-fn version(listed: &versions::Listed, all: &[Artifact]) -> Value {
+fn version(listed: &versions::Listed, all: &[Artifact], yanked: bool) -> Value {
     let own = || all.iter().filter(|a| a.version_id == listed.id);
     let artifact = |a: &Artifact| {
         json!({
@@ -89,7 +99,7 @@ fn version(listed: &versions::Listed, all: &[Artifact]) -> Value {
         })
     };
     json!({
-        "version": listed.version, "published_at": crate::clock::rfc3339(listed.published_at_ms), "yanked": false,
+        "version": listed.version, "published_at": crate::clock::rfc3339(listed.published_at_ms), "yanked": yanked,
         "level": null, "score": null, "artifacts": own().map(artifact).collect::<Vec<_>>(),
         // The event that made the version known.
         "event": own().map(|a| a.event_seq).min(),

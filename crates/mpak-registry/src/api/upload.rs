@@ -310,6 +310,15 @@ fn not_recorded(error: RecordError) -> ApiError {
         ),
         RecordError::Succession(e) => not_following(&e),
         RecordError::Binding(e) => e.into(),
+        RecordError::Reserved { scope, .. } => ApiError::refusal(
+            Code::Forbidden,
+            message,
+            "a scope that is not reserved",
+            format!("@{scope}"),
+            "publish under another scope, or ask an administrator of this registry for this one",
+        ),
+        RecordError::BytesGone => ApiError::new(Code::ServiceUnavailable, message),
+        RecordError::Storage(e) => e.into(),
         RecordError::Db(e) => e.into(),
     }
 }
@@ -319,6 +328,7 @@ fn not_following(error: &SuccessionError) -> ApiError {
         SuccessionError::NameDeleted => {
             (Code::Retired, "a name that was never deleted".to_owned(), "a deleted name".to_owned())
         }
+        SuccessionError::Renamed { to } => (Code::Retired, to.clone(), "a former name".to_owned()),
         SuccessionError::Deleted { found, .. } => {
             (Code::Retired, "a version that was never deleted".to_owned(), found.to_string())
         }

@@ -10,7 +10,7 @@ use mpak_bundle::name::PackageName;
 use super::error::AuthError;
 use super::session;
 use super::token::{self, covers};
-use crate::db::{Connection, owners, users};
+use crate::db::{Connection, owners, packages, users};
 use crate::state::AppState;
 
 /// What somebody wants to do.
@@ -212,14 +212,33 @@ impl Actor {
             let (needed, found) = (needed.as_str(), person.role.as_str());
             return Err(AuthError::Role { login: person.login.clone(), action: action.verb(), needed, found });
         }
-        // 3. Whose the package is. A package that nobody published yet is anybody's; its scope is not, which
-        //    the doors of publishing check.
+        // 3. Whose the package is. One that nobody published yet is theirs in whose scope it would be.
         let Some(package) = package else { return Ok(()) };
         match owners::standing(c, package.as_str(), person.user_id).await? {
             owners::Standing::Owner => Ok(()),
-            owners::Standing::NoPackage if action == Action::Publish => Ok(()),
+            owners::Standing::NoPackage
+                if action == Action::Publish && owners::scope_is_open(c, package.scope(), person.user_id).await? =>
+            {
+                Ok(())
+            }
             _ => Err(AuthError::NotOwner { login: person.login.clone(), package: package.to_string() }),
         }
+    }
+
+    /// Whether they see a package that is not public: a held one who may change it, a removed one who
+    /// administers.
+    pub(crate) async fn sees(&self, c: &mut Connection, state: &str, package: &PackageName) -> Result<bool, AuthError> {
+        if self.is_admin() || state == packages::PUBLIC {
+            return Ok(true);
+        }
+        for action in [Action::Own, Action::Yank, Action::Publish] {
+            match self.may(c, action, Some(package)).await {
+                Ok(()) => return Ok(state == packages::HELD),
+                Err(AuthError::Db(e)) => return Err(e.into()),
+                Err(_may_not) => {}
+            }
+        }
+        Ok(false)
     }
 
     fn granted(&self, action: Action, package: Option<&PackageName>) -> Result<(), AuthError> {

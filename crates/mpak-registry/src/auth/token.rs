@@ -40,8 +40,8 @@ pub(crate) struct Publisher {
 /// How somebody proved it.
 #[derive(Clone, Debug)]
 enum By {
-    /// By a token of ours.
-    Token { id: i64, name: String },
+    /// By a token of ours, perhaps a person's.
+    Token { id: i64, name: String, user_id: Option<i64> },
     /// By an identity that an issuer vouches for.
     Workload(Arc<Identity>),
 }
@@ -89,6 +89,14 @@ impl Publisher {
         }
     }
 
+    /// The person behind it, who owns what they publish first.
+    pub(crate) fn user_id(&self) -> Option<i64> {
+        match &self.by {
+            By::Token { user_id, .. } => *user_id,
+            By::Workload(_) => None,
+        }
+    }
+
     /// The actor of events.
     pub(crate) fn actor(&self) -> String {
         match &self.by {
@@ -117,7 +125,7 @@ pub(crate) async fn publisher(
         let person = person(&mut c, user_id).await?;
         Actor::Person(person).may(&mut c, Action::Publish, Some(package)).await?;
     }
-    Ok(Publisher { package: package.clone(), by: By::Token { id: row.id, name: row.name } })
+    Ok(Publisher { package: package.clone(), by: By::Token { id: row.id, name: row.name, user_id: row.user_id } })
 }
 
 /// The valid token that a request carries.

@@ -36,7 +36,7 @@ const QUERY_CHARS_MAX: usize = 200;
     params(("q" = Option<String>, Query, max_length = 200), ("type" = Option<String>, Query, description = "node, python, binary or uv"),
         ("sort" = Option<String>, Query, description = "downloads, recent or name"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
         ("offset" = Option<u64>, Query)),
-    responses((status = 200, description = "A page of results", body = mpak_api::bundle::SearchResponse)),
+    responses((status = 200, description = "A page of results", body = SearchResponse)),
 )]
 pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQuery) -> ApiResult<Response> {
     let query = search_query(query.as_deref())?;
@@ -116,11 +116,13 @@ pub(crate) async fn detail(
 ) -> ApiResult<Response> {
     let mut c = state.db.read().await?;
     let (name, package) = package(&mut c, &scope, &name).await?;
-    let row = packages::catalogue_row(&mut c, name.as_str()).await?;
+    let row = packages::catalogue_row(&mut c, &package.name).await?;
     let row = row.ok_or_else(|| ApiError::not_found("Bundle not found"))?;
     let manifest: Value = serde_json::from_str(&row.manifest_json).unwrap_or_default();
     let mut summary = search::summary(&row, &manifest);
     summary.downloads = state.counts.package(package.id);
+    // Existing clients go on by the name that they asked for.
+    summary.name = name.to_string();
     // The detail gives the package's first publish here; search gives the latest version's.
     summary.published_at = rfc3339(package.created_at_ms);
     let listed = versions::list(&mut c, package.id).await?;

@@ -3,13 +3,17 @@
 //! Counts one download per GET that resolves, whether it is answered with JSON or bytes; HEAD and ranges
 //! do not count.
 
+use std::fmt::Write as _;
+
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use mpak_api::bundle::{Download, DownloadBundle};
 use mpak_api::error::Code;
 use mpak_api::path;
+use mpak_bundle::name::PackageName;
 use mpak_bundle::platform::{Arch, Os, Platform};
+use serde_json::Value;
 
 use super::bundles;
 use super::query::Params;
@@ -18,7 +22,8 @@ use crate::api::blob;
 use crate::clock::rfc3339;
 use crate::counts::Counted;
 use crate::db::artifacts::Artifact;
-use crate::db::{artifacts, versions};
+use crate::db::packages::Package;
+use crate::db::{artifacts, versions, yanks};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{accepts, json};
 use crate::linked;
@@ -27,6 +32,9 @@ use crate::state::AppState;
 /// How long clients are told that an answer holds: as long as a signed address. Those of our own blobs
 /// never expire; existing clients want a time.
 const EXPIRES_MS: i64 = 1_000 * blob::SIGNED_TTL.as_secs().cast_signed();
+
+/// Header of an answer that is to be read before use; see [`notice`].
+const NOTICE: &str = "mpak-notice";
 
 /// `GET /v1/bundles/@scope/name/versions/{version}/download?os=&arch=`
 #[utoipa::path(
@@ -51,9 +59,14 @@ pub(crate) async fn download(
     // 2. Which artifact that is.
     let mut c = state.db.read().await?;
     let (name, package) = bundles::package(&mut c, &scope, &name).await?;
-    let wanted = if wanted == "latest" { package.latest_version } else { wanted };
+    let bare = wanted == "latest";
+    let wanted = if bare { package.latest_version.clone() } else { wanted };
     let version = versions::id_of(&mut c, package.id, &wanted).await?;
     let version_id = version.ok_or_else(|| ApiError::not_found("Version not found"))?;
+    let yanked = yanks::find(&mut c, version_id).await?;
+    if bare && yanked.is_some() {
+        return Err(ApiError::not_found("Every version of this package was yanked"));
+    }
     let all = artifacts::of_version(&mut c, version_id).await?;
     drop(c);
     let artifact =
@@ -63,6 +76,7 @@ pub(crate) async fn download(
         state.counts.add(Counted { artifact: artifact.id, version: version_id, package: package.id });
     }
     // 4. Say where it is, or give it.
+    let notice = notice(&package, &name, yanked.as_ref());
     let filename = format!("{}-{wanted}.mcpb", name.base());
     if !accepts(&headers, "application/json") {
         let (sha256, size_bytes) = (artifact.sha256, Some(artifact.size_bytes));
@@ -77,7 +91,7 @@ pub(crate) async fn download(
             None => format!("{}{}", state.base_url(&headers), path::blob(&artifact.sha256)),
         },
     };
-    Ok(json(&Download {
+    let mut response = json(&Download {
         url,
         bundle: DownloadBundle {
             name: name.to_string(),
@@ -87,7 +101,45 @@ pub(crate) async fn download(
             size: artifact.size_bytes,
         },
         expires_at: Some(rfc3339(now_ms + EXPIRES_MS)),
-    }))
+    });
+    if let Some(notice) = notice.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert(NOTICE, notice);
+    }
+    Ok(response)
+}
+
+/// What is to be known about a download: it was yanked, deprecated, renamed. JSON of ASCII in a header,
+/// since existing clients refuse members of the body that they do not know.
+fn notice(package: &Package, asked: &PackageName, yanked: Option<&yanks::Yank>) -> Option<String> {
+    let mut notice = serde_json::Map::new();
+    if let Some(yank) = yanked {
+        notice.insert("yanked".to_owned(), yank.reason.clone().unwrap_or_default().into());
+    }
+    if let Some(message) = &package.deprecated_message {
+        notice.insert("deprecated".to_owned(), message.clone().into());
+    }
+    if let Some(replacement) = &package.deprecated_replacement {
+        notice.insert("replacement".to_owned(), replacement.clone().into());
+    }
+    if package.name != asked.as_str() {
+        notice.insert("renamed_to".to_owned(), package.name.clone().into());
+    }
+    (!notice.is_empty()).then(|| ascii(&Value::Object(notice).to_string()))
+}
+
+/// JSON whose other characters are written as escapes (RFC 8259 §7).
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
 }
 
 /// `GET /v1/bundles/@scope/name/versions/{version}/artifacts/{file}`: the bytes of one artifact, whatever
@@ -136,4 +188,17 @@ fn platform(query: Option<&str>) -> ApiResult<Platform> {
 
 fn choose(all: &[Artifact], platform: Platform) -> Option<&Artifact> {
     platform.candidates().iter().find_map(|candidate| all.iter().find(|a| a.platform == *candidate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_is_json_that_fits_into_a_header() {
+        let text = "ä \"quoted\"\n\u{1F600}\u{7f}";
+        let escaped = ascii(&Value::from(text).to_string());
+        assert!(escaped.bytes().all(|b| (0x20..0x7f).contains(&b)), "{escaped}");
+        assert_eq!(serde_json::from_str::<Value>(&escaped).unwrap(), text);
+    }
 }

@@ -83,3 +83,30 @@ pub(crate) async fn packages_after(c: &mut Connection, seq: i64, limit: i64) -> 
 pub(crate) async fn last(c: &mut Connection) -> DbResult<i64> {
     Ok(on!(c => sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events").fetch_one(c).await)?)
 }
+
+/// An event about a package.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Event {
+    /// Its position.
+    pub(crate) seq: i64,
+    /// When.
+    pub(crate) at_ms: i64,
+    /// What.
+    pub(crate) kind: String,
+    /// Of which version.
+    pub(crate) version: Option<String>,
+    /// Who.
+    pub(crate) actor: String,
+    /// The rest.
+    pub(crate) payload_json: String,
+}
+
+/// What happened to a package under one of its names, newest first, from before a position.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn of_package(c: &mut Connection, name: &str, before: i64, limit: i64) -> DbResult<Vec<Event>> {
+    let sql = "SELECT seq, at_ms, kind, version, actor, payload_json FROM events \
+               WHERE package = $1 AND seq < $2 AND kind <> 'scanned' ORDER BY seq DESC LIMIT $3";
+    Ok(on!(c => sqlx::query_as(sql).bind(name).bind(before).bind(limit).fetch_all(c).await)?)
+}

@@ -101,3 +101,20 @@ pub(crate) async fn allowing_tokens(c: &mut Connection, package: &str) -> DbResu
                WHERE p.name = $1 AND o.allows_tokens = 1";
     Ok(on!(c => sqlx::query_scalar(sql).bind(package).fetch_one(c).await)?)
 }
+
+/// Whether somebody may begin a package in a scope (without `@`): nobody else's is in it, no workload owns
+/// it, or they own one of its packages.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn scope_is_open(c: &mut Connection, scope: &str, user_id: i64) -> DbResult<bool> {
+    let pattern = format!("@{scope}/%");
+    let sql = "SELECT count(*) FROM packages p JOIN owners o ON o.package_id = p.id \
+               WHERE p.name LIKE $1 AND o.user_id = $2";
+    let own: i64 = on!(c => sqlx::query_scalar(sql).bind(&pattern).bind(user_id).fetch_one(c).await)?;
+    let sql = "SELECT count(*) FROM packages WHERE name LIKE $1";
+    let all: i64 = on!(c => sqlx::query_scalar(sql).bind(&pattern).fetch_one(c).await)?;
+    let sql = "SELECT count(*) FROM scopes WHERE scope = $1";
+    let taken: i64 = on!(c => sqlx::query_scalar(sql).bind(scope).fetch_one(c).await)?;
+    Ok(own > 0 || (all == 0 && taken == 0))
+}

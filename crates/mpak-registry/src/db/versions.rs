@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult, on, text};
+use super::{Connection, DbResult, execute, on, text};
 
 /// A version with all its text.
 #[derive(Clone, Debug, FromRow)]
@@ -113,4 +113,17 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .bind(new.provenance_json)
         .fetch_one(c)
         .await)?)
+}
+
+/// Deletes a version with everything that belongs to it, but for the bytes.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn delete(c: &mut Connection, id: i64) -> DbResult<()> {
+    let sql = "DELETE FROM downloads WHERE artifact_id IN (SELECT id FROM artifacts WHERE version_id = $1)";
+    execute!(c => sqlx::query(sql).bind(id))?;
+    execute!(c => sqlx::query("DELETE FROM artifacts WHERE version_id = $1").bind(id))?;
+    execute!(c => sqlx::query("DELETE FROM yanks WHERE version_id = $1").bind(id))?;
+    execute!(c => sqlx::query("DELETE FROM versions WHERE id = $1").bind(id))?;
+    Ok(())
 }

@@ -15,11 +15,14 @@ use super::scan;
 use super::store::Stored;
 use super::succession::{self, Known, SuccessionError};
 use crate::auth::binding::{self, BindingError};
+use crate::blob::BlobError;
 use crate::config::VersionPolicy;
 use crate::db::artifacts::{self, Artifact};
 use crate::db::{
-    Connection, Db, DbError, DbResult, blobs, events, jobs, packages, tokens, tombstones, trusted_publishers, versions,
+    Connection, Db, DbError, DbResult, blobs, events, jobs, owners, packages, reservations, tokens, tombstones,
+    trusted_publishers, versions,
 };
+use crate::state::AppState;
 
 /// An artifact that is known to all.
 #[derive(Debug)]
@@ -90,6 +93,20 @@ pub(crate) enum RecordError {
     /// The publisher may not, or not any more.
     #[error(transparent)]
     Binding(#[from] BindingError),
+    /// The scope is kept for somebody else.
+    #[error("the scope `@{scope}` is reserved: {reason}")]
+    Reserved {
+        /// Without `@`.
+        scope: String,
+        /// Why.
+        reason: String,
+    },
+    /// The bytes were dropped between their storing and their recording.
+    #[error("the bytes were removed while they were published; publish again")]
+    BytesGone,
+    /// Our storage.
+    #[error(transparent)]
+    Storage(#[from] BlobError),
     /// Our database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -117,6 +134,7 @@ async fn check(
     let known = artifacts::find(c, package.as_str(), &upload.version.to_string(), upload.platform).await?;
     match known {
         None => {
+            unreserved(c, package).await?;
             succession::may_follow(&upload.version, &known_versions(c, package).await?, policy, now_ms)?;
             Ok(Standing::New)
         }
@@ -131,10 +149,21 @@ async fn check(
     }
 }
 
+/// A reserved scope takes no new packages; the ones that it has go on.
+async fn unreserved(c: &mut Connection, package: &PackageName) -> Result<(), RecordError> {
+    match reservations::reserved(c, package.scope()).await? {
+        Some(reason) if packages::find_any(c, package.as_str()).await?.is_none() => {
+            Err(RecordError::Reserved { scope: package.scope().to_owned(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What the version of a package has to follow.
 async fn known_versions(c: &mut Connection, package: &PackageName) -> DbResult<Known> {
-    let mut known = Known::default();
-    if let Some(package) = packages::find(c, package.as_str()).await? {
+    let mut known = Known { renamed_to: packages::renamed(c, package.as_str()).await?, ..Known::default() };
+    if let Some(package) = packages::find_any(c, package.as_str()).await? {
+        known.name_deleted = package.state == packages::REMOVED;
         let listed = versions::list(c, package.id).await?;
         let parsed = listed.iter().filter_map(|v| Some((Version::parse(&v.version).ok()?, v.published_at_ms)));
         known.published = parsed.collect();
@@ -148,15 +177,15 @@ async fn known_versions(c: &mut Connection, package: &PackageName) -> DbResult<K
     Ok(known)
 }
 
-/// Records a stored bundle.
+/// Records a stored bundle. A new package is seen by its owners and administrators only when it is `held`.
 pub(crate) async fn record(
     stored: Stored,
-    db: &Db,
-    policy: VersionPolicy,
+    state: &AppState,
+    held: Option<&str>,
     now_ms: i64,
 ) -> Result<Recorded, RecordError> {
-    let upload = stored.upload();
-    let mut tx = db.write().await?;
+    let (upload, policy) = (stored.upload(), state.config.publishing.version_policy);
+    let mut tx = state.db.write().await?;
     // 1. Still new: another process may write to the same database.
     if let Standing::Same(artifact) = check(&mut tx, upload, stored.sha256(), policy, now_ms).await? {
         let event_seq = artifact.event_seq;
@@ -168,19 +197,22 @@ pub(crate) async fn record(
         Some(identity) => binding::bind(&mut tx, identity, package, &upload.version, now_ms).await?,
         None => binding::tokens_may(&mut tx, package).await?,
     }
-    // 3. What happened.
+    // 3. Bytes that a deletion dropped meanwhile are not named again.
+    if !stored.kept() {
+        blobs::insert_linked(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
+    } else if blobs::insert(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?
+        && state.blobs.size(&stored.sha256()).await? != Some(stored.bytes())
+    {
+        return Err(RecordError::BytesGone);
+    }
+    // 4. What happened.
     let event_seq = append_event(&mut tx, &stored, now_ms).await?;
-    // 4. Package, version, blob and artifact.
-    let package_id = ensure_package(&mut tx, upload, now_ms).await?;
+    // 5. Package, version and artifact.
+    let package_id = ensure_package(&mut tx, upload, held, now_ms).await?;
     if let Some(identity) = upload.publisher.identity() {
         trusted_publishers::pin(&mut tx, package.as_str(), &identity.repository).await?;
     }
     let version_id = ensure_version(&mut tx, package_id, &stored, now_ms).await?;
-    if stored.kept() {
-        blobs::insert(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
-    } else {
-        blobs::insert_linked(&mut tx, &stored.sha256(), stored.bytes(), now_ms).await?;
-    }
     let artifact = artifacts::New {
         version_id,
         platform: upload.platform,
@@ -231,12 +263,34 @@ async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbRes
     events::append(c, event).await
 }
 
-async fn ensure_package(c: &mut Connection, upload: &Upload, now_ms: i64) -> DbResult<i64> {
-    let name = upload.publisher.package().as_str();
-    match packages::find(c, name).await? {
-        Some(package) => Ok(package.id),
-        None => packages::insert(c, name, &upload.version.to_string(), now_ms).await,
+async fn ensure_package(
+    c: &mut Connection,
+    upload: &Upload,
+    held: Option<&str>,
+    now_ms: i64,
+) -> Result<i64, RecordError> {
+    let package = upload.publisher.package();
+    if let Some(package) = packages::find_any(c, package.as_str()).await? {
+        return Ok(package.id);
     }
+    let id = packages::insert(c, package.as_str(), &upload.version.to_string(), now_ms).await?;
+    if let Some(user_id) = upload.publisher.user_id() {
+        owners::add(c, id, user_id, "publish", now_ms).await?;
+    }
+    if let Some(reason) = held {
+        packages::set_state(c, id, packages::HELD, Some(reason)).await?;
+        let payload = json!({"reason": reason});
+        let event = events::New {
+            at_ms: now_ms,
+            kind: "held",
+            package: Some(package.as_str()),
+            version: None,
+            actor: "registry",
+            payload: &payload,
+        };
+        events::append(c, event).await?;
+    }
+    Ok(id)
 }
 
 async fn ensure_version(c: &mut Connection, package_id: i64, stored: &Stored, now_ms: i64) -> DbResult<i64> {

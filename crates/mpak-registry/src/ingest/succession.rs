@@ -25,6 +25,8 @@ pub(crate) struct Known {
     pub(crate) deleted: Vec<Version>,
     /// Whether the name itself was deleted.
     pub(crate) name_deleted: bool,
+    /// What the package that had this name is called now.
+    pub(crate) renamed_to: Option<String>,
 }
 
 /// Why a version may not be published.
@@ -33,6 +35,12 @@ pub(crate) enum SuccessionError {
     /// The name was deleted.
     #[error("this package was deleted; its name is never used again")]
     NameDeleted,
+    /// The package has another name now.
+    #[error("this package is called `{to}` now")]
+    Renamed {
+        /// The new name.
+        to: String,
+    },
     /// This version was deleted.
     #[error("version {found} was deleted as {deleted}; deleted versions are never used again")]
     Deleted {
@@ -81,6 +89,9 @@ pub(crate) fn may_follow(
     if known.name_deleted {
         return Err(SuccessionError::NameDeleted);
     }
+    if let Some(to) = &known.renamed_to {
+        return Err(SuccessionError::Renamed { to: to.clone() });
+    }
     if let Some(deleted) = known.deleted.iter().find(|v| same(v, new)) {
         return Err(SuccessionError::Deleted { found: new.clone(), deleted: deleted.clone() });
     }
@@ -113,6 +124,7 @@ pub(crate) fn may_follow(
 pub(crate) fn help(error: &SuccessionError) -> String {
     match error {
         SuccessionError::NameDeleted => "publish under another name".to_owned(),
+        SuccessionError::Renamed { to } => format!("publish as `{to}`"),
         SuccessionError::Complete { .. } => "publish a new version for all platforms".to_owned(),
         SuccessionError::Deleted { .. } | SuccessionError::SamePrecedence { .. } => {
             "raise the version in manifest.json, pack and publish again".to_owned()
@@ -149,7 +161,7 @@ mod tests {
         Known {
             published: published.iter().map(|v| (version(v), 0)).collect(),
             deleted: deleted.iter().map(|v| version(v)).collect(),
-            name_deleted: false,
+            ..Known::default()
         }
     }
 

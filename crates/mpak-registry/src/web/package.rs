@@ -18,8 +18,10 @@ use super::shell::Shell;
 use super::snippet::{self, Snippet, Target};
 use super::text::Shown;
 use super::trust::Trust;
+use fate::Fate;
 
 pub(crate) mod answer;
+pub(crate) mod fate;
 
 /// What the page is made from.
 pub(crate) struct Facts<'a> {
@@ -47,6 +49,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) base_url: &'a str,
     /// Whether the address names the version.
     pub(crate) pinned: bool,
+    /// What became of it.
+    pub(crate) fate: Fate,
     /// How much is shown.
     pub(crate) room: Room,
 }
@@ -62,6 +66,8 @@ pub(crate) struct VersionFacts {
     pub(crate) publish_method: String,
     /// Resolved downloads.
     pub(crate) downloads: u64,
+    /// Whether nothing but its exact name means it.
+    pub(crate) yanked: bool,
     /// By platform.
     pub(crate) artifacts: Vec<ArtifactFacts>,
 }
@@ -88,6 +94,8 @@ pub(crate) struct Room {
     settings_count_max: usize,
     setting_bytes_max: usize,
     versions_count_max: usize,
+    events_count_max: usize,
+    event_bytes_max: usize,
     /// Findings shown for each control.
     pub(crate) findings_count_max: usize,
     /// Findings shown in all.
@@ -103,6 +111,8 @@ impl Room {
         settings_count_max: 10,
         setting_bytes_max: 150,
         versions_count_max: 5,
+        events_count_max: 4,
+        event_bytes_max: 160,
         findings_count_max: 2,
         findings_sum_max: 6,
     };
@@ -114,6 +124,8 @@ impl Room {
         settings_count_max: 500,
         setting_bytes_max: 2_000,
         versions_count_max: 2_000,
+        events_count_max: 200,
+        event_bytes_max: 800,
         findings_count_max: 250,
         findings_sum_max: 2_000,
     };
@@ -153,6 +165,7 @@ pub(crate) struct Package {
     settings_count: usize,
     versions: Vec<Version>,
     versions_count: usize,
+    fate: Fate,
     author: Option<Shown>,
     links: Vec<(&'static str, Link)>,
     keywords: Vec<Shown>,
@@ -194,6 +207,7 @@ struct Version {
     href: String,
     is_shown: bool,
     is_latest: bool,
+    yanked: bool,
     published: Moment,
     method: Shown,
     downloads: String,
@@ -242,6 +256,7 @@ impl Package {
             settings_count: options.len(),
             versions: facts.versions.iter().take(room.versions_count_max).map(|v| version(&facts, v)).collect(),
             versions_count: facts.versions.len(),
+            fate: facts.fate.clone(),
             author: manifest.map(|m| Shown::line(&m.author.name, 80)).filter(|a| !a.is_empty()),
             links: manifest.map(links).unwrap_or_default(),
             keywords: manifest.map(keywords).unwrap_or_default(),
@@ -360,7 +375,8 @@ fn version(facts: &Facts<'_>, version: &VersionFacts) -> Version {
         platforms: version.artifacts.iter().map(|a| (a.platform.to_string(), figures::size(a.size_bytes))).collect(),
         href,
         is_shown: version.version == facts.version,
-        is_latest: version.version == facts.latest_version,
+        is_latest: version.version == facts.latest_version && !version.yanked,
+        yanked: version.yanked,
         published: Moment::at(version.published_at_ms),
         method: Shown::word(&version.publish_method, 20),
         downloads: counted(version.downloads, "download", "downloads"),
@@ -453,6 +469,31 @@ mod tests {
         .to_string()
     }
 
+    fn worst_fate(name: &str, room: Room) -> Fate {
+        let text = "<&\"'\u{202E}".repeat(125);
+        let package = crate::db::packages::Package {
+            id: 1,
+            name: name.to_owned(),
+            latest_version: "9.9.9".to_owned(),
+            created_at_ms: 0,
+            state: "held".to_owned(),
+            held_reason: Some(text.clone()),
+            deprecated_message: Some(text.clone()),
+            deprecated_replacement: Some(name.to_owned()),
+            repository: None,
+        };
+        let yank = crate::db::yanks::Yank { version_id: 1, at_ms: 0, reason: Some(text.clone()) };
+        let event = crate::db::events::Event {
+            seq: 1,
+            at_ms: 0,
+            kind: "yanked".to_owned(),
+            version: Some("1.0.0".to_owned()),
+            actor: text.clone(),
+            payload_json: json!({"reason": text}).to_string(),
+        };
+        fate::fate(&package, Some(&yank), None, &vec![event; 300], room)
+    }
+
     fn worst_page(room: Room) -> String {
         let name = PackageName::publishable(&format!("@{}/{}", "s".repeat(39), "n".repeat(214))).unwrap();
         let platforms = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-arm64", "win32-x64", "any"];
@@ -466,6 +507,7 @@ mod tests {
             published_at_ms: 0,
             publish_method: "upload".to_owned(),
             downloads: u64::MAX,
+            yanked: true,
             artifacts: platforms.map(artifact).to_vec(),
         };
         let versions: Vec<VersionFacts> = (0..300).map(version).collect();
@@ -483,6 +525,7 @@ mod tests {
             judged: Some(Platform::ANY),
             base_url: &format!("https://{}.example", "r".repeat(60)),
             pinned: true,
+            fate: worst_fate(name.as_str(), room),
             room,
         };
         Package::new(facts).render().unwrap()
@@ -510,6 +553,7 @@ mod tests {
             published_at_ms: 0,
             publish_method: "upload".to_owned(),
             downloads: 1,
+            yanked: false,
             artifacts: Vec::new(),
         }];
         let facts = Facts {
@@ -525,6 +569,7 @@ mod tests {
             judged: None,
             base_url: "http://h",
             pinned: false,
+            fate: Fate::default(),
             room: Room::USUAL,
         };
         let html = Package::new(facts).render().unwrap();

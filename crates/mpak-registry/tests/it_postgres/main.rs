@@ -17,12 +17,16 @@ mod ci;
 mod concurrency;
 #[path = "../it/counts.rs"]
 mod counts;
+#[path = "../it/held.rs"]
+mod held;
 #[path = "../it/hostile.rs"]
 mod hostile;
 #[path = "../it/http.rs"]
 mod http;
 #[path = "../it/identity.rs"]
 mod identity;
+#[path = "../it/lifecycle.rs"]
+mod lifecycle;
 #[path = "../it/link.rs"]
 mod link;
 #[path = "../it/metrics.rs"]

@@ -10,8 +10,11 @@ use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
 
+mod package;
 mod upkeep;
 mod user;
+
+use package::{PackageCommand, ScopeCommand};
 
 /// Flags.
 #[derive(Debug, clap::Args)]
@@ -40,6 +43,12 @@ pub enum What {
     Restore(upkeep::Restore),
     /// Make again what follows from the database: latest versions, static files, failed scans
     Reindex(upkeep::Plain),
+    /// Packages: held, released, taken away
+    #[command(subcommand)]
+    Package(PackageCommand),
+    /// Scopes that are kept for somebody
+    #[command(subcommand)]
+    Scope(ScopeCommand),
 }
 
 /// Flags of `user link`.
@@ -126,6 +135,8 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         What::Backup(args) => upkeep::run_backup(args, settings),
         What::Restore(args) => upkeep::run_restore(args, settings),
         What::Reindex(args) => upkeep::reindex(args, settings),
+        What::Package(command) => package::run(command, settings),
+        What::Scope(command) => package::run_scope(command, settings),
     }
 }
 
@@ -203,6 +214,7 @@ fn refusal(error: &AdminError) -> CommandError {
         AdminError::Days { .. } => (Kind::Usage, "give a number of days with --days N"),
         AdminError::NoRegistry { .. } => (Kind::NotFound, "give the folder of `mpak serve --data DIR`"),
         AdminError::NoToken { .. } => (Kind::NotFound, "see `mpak admin token list`"),
+        AdminError::Lifecycle(_) => (Kind::Refused, "see `mpak admin package show` and `mpak admin scope list`"),
         AdminError::Db(_) | AdminError::Runtime(_) => (Kind::Ours, "see the causes"),
     };
     CommandError::from_error(kind, error).hint(hint)
@@ -220,6 +232,8 @@ impl Args {
             What::Verify(args) => args.json,
             What::Backup(args) => args.json,
             What::Restore(args) => args.json,
+            What::Package(command) => command.wants_json(),
+            What::Scope(command) => command.wants_json(),
         }
     }
 }

@@ -300,3 +300,37 @@ fn what_is_derived_is_made_again() {
     assert_eq!(done["packages"], 2);
     world.mpak(&["admin", "verify", "--data", &data(&world)]).ok();
 }
+
+#[test]
+fn a_held_package_waits_for_the_operator() {
+    let (world, _registry) = crate::yank::published(&["1.0.0"]);
+    let data = world.path("registry").display().to_string();
+    let file = world.path("widget.mcpb").display().to_string();
+    let published = world.mpak(&["publish", &file, "--name", "@antropic/widget"]);
+    assert!(published.stderr.starts_with("published @antropic/widget"), "{}", published.stderr);
+    world.mpak(&["show", "@antropic/widget"]).fails(5);
+    let held = world.mpak(&["admin", "package", "held", "--data", &data]).ok();
+    assert!(held.contains("@antropic/widget") && held.contains("`@anthropic"), "{held}");
+    let shown = world.mpak(&["admin", "package", "show", "@antropic/widget", "--data", &data]).ok();
+    assert!(shown.contains("@antropic/widget is held") && shown.contains("artifact_published"), "{shown}");
+    world.mpak(&["admin", "package", "release", "@antropic/widget", "--data", &data]).ok();
+    world.mpak(&["show", "@antropic/widget"]).ok();
+    let again = world.mpak(&["admin", "package", "release", "@antropic/widget", "--data", &data]);
+    assert!(again.fails(3).contains("is public, not held"));
+    assert!(world.mpak(&["admin", "package", "held", "--data", &data]).stderr.contains("no package waits"));
+    world.mpak(&["admin", "package", "remove", "@antropic/widget", "--reason", "malware", "--data", &data]).ok();
+    world.mpak(&["show", "@antropic/widget"]).fails(5);
+    assert!(world.mpak(&["admin", "package", "removed", "--data", &data]).ok().contains("malware"));
+}
+
+#[test]
+fn a_scope_is_reserved_and_released() {
+    let (world, _registry) = crate::yank::published(&["1.0.0"]);
+    let data = world.path("registry").display().to_string();
+    let file = world.path("widget.mcpb").display().to_string();
+    world.mpak(&["admin", "scope", "reserve", "@nova", "--reason", "for Nova Inc", "--data", &data]).ok();
+    assert!(world.mpak(&["admin", "scope", "list", "--data", &data]).ok().contains("@nova  for Nova Inc"));
+    assert!(world.mpak(&["publish", &file, "--name", "@nova/widget"]).fails(3).contains("for Nova Inc"));
+    world.mpak(&["admin", "scope", "release", "@nova", "--data", &data]).ok();
+    world.mpak(&["publish", &file, "--name", "@nova/widget"]).ok();
+}

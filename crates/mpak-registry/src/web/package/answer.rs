@@ -11,11 +11,14 @@ use mpak_bundle::platform::Platform;
 use mpak_scan::report::Report;
 use tokio::sync::Semaphore;
 
+use super::fate::{self, Fate};
 use super::{ArtifactFacts, Facts, Package, Room, VersionFacts, version_path};
+use crate::auth::actor;
 use crate::auth::asker;
 use crate::db::artifacts::Artifact;
 use crate::db::versions::{Listed, Version};
-use crate::db::{self, Connection, DbResult, artifacts, jobs, packages, scans, versions};
+use crate::db::yanks::Yank;
+use crate::db::{self, Connection, DbResult, artifacts, events, jobs, packages, scans, transfers, versions, yanks};
 use crate::ingest::scan;
 use crate::state::AppState;
 use crate::web::entry::package_path;
@@ -76,9 +79,13 @@ async fn answer(
     // 1. The package and the version.
     let Ok(name) = PackageName::lookup(name) else { return Ok(lost::not_found(Lost::Package, name)) };
     let mut c = state.db.read().await?;
-    let Some(package) = packages::find(&mut c, name.as_str()).await? else {
+    let Some(package) = visible(state, &mut c, &name, headers).await? else {
         return Ok(lost::not_found(Lost::Package, name.as_str()));
     };
+    if package.name != name.as_str() {
+        let version = wanted.map(|v| format!("/{}", mpak_api::path::encode(v))).unwrap_or_default();
+        return Ok(Redirect::permanent(&format!("{}{version}", package_path(&package.name))).into_response());
+    }
     let asked = wanted.filter(|v| *v != "latest").unwrap_or(&package.latest_version);
     let Some(version) = versions::find(&mut c, package.id, asked).await? else {
         return Ok(lost::not_found(Lost::Version, &format!("{name}@{asked}")));
@@ -94,10 +101,16 @@ async fn answer(
         None => Trust::unscanned(Unscanned::NotAsked),
     };
     let judged = judged.map(|a| a.platform);
+    // 4. What became of it.
+    let yanked = yanks::of_package(&mut c, package.id).await?;
+    let transfer = transfers::open(&mut c, package.id).await?;
+    let happened = events::of_package(&mut c, name.as_str(), i64::MAX, EVENTS_READ_MAX).await?;
+    let yank = yanked.iter().find(|y| y.version_id == version.id);
+    let fate = fate::fate(&package, yank, transfer.as_ref(), &happened, room);
     drop(c);
-    // 4. The page, on a thread that may block: a README may be long.
-    let asked = Asked { name, package, version, pinned: wanted.is_some(), trust, judged, room };
-    let versions = version_facts(state, &listed, &all);
+    // 5. The page, on a thread that may block: a README may be long.
+    let asked = Asked { name, package, version, pinned: wanted.is_some(), trust, judged, fate, room };
+    let versions = version_facts(state, &listed, &all, &yanked);
     let (base_url, downloads) = (state.base_url(headers), state.counts.package(asked.package.id));
     let turn = RENDERING.acquire().await.expect("the semaphore is never closed");
     let asker = asker::current();
@@ -107,6 +120,25 @@ async fn answer(
         asker.within(|| page(StatusCode::OK, &Package::new(asked.facts(&versions, downloads, &base_url))))
     });
     Ok(rendered.await?)
+}
+
+/// Events that are read for a page.
+const EVENTS_READ_MAX: i64 = 201;
+
+/// A public package, by any of its names; one that is not, for those who may change it.
+async fn visible(
+    state: &AppState,
+    c: &mut Connection,
+    name: &PackageName,
+    headers: &HeaderMap,
+) -> DbResult<Option<packages::Package>> {
+    if let Some(package) = packages::find(c, name.as_str()).await? {
+        return Ok(Some(package));
+    }
+    let Some(hidden) = packages::find_any(c, name.as_str()).await? else { return Ok(None) };
+    // Whoever asks with a wrong token sees what strangers see.
+    let Ok(Some(visitor)) = actor::visitor(state, headers).await else { return Ok(None) };
+    Ok(visitor.sees(c, &hidden.state, name).await.unwrap_or(false).then_some(hidden))
 }
 
 /// Pages rendered at the same time. A hostile README costs seconds, and visitors can ask for it as often as
@@ -121,6 +153,7 @@ struct Asked {
     pinned: bool,
     trust: Trust,
     judged: Option<Platform>,
+    fate: Fate,
     room: Room,
 }
 
@@ -139,6 +172,7 @@ impl Asked {
             judged: self.judged,
             base_url,
             pinned: self.pinned,
+            fate: self.fate.clone(),
             room: self.room,
         }
     }
@@ -166,7 +200,7 @@ async fn trust(c: &mut Connection, sha256: &Sha256, room: Room) -> DbResult<Trus
     }))
 }
 
-fn version_facts(state: &AppState, listed: &[Listed], all: &[Artifact]) -> Vec<VersionFacts> {
+fn version_facts(state: &AppState, listed: &[Listed], all: &[Artifact], yanked: &[Yank]) -> Vec<VersionFacts> {
     let mut by_version: HashMap<i64, Vec<ArtifactFacts>> = HashMap::new();
     for a in all {
         let facts = ArtifactFacts { platform: a.platform, sha256: a.sha256, size_bytes: a.size_bytes };
@@ -177,6 +211,7 @@ fn version_facts(state: &AppState, listed: &[Listed], all: &[Artifact]) -> Vec<V
         published_at_ms: v.published_at_ms,
         publish_method: v.publish_method.clone(),
         downloads: state.counts.version(v.id),
+        yanked: yanked.iter().any(|y| y.version_id == v.id),
         artifacts: by_version.remove(&v.id).unwrap_or_default(),
     };
     listed.iter().map(facts).collect()

@@ -17,6 +17,8 @@ pub enum UserCommand {
     List(List),
     /// Add somebody before the first sign-in
     Add(Add),
+    /// Add an account that no provider vouches for, with a token
+    Invite(super::package::Person),
     /// Make somebody a reader, publisher or admin
     Role(Role),
     /// Shut somebody out now
@@ -94,6 +96,7 @@ impl UserCommand {
         match self {
             Self::List(args) => args.json,
             Self::Add(args) => args.json,
+            Self::Invite(args) => args.json,
             Self::Role(args) => args.json,
             Self::Disable(args) | Self::Enable(args) => args.json,
             Self::Link(args) => args.json,
@@ -106,6 +109,7 @@ pub fn run(command: &UserCommand, settings: &Settings) -> CommandResult {
     match command {
         UserCommand::List(args) => list(args, settings),
         UserCommand::Add(args) => add(args, settings),
+        UserCommand::Invite(args) => super::package::add_person(args, settings),
         UserCommand::Role(args) => role(args, settings),
         UserCommand::Disable(args) => disable(args, true, settings),
         UserCommand::Enable(args) => disable(args, false, settings),

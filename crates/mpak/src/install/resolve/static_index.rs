@@ -19,7 +19,8 @@ pub(super) struct Warnings(pub(super) Vec<String>);
 /// server can hold. Nothing where the package has no such version or no artifact that fits.
 pub(super) fn answer(root: &WellKnown, package: &Package, request: &Request) -> Option<(Download, String, Warnings)> {
     let wanted = request.version.as_deref().filter(|version| *version != "latest");
-    let version = package.versions.iter().find(|v| bare(&v.version) == bare(wanted.unwrap_or(&package.latest)))?;
+    let wanted = wanted.or(package.latest.as_deref())?;
+    let version = package.versions.iter().find(|v| bare(&v.version) == bare(wanted))?;
     let artifact = best(version, request)?;
     let platform = Some(request.platform).filter(|p| p.os != Os::Any);
     let counted = path::download(&request.name, &version.version, platform);
@@ -48,6 +49,9 @@ fn warnings(package: &Package, version: &PackageVersion) -> Warnings {
     let mut warnings = Vec::new();
     if version.yanked {
         warnings.push(format!("{}@{} was withdrawn by its publisher", package.name, version.version));
+    }
+    if let Some(now) = &package.renamed_to {
+        warnings.push(format!("{} is called {now} now", package.name));
     }
     if let Some(deprecated) = &package.deprecated {
         let instead = deprecated.replacement.as_ref().map(|r| format!("; use {r} instead")).unwrap_or_default();
@@ -121,6 +125,33 @@ mod tests {
         let (download, blob, _) = ask(None, "linux-x64").unwrap();
         assert_eq!(download.url, "https://r.example/v1/bundles/@acme/widget/versions/1.0.0/download?os=linux&arch=x64");
         assert_eq!(blob, format!("https://cdn.example/blobs/sha256/cc/{}", "cc".repeat(31)));
+    }
+
+    #[test]
+    fn a_bare_name_means_nothing_while_every_version_is_withdrawn() {
+        let package = Package { latest: None, ..package() };
+        let request = |version: Option<&str>| Request {
+            name: PackageName::lookup("@acme/widget").unwrap(),
+            version: version.map(str::to_owned),
+            platform: "linux-x64".parse().unwrap(),
+        };
+        assert!(answer(&root(), &package, &request(None)).is_none());
+        assert!(answer(&root(), &package, &request(Some("1.1.0"))).is_some());
+    }
+
+    #[test]
+    fn a_former_name_tells_the_new_one() {
+        let package = Package { renamed_to: Some("@acme/gizmo".to_owned()), deprecated: None, ..package() };
+        let found = answer(
+            &root(),
+            &package,
+            &Request {
+                name: PackageName::lookup("@acme/widget").unwrap(),
+                version: None,
+                platform: "linux-x64".parse().unwrap(),
+            },
+        );
+        assert_eq!(found.unwrap().2, Warnings(vec!["@acme/widget is called @acme/gizmo now".to_owned()]));
     }
 
     #[test]

@@ -1,0 +1,509 @@
+//! `/api/v1/packages/@scope/name`: what its owners manage of a package, and what happened to it.
+//!
+//! Everybody reads this of public packages; of held ones only those who may change them.
+
+use std::collections::HashMap;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use mpak_bundle::name::PackageName;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use mpak_api::error::Code;
+
+use crate::auth::actor::{Actor, actor, visitor};
+use crate::clock::rfc3339;
+use crate::db::events::Event;
+use crate::db::packages::Package;
+use crate::db::transfers::Transfer;
+use crate::db::{Connection, events, owners, packages, tombstones, transfers, users, versions, yanks};
+use crate::error::{ApiError, ApiResult};
+use crate::http::json;
+use crate::lifecycle::deprecate::Notice;
+use crate::lifecycle::hold::{self, Decision};
+use crate::lifecycle::transfer::Wish;
+use crate::lifecycle::{By, delete, deprecate, owners as people, refresh, transfer, yank};
+use crate::state::AppState;
+
+/// Events of one answer.
+const EVENTS_MAX: i64 = 100;
+
+/// The parts of a path that name a package.
+type Name = Path<(String, String)>;
+
+fn named(scope: &str, name: &str) -> ApiResult<PackageName> {
+    PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| ApiError::not_found("Package not found"))
+}
+
+/// A request's body; an empty one is an empty object.
+fn body<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|e| {
+        ApiError::refusal(
+            Code::BadRequest,
+            "the body is not what this needs",
+            "JSON",
+            e.to_string(),
+            "see the API's page",
+        )
+    })
+}
+
+/// A package that a visitor may see: a public one, or one that they may change.
+async fn visible(c: &mut Connection, name: &PackageName, visitor: Option<&Actor>) -> ApiResult<Package> {
+    if let Some(package) = packages::find(c, name.as_str()).await? {
+        return Ok(package);
+    }
+    let hidden = packages::find_any(c, name.as_str()).await?;
+    match (hidden, visitor) {
+        (Some(package), Some(visitor)) if visitor.sees(c, &package.state, name).await? => Ok(package),
+        _ => Err(ApiError::not_found("Package not found")),
+    }
+}
+
+/// `GET /api/v1/packages/@scope/name`
+#[utoipa::path(
+    get, path = "/api/v1/packages/{scope}/{name}", tag = "publishing", operation_id = "package_show",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "Owners, versions, yanks, deprecation, transfer", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    transfer::work(&state).await?;
+    let visitor = visitor(&state, &headers).await?;
+    let mut c = state.db.read().await?;
+    let package = visible(&mut c, &name, visitor.as_ref()).await?;
+    Ok(json(&described(&mut c, &state, &package).await?))
+}
+
+/// Everything that is managed of a package.
+async fn described(c: &mut Connection, state: &AppState, package: &Package) -> ApiResult<Value> {
+    let yanked: HashMap<i64, yanks::Yank> =
+        yanks::of_package(c, package.id).await?.into_iter().map(|y| (y.version_id, y)).collect();
+    let version = |v: &versions::Listed| {
+        let yank = yanked.get(&v.id).map(|y| json!({"at": rfc3339(y.at_ms), "reason": y.reason}));
+        json!({
+            "version": v.version, "published_at": rfc3339(v.published_at_ms),
+            "downloads": state.counts.version(v.id), "yanked": yank,
+        })
+    };
+    let listed = versions::list(c, package.id).await?;
+    let owners = owners::list(c, package.id).await?;
+    let owner = |o: &owners::Owner| {
+        json!({
+            "login": o.login, "via": o.via, "since": rfc3339(o.created_at_ms), "allows_tokens": o.allows_tokens != 0,
+        })
+    };
+    let gone = tombstones::of_package(c, &package.name).await?;
+    let gone = gone.iter().filter(|t| t.version != tombstones::WHOLE);
+    let transfer = match transfers::open(c, package.id).await? {
+        Some(transfer) => Some(told(c, &transfer).await?),
+        None => None,
+    };
+    Ok(json!({
+        "name": package.name,
+        "former_names": packages::former_names(c, package.id).await?,
+        "state": package.state,
+        "reason": package.held_reason,
+        "latest": package.latest_version,
+        "created_at": rfc3339(package.created_at_ms),
+        "repository": package.repository,
+        "deprecated": package.deprecated_message.as_ref().map(|message| {
+            json!({"message": message, "replacement": package.deprecated_replacement})
+        }),
+        "owners": owners.iter().map(owner).collect::<Vec<_>>(),
+        "versions": listed.iter().map(version).collect::<Vec<_>>(),
+        "deleted": gone.map(|t| json!({"version": t.version, "at": rfc3339(t.at_ms), "reason": t.reason})).collect::<Vec<_>>(),
+        "transfer": transfer,
+    }))
+}
+
+async fn told(c: &mut Connection, transfer: &Transfer) -> ApiResult<Value> {
+    let owner = match transfer.target_user_id {
+        Some(id) => users::find(c, id).await?.map(|u| u.login),
+        None => None,
+    };
+    let effective = (transfer.state == "accepted").then(|| rfc3339(transfer.effective_at_ms));
+    Ok(json!({
+        "name": transfer.target_name, "owner": owner, "state": transfer.state, "requested_by": transfer.requested_by,
+        "requested_at": rfc3339(transfer.requested_at_ms), "accepted_by": transfer.accepted_by,
+        "effective_at": effective,
+    }))
+}
+
+/// Parameters of the history.
+#[derive(Debug, Deserialize)]
+pub(crate) struct From {
+    before: Option<i64>,
+}
+
+/// `GET /api/v1/packages/@scope/name/events?before=SEQ`
+#[utoipa::path(
+    get, path = "/api/v1/packages/{scope}/{name}/events", tag = "publishing", operation_id = "package_history",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("before" = Option<i64>, Query, description = "Events before this position")),
+    responses((status = 200, description = "`{name, events, before}`, newest first", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn history(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    from: Result<Query<From>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let before = from.map_or(None, |q| q.0.before).unwrap_or(i64::MAX);
+    let visitor = visitor(&state, &headers).await?;
+    let mut c = state.db.read().await?;
+    let package = visible(&mut c, &name, visitor.as_ref()).await?;
+    let found = events::of_package(&mut c, &package.name, before, EVENTS_MAX).await?;
+    let next = found.last().filter(|_| found.len() as i64 == EVENTS_MAX).map(|e| e.seq);
+    let event = |e: &Event| {
+        json!({
+            "seq": e.seq, "at": rfc3339(e.at_ms), "kind": e.kind, "version": e.version, "actor": e.actor,
+            "details": serde_json::from_str::<Value>(&e.payload_json).unwrap_or_default(),
+        })
+    };
+    let events: Vec<Value> = found.iter().map(event).collect();
+    Ok(json(&json!({"name": package.name, "events": events, "before": next})))
+}
+
+/// What may be said of a change.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Reason {
+    reason: Option<String>,
+}
+
+/// `DELETE /api/v1/packages/@scope/name`
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}", tag = "publishing", operation_id = "package_remove",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "`{reason?}`"),
+    responses((status = 200, description = "Deleted", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> ApiResult<Response> {
+    delete_all(&state, &scope, &name, None, &headers, &bytes).await
+}
+
+/// `DELETE /api/v1/packages/@scope/name/versions/VERSION`
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}/versions/{version}", tag = "publishing", operation_id = "package_remove_version",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path)),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "`{reason?}`"),
+    responses((status = 200, description = "Deleted", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn remove_version(
+    State(state): State<AppState>,
+    Path((scope, name, version)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> ApiResult<Response> {
+    delete_all(&state, &scope, &name, Some(&version), &headers, &bytes).await
+}
+
+async fn delete_all(
+    state: &AppState,
+    scope: &str,
+    name: &str,
+    version: Option<&str>,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> ApiResult<Response> {
+    let name = named(scope, name)?;
+    let actor = actor(state, headers).await?;
+    let reason = body::<Reason>(bytes)?.reason;
+    let deleted = delete::delete(state, By::Actor(&actor), &name, version, reason.as_deref()).await?;
+    Ok(json(&json!({"name": name, "versions": deleted.versions, "package": deleted.package})))
+}
+
+/// `PUT` and `DELETE /api/v1/packages/@scope/name/versions/VERSION/yank`
+#[utoipa::path(
+    put, path = "/api/v1/packages/{scope}/{name}/versions/{version}/yank", tag = "publishing", operation_id = "package_set_yank",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path)),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "`{reason?}`"),
+    responses((status = 200, description = "Yanked", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn set_yank(
+    State(state): State<AppState>,
+    Path((scope, name, version)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> ApiResult<Response> {
+    change_yank(&state, (&scope, &name, &version), &headers, &bytes, true).await
+}
+
+/// See [`set_yank`].
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}/versions/{version}/yank", tag = "publishing", operation_id = "package_end_yank",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, description = "No longer yanked", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn end_yank(
+    State(state): State<AppState>,
+    Path((scope, name, version)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> ApiResult<Response> {
+    change_yank(&state, (&scope, &name, &version), &headers, &bytes, false).await
+}
+
+async fn change_yank(
+    state: &AppState,
+    (scope, name, version): (&str, &str, &str),
+    headers: &HeaderMap,
+    bytes: &[u8],
+    yanked: bool,
+) -> ApiResult<Response> {
+    let name = named(scope, name)?;
+    let actor = actor(state, headers).await?;
+    let reason = body::<Reason>(bytes)?.reason;
+    let changed = yank::set(state, By::Actor(&actor), &name, version, yanked, reason.as_deref()).await?;
+    Ok(json(&json!({"name": name, "version": version, "yanked": yanked, "changed": changed})))
+}
+
+/// What a deprecation says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deprecation {
+    message: String,
+    replacement: Option<String>,
+}
+
+/// `PUT /api/v1/packages/@scope/name/deprecation`
+#[utoipa::path(
+    put, path = "/api/v1/packages/{scope}/{name}/deprecation", tag = "publishing", operation_id = "package_set_deprecation",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "`{message, replacement?}`"),
+    responses((status = 200, description = "Deprecated", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn set_deprecation(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    let said: Deprecation = body(&bytes)?;
+    let notice = Notice { message: &said.message, replacement: said.replacement.as_deref() };
+    let changed = deprecate::set(&state, By::Actor(&actor), &name, Some(notice)).await?;
+    Ok(json(&json!({"name": name, "deprecated": true, "changed": changed})))
+}
+
+/// `DELETE /api/v1/packages/@scope/name/deprecation`
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}/deprecation", tag = "publishing", operation_id = "package_end_deprecation",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "No longer deprecated", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn end_deprecation(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    let changed = deprecate::set(&state, By::Actor(&actor), &name, None).await?;
+    Ok(json(&json!({"name": name, "deprecated": false, "changed": changed})))
+}
+
+/// `PUT /api/v1/packages/@scope/name/owners/LOGIN`
+#[utoipa::path(
+    put, path = "/api/v1/packages/{scope}/{name}/owners/{login}", tag = "publishing", operation_id = "package_add_owner",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("login" = String, Path)),
+    responses((status = 200, description = "An owner", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn add_owner(
+    State(state): State<AppState>,
+    Path((scope, name, login)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    let changed = people::add(&state, By::Actor(&actor), &name, &login).await?;
+    Ok(json(&json!({"name": name, "owner": login, "changed": changed})))
+}
+
+/// `DELETE /api/v1/packages/@scope/name/owners/LOGIN`
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}/owners/{login}", tag = "publishing", operation_id = "package_remove_owner",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("login" = String, Path)),
+    responses((status = 200, description = "No longer an owner", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn remove_owner(
+    State(state): State<AppState>,
+    Path((scope, name, login)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    people::remove(&state, By::Actor(&actor), &name, &login).await?;
+    Ok(json(&json!({"name": name, "owner": login, "changed": true})))
+}
+
+/// `PUT /api/v1/packages/@scope/name/tokens`: this owner allows tokens beside trusted publishing.
+#[utoipa::path(
+    put, path = "/api/v1/packages/{scope}/{name}/tokens", tag = "publishing", operation_id = "package_allow_tokens",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "`{owners_allowing, tokens_allowed}`", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn allow_tokens(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    change_tokens(&state, &scope, &name, &headers, true).await
+}
+
+/// `DELETE /api/v1/packages/@scope/name/tokens`
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}/tokens", tag = "publishing", operation_id = "package_disallow_tokens",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "`{owners_allowing, tokens_allowed}`", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn disallow_tokens(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    change_tokens(&state, &scope, &name, &headers, false).await
+}
+
+async fn change_tokens(
+    state: &AppState,
+    scope: &str,
+    name: &str,
+    headers: &HeaderMap,
+    allow: bool,
+) -> ApiResult<Response> {
+    let name = named(scope, name)?;
+    let actor = actor(state, headers).await?;
+    let owners = people::allow_tokens(state, By::Actor(&actor), &name, allow).await?;
+    Ok(json(&json!({"name": name, "owners_allowing": owners, "tokens_allowed": owners >= 2})))
+}
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    name: Option<String>,
+    owner: Option<String>,
+}
+
+/// `POST /api/v1/packages/@scope/name/transfer`
+#[utoipa::path(
+    post, path = "/api/v1/packages/{scope}/{name}/transfer", tag = "publishing", operation_id = "package_request_transfer",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "`{name?, owner?}`"),
+    responses((status = 200, description = "Asked for", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn request_transfer(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    let asked: Asked = body(&bytes)?;
+    let wish = Wish { name: asked.name.as_deref(), owner: asked.owner.as_deref() };
+    let transfer = transfer::request(&state, By::Actor(&actor), &name, wish).await?;
+    Ok(json(&told(&mut *state.db.read().await?, &transfer).await?))
+}
+
+/// `PUT /api/v1/packages/@scope/name/transfer`: accepts it.
+#[utoipa::path(
+    put, path = "/api/v1/packages/{scope}/{name}/transfer", tag = "publishing", operation_id = "package_accept_transfer",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "Accepted", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn accept_transfer(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    let transfer = transfer::accept(&state, By::Actor(&actor), &name).await?;
+    Ok(json(&told(&mut *state.db.read().await?, &transfer).await?))
+}
+
+/// `DELETE /api/v1/packages/@scope/name/transfer`: cancels it.
+#[utoipa::path(
+    delete, path = "/api/v1/packages/{scope}/{name}/transfer", tag = "publishing", operation_id = "package_cancel_transfer",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    responses((status = 200, description = "Cancelled", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn cancel_transfer(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    transfer::cancel(&state, By::Actor(&actor), &name).await?;
+    Ok(json(&json!({"name": name, "state": "cancelled"})))
+}
+
+/// What an administrator decides.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decided {
+    decision: String,
+    reason: Option<String>,
+}
+
+/// `PUT /api/v1/packages/@scope/name/state`: `release`, `reject`, `remove`, `hold` or `restore`.
+#[utoipa::path(
+    put, path = "/api/v1/packages/{scope}/{name}/state", tag = "publishing", operation_id = "package_decide",
+    params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "`{decision, reason?}`: release, reject, remove, hold, restore"),
+    responses((status = 200, description = "Decided", body = serde_json::Value)),
+    security(("token" = [])),
+)]
+pub(crate) async fn decide(
+    State(state): State<AppState>,
+    Path((scope, name)): Name,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> ApiResult<Response> {
+    let name = named(&scope, &name)?;
+    let actor = actor(&state, &headers).await?;
+    let decided: Decided = body(&bytes)?;
+    let decision = Decision::parse(&decided.decision).ok_or_else(|| {
+        let expected = "release, reject, remove, hold or restore";
+        ApiError::refusal(Code::ValidationError, "there is no such decision", expected, decided.decision, "name one")
+    })?;
+    let reason = decided.reason.as_deref();
+    hold::decide(&state.db, By::Actor(&actor), &name, decision, reason, state.clock().now_ms()).await?;
+    refresh(&state, name.as_str()).await;
+    let package = packages::find_any(&mut *state.db.read().await?, name.as_str()).await?;
+    Ok(json(&json!({"name": name, "state": package.map(|p| p.state)})))
+}
