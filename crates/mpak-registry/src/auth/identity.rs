@@ -10,7 +10,6 @@ use thiserror::Error;
 
 use super::issuers::{ClaimError, Issuer, Issuers, Purpose, Releases, claim};
 use super::jwt::{self, JwtError, Verified};
-use crate::config::IssuerKind;
 use crate::outbound::Outbound;
 
 /// By how much clocks may differ.
@@ -21,9 +20,6 @@ const SKEW_S: i64 = 60;
 pub(crate) struct Identity {
     /// `iss`, without a slash at its end.
     pub(crate) issuer: String,
-    /// How its claims were read.
-    #[serde(skip)]
-    pub(crate) kind: IssuerKind,
     /// The name of the mapping that read them.
     pub(crate) mapping: String,
     /// Whether owner and repository are known by ids that no other can get.
@@ -223,7 +219,6 @@ fn read(issuer: &Issuer, claims: Map<String, Value>, token: &str) -> Result<Iden
     let named = |id: Option<String>, name: &str| id.unwrap_or_else(|| name.to_lowercase());
     Ok(Identity {
         issuer: issuer.issuer.clone(),
-        kind: issuer.kind,
         mapping: issuer.mapping_name.clone(),
         stable_ids: mapping.stable_ids,
         default_scopes: issuer.default_scopes,

@@ -143,7 +143,7 @@ async fn c9_case_does_not_matter() {
     let bytes = bundle_of(&manifest);
     let announced = ci.release_of(
         "ACME/Widget",
-        &announced.body["name"].as_str().unwrap().to_owned(),
+        announced.body["name"].as_str().unwrap(),
         "1.0.0",
         ("any", "any"),
         &manifest,

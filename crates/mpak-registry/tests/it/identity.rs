@@ -208,15 +208,11 @@ async fn keys_outlive_a_short_outage_of_their_issuer() {
 #[tokio::test]
 async fn the_audience_of_announcements_does_not_upload() {
     let ci = Ci::start().await;
-    let upload = |token: String, version: &str| {
-        ci.registry.put("@acme/widget", version, "any", bundle("@acme/widget", version)).bearer_auth(token)
-    };
     let request = |token: &str| {
         let path = "/api/v1/packages/@acme/widget/versions/1.0.0/artifacts/any";
         let request = ci.registry.client.put(format!("{}{path}", ci.registry.url));
         request.bearer_auth(token).body(bundle("@acme/widget", "1.0.0"))
     };
-    drop(upload);
     let (status, body) = answer(request(&ci.token(REPOSITORY, "v1.0.0"))).await;
     assert_eq!(status, 401, "{body}");
     assert_eq!(body["error"]["details"]["expected"], format!("`{}`", ci.registry.url));

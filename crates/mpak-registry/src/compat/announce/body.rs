@@ -228,12 +228,9 @@ impl Check {
             self.problem("/manifest", "maxLength", &json!({"limit": bytes_max}), &message);
             return Value::Null;
         }
-        let manifest = match serde_json::from_str::<Value>(raw.get()) {
-            Ok(manifest @ Value::Object(_)) => manifest,
-            _ => {
-                self.problem("/manifest", "type", &json!({"type": "object"}), "must be object");
-                return Value::Null;
-            }
+        let Ok(manifest @ Value::Object(_)) = serde_json::from_str::<Value>(raw.get()) else {
+            self.problem("/manifest", "type", &json!({"type": "object"}), "must be object");
+            return Value::Null;
         };
         for (pointer, width) in WIDTHS {
             if manifest.pointer(pointer).and_then(Value::as_str).is_some_and(|text| text.chars().count() > *width) {
