@@ -406,6 +406,7 @@ mod tests {
             server_type: ["node", "uv"][random.below(2) as usize].to_owned(),
             manifest_json: manifest.to_string(),
             published_at_ms: i64::try_from(random.below(5)).unwrap(),
+            provenance_json: None,
         }
     }
 

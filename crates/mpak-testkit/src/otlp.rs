@@ -103,7 +103,7 @@ fn spans(request: &[u8]) -> Vec<Span> {
             for span in fields(scope, 2) {
                 let hex = |number| {
                     let bytes = fields(span, number).first().copied().unwrap_or_default();
-                    bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()
+                    bytes.iter().fold(String::new(), |text, b| text + &format!("{b:02x}"))
                 };
                 let name = fields(span, 5).first().map(|n| String::from_utf8_lossy(n).into_owned());
                 let (trace_id, span_id, parent_id) = (hex(1), hex(2), hex(4));

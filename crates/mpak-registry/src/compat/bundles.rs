@@ -4,12 +4,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use mpak_api::bundle::{
-    Detail, DetailVersion, Pagination, SearchResponse, VersionDetail, VersionSummary, VersionsResponse, WireArtifact,
+    Detail, DetailVersion, Pagination, VersionDetail, VersionSummary, VersionsResponse, WireArtifact,
 };
 use mpak_api::path;
 use mpak_bundle::name::PackageName;
 use serde_json::{Value, json};
 
+use super::provenance;
 use super::query::Params;
 use crate::auth::asker;
 use crate::clock::rfc3339;
@@ -120,6 +121,7 @@ pub(crate) async fn detail(
     let row = row.ok_or_else(|| ApiError::not_found("Bundle not found"))?;
     let manifest: Value = serde_json::from_str(&row.manifest_json).unwrap_or_default();
     let mut summary = search::summary(&row, &manifest);
+    summary.provenance = provenance::full(row.provenance_json.as_deref());
     summary.downloads = state.counts.package(package.id);
     // Existing clients go on by the name that they asked for.
     summary.name = name.to_string();
@@ -169,7 +171,7 @@ pub(crate) async fn versions(
             published_at: rfc3339(v.published_at_ms),
             downloads: state.counts.version(v.id),
             publish_method: Some(v.publish_method.clone()),
-            provenance: None,
+            provenance: provenance::summary(v.provenance_json.as_deref()),
         }
     };
     let versions = listed.iter().map(summary).collect();
@@ -197,7 +199,7 @@ pub(crate) async fn version_detail(
         digest: a.sha256.prefixed(),
         size: a.size_bytes,
         download_url: format!("{base}{}", path::blob(&a.sha256)),
-        source_url: None,
+        source_url: a.source_url.clone(),
     };
     Ok(json(&VersionDetail {
         name: name.to_string(),
@@ -206,9 +208,9 @@ pub(crate) async fn version_detail(
         downloads: state.counts.version(version.id),
         artifacts: all.iter().map(artifact).collect(),
         manifest: serde_json::from_str(&version.manifest_json).unwrap_or_default(),
-        release: None,
+        release: version.release_url.map(|url| json!({"tag": version.release_tag, "url": url})),
         publish_method: Some(version.publish_method),
-        provenance: None,
+        provenance: provenance::full(version.provenance_json.as_deref()),
     }))
 }
 
@@ -229,17 +231,24 @@ pub(crate) async fn index(
     let all = artifacts::of_version(&mut c, version.id).await?;
     let manifest: Value = serde_json::from_str(&version.manifest_json).unwrap_or_default();
     let base = state.base_url(&headers);
+    let annotations = provenance::annotations(
+        version.provenance_json.as_deref(),
+        &version.publish_method,
+        version.release_url.as_deref(),
+    );
     let bundle = |a: &Artifact| {
+        let urls: Vec<String> =
+            [format!("{base}{}", path::blob(&a.sha256))].into_iter().chain(a.source_url.clone()).collect();
         json!({
             "mimeType": BUNDLE_TYPE, "digest": a.sha256.prefixed(), "size": a.size_bytes,
             "platform": {"os": a.platform.os.as_str(), "arch": a.platform.arch.as_str()},
-            "urls": [format!("{base}{}", path::blob(&a.sha256))],
+            "urls": urls,
         })
     };
     let mut response = json(&json!({
         "index_version": "0.1", "mimeType": INDEX_TYPE, "name": name.as_str(), "version": version.version,
         "description": manifest["description"].as_str(), "bundles": all.iter().map(bundle).collect::<Vec<_>>(),
-        "annotations": {"dev.mpak.provenance.provider": version.publish_method},
+        "annotations": annotations,
     }));
     let content_type = HeaderValue::from_static("application/vnd.mcp.bundle.index.v0.1+json; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);

@@ -21,6 +21,8 @@ pub(crate) struct Artifact {
     pub(crate) size_bytes: u64,
     /// The event that tells of it.
     pub(crate) event_seq: i64,
+    /// The release asset that it came from.
+    pub(crate) source_url: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -32,6 +34,7 @@ struct Row {
     digest: Vec<u8>,
     size_bytes: i64,
     event_seq: i64,
+    source_url: Option<String>,
 }
 
 impl TryFrom<Row> for Artifact {
@@ -46,6 +49,7 @@ impl TryFrom<Row> for Artifact {
             sha256: digest(&row.digest)?,
             size_bytes: unsigned(row.size_bytes),
             event_seq: row.event_seq,
+            source_url: row.source_url,
         })
     }
 }
@@ -74,7 +78,7 @@ pub(crate) struct New<'a> {
 /// # Errors
 /// [`DbError`].
 pub(crate) async fn of_version(c: &mut Connection, version_id: i64) -> DbResult<Vec<Artifact>> {
-    let sql = "SELECT id, version_id, os, arch, digest, size_bytes, event_seq FROM artifacts \
+    let sql = "SELECT id, version_id, os, arch, digest, size_bytes, event_seq, source_url FROM artifacts \
                WHERE version_id = $1 ORDER BY os = 'any', os, arch = 'any', arch";
     let rows: Vec<Row> = on!(c => sqlx::query_as(sql).bind(version_id).fetch_all(c).await)?;
     rows.into_iter().map(Artifact::try_from).collect()
@@ -85,7 +89,7 @@ pub(crate) async fn of_version(c: &mut Connection, version_id: i64) -> DbResult<
 /// # Errors
 /// [`DbError`].
 pub(crate) async fn of_package(c: &mut Connection, package_id: i64) -> DbResult<Vec<Artifact>> {
-    let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq \
+    let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq, a.source_url \
                FROM artifacts a JOIN versions v ON v.id = a.version_id WHERE v.package_id = $1 \
                ORDER BY a.version_id, a.os = 'any', a.os, a.arch = 'any', a.arch";
     let rows: Vec<Row> = on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?;
@@ -102,7 +106,7 @@ pub(crate) async fn of_versions(c: &mut Connection, version_ids: &[i64]) -> DbRe
         postgres: "SELECT CAST(json_array_elements_text(CAST($1 AS JSON)) AS BIGINT)",
     );
     let sql = format!(
-        "SELECT id, version_id, os, arch, digest, size_bytes, event_seq FROM artifacts \
+        "SELECT id, version_id, os, arch, digest, size_bytes, event_seq, source_url FROM artifacts \
          WHERE version_id IN ({ids}) ORDER BY version_id, os = 'any', os, arch = 'any', arch"
     );
     let ids = serde_json::Value::from(version_ids).to_string();
@@ -120,7 +124,7 @@ pub(crate) async fn find(
     version: &str,
     platform: Platform,
 ) -> DbResult<Option<Artifact>> {
-    let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq \
+    let sql = "SELECT a.id, a.version_id, a.os, a.arch, a.digest, a.size_bytes, a.event_seq, a.source_url \
                FROM artifacts a JOIN versions v ON v.id = a.version_id JOIN packages p ON p.id = v.package_id \
                WHERE p.name = $1 AND v.version = $2 AND a.os = $3 AND a.arch = $4";
     let row: Option<Row> = on!(c => sqlx::query_as(sql)

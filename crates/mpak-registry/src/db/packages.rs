@@ -53,6 +53,8 @@ pub(crate) struct CatalogueRow {
     pub(crate) manifest_json: String,
     /// The latest version's publish time.
     pub(crate) published_at_ms: i64,
+    /// Who built the latest version, as the wire's full provenance.
+    pub(crate) provenance_json: Option<String>,
 }
 
 /// A package in a person's list, or an administrator's.
@@ -240,7 +242,7 @@ pub(crate) async fn choose_latest(c: &mut Connection, id: i64) -> DbResult<()> {
 /// [`DbError`].
 pub(crate) async fn catalogue_row(c: &mut Connection, name: &str) -> DbResult<Option<CatalogueRow>> {
     let sql = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, v.server_type, v.manifest_json, \
-               v.published_at_ms FROM packages p \
+               v.published_at_ms, v.provenance_json FROM packages p \
                JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.name = $1 AND p.state = 'public'";
     Ok(on!(c => sqlx::query_as(sql).bind(name).fetch_optional(c).await)?)
 }
@@ -248,7 +250,7 @@ pub(crate) async fn catalogue_row(c: &mut Connection, name: &str) -> DbResult<Op
 /// The whole catalogue, row by row, by name.
 pub(crate) fn catalogue(c: &mut Connection) -> impl Stream<Item = DbResult<CatalogueRow>> + Send + '_ {
     let sql = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, v.server_type, v.manifest_json, \
-               v.published_at_ms FROM packages p \
+               v.published_at_ms, v.provenance_json FROM packages p \
                JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.state = 'public' ORDER BY p.name";
     on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }

@@ -22,6 +22,12 @@ pub(crate) struct Version {
     pub(crate) publish_method: String,
     /// First publish of this version.
     pub(crate) published_at_ms: i64,
+    /// The release that it was announced from.
+    pub(crate) release_tag: Option<String>,
+    /// Its page.
+    pub(crate) release_url: Option<String>,
+    /// Who built it, as the wire's full provenance.
+    pub(crate) provenance_json: Option<String>,
 }
 
 /// A version without its texts.
@@ -35,6 +41,8 @@ pub(crate) struct Listed {
     pub(crate) publish_method: String,
     /// First publish of this version.
     pub(crate) published_at_ms: i64,
+    /// Who built it, as the wire's full provenance.
+    pub(crate) provenance_json: Option<String>,
 }
 
 /// A version to be written.
@@ -67,8 +75,8 @@ pub(crate) struct New<'a> {
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn find(c: &mut Connection, package_id: i64, version: &str) -> DbResult<Option<Version>> {
-    let sql = "SELECT id, version, server_type, manifest_json, readme, publish_method, published_at_ms \
-               FROM versions WHERE package_id = $1 AND version = $2";
+    let sql = "SELECT id, version, server_type, manifest_json, readme, publish_method, published_at_ms, release_tag, \
+               release_url, provenance_json FROM versions WHERE package_id = $1 AND version = $2";
     Ok(on!(c => sqlx::query_as(sql).bind(package_id).bind(version).fetch_optional(c).await)?)
 }
 
@@ -86,7 +94,7 @@ pub(crate) async fn id_of(c: &mut Connection, package_id: i64, version: &str) ->
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn list(c: &mut Connection, package_id: i64) -> DbResult<Vec<Listed>> {
-    let sql = "SELECT id, version, publish_method, published_at_ms FROM versions \
+    let sql = "SELECT id, version, publish_method, published_at_ms, provenance_json FROM versions \
                WHERE package_id = $1 ORDER BY published_at_ms DESC, id DESC";
     Ok(on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?)
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::segment::{IMPACT, IN_NAME};
 use super::words::{WORD_BYTES_MAX, camel_parts, fold, words};
 use crate::clock::rfc3339;
+use crate::compat::provenance;
 use crate::db::packages::CatalogueRow;
 
 /// Longest text of one package in a list, and of all its tools together. A page of results is a hundred
@@ -160,7 +161,7 @@ pub(crate) fn summary(row: &CatalogueRow, manifest: &Value) -> Summary {
         downloads: 0,
         published_at: rfc3339(row.published_at_ms),
         verified: false,
-        provenance: None,
+        provenance: provenance::summary(row.provenance_json.as_deref()),
         certification_level: None,
     }
 }
@@ -190,6 +191,7 @@ mod tests {
             server_type: "node".to_owned(),
             manifest_json: manifest.to_string(),
             published_at_ms: 0,
+            provenance_json: None,
         })
     }
 

@@ -50,6 +50,31 @@ async fn c1_the_first_artifact_is_created() {
 }
 
 #[tokio::test]
+async fn what_was_verified_at_publish_is_served_as_provenance() {
+    let ci = Ci::start().await;
+    ci.accepted(&ci.widget("1.0.0")).await;
+    let detail = ci.registry.json(&format!("/v1/bundles/{NAME}")).await;
+    let full = &detail["provenance"];
+    assert_eq!((&full["schema_version"], &full["provider"]), (&json!(1), &json!("github_oidc")), "{full}");
+    assert_eq!(full["repository"], REPOSITORY);
+    assert!(full["claims"]["owner_id"].is_string(), "{full}");
+    let one = ci.registry.json(&format!("/v1/bundles/{NAME}/versions/1.0.0")).await;
+    assert_eq!(&one["provenance"], full);
+    assert_eq!(one["release"]["tag"], "v1.0.0");
+    assert!(one["artifacts"][0]["source_url"].as_str().unwrap().ends_with(".mcpb"), "{one}");
+    let short = json!({
+        "schema_version": "1", "provider": "github_oidc", "repository": REPOSITORY, "sha": full["sha"],
+    });
+    let versions = ci.registry.json(&format!("/v1/bundles/{NAME}/versions")).await;
+    assert_eq!(versions["versions"][0]["provenance"], short);
+    let search = ci.registry.json("/v1/bundles/search?q=widget").await;
+    assert_eq!(search["bundles"][0]["provenance"], short);
+    let index = ci.registry.json(&format!("/v1/bundles/{NAME}/index.json")).await;
+    assert_eq!(index["annotations"]["dev.mpak.provenance.repository"], REPOSITORY);
+    assert_eq!(index["bundles"][0]["urls"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn c2_a_second_platform_is_created() {
     let ci = Ci::start().await;
     ci.accepted(&ci.widget("1.0.0")).await;
