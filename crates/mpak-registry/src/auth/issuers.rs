@@ -17,6 +17,9 @@ use crate::config::{self, IssuerKind, Publishing};
 /// releases of the claimed repository.
 pub(crate) const ANNOUNCE_AUDIENCE: &str = "https://mpak.dev";
 
+/// The mapping of generic issuers that we know nothing about.
+const OTHERWISE: &str = "forgejo";
+
 /// Longest value of a claim that we keep.
 const CLAIM_BYTES_MAX: usize = 512;
 
@@ -141,14 +144,6 @@ pub enum IssuerError {
         /// What there is.
         known: String,
     },
-    /// A generic issuer needs one.
-    #[error("issuer `{issuer}` is generic and needs `mapping`, one of {known}")]
-    NoMapping {
-        /// Which issuer.
-        issuer: String,
-        /// What there is.
-        known: String,
-    },
     /// Two sections for one issuer.
     #[error("issuer `{issuer}` is configured twice")]
     Twice {
@@ -169,9 +164,17 @@ pub(crate) struct Issuer {
     pub(crate) default_scopes: bool,
     /// API for releases and files, without a slash at its end.
     pub(crate) api_url: Option<Url>,
-    /// As configured; empty: the registry's own address and, for announce, [`ANNOUNCE_AUDIENCE`].
+    /// As configured, besides the registry's own address; empty: for announce, [`ANNOUNCE_AUDIENCE`].
     audience: Vec<String>,
     pub(crate) keys: Keys,
+}
+
+/// The mapping of a generic issuer that names none: the one made for it, else that of Forgejo, whose
+/// names of claims most forges share.
+fn usual_mapping(issuer: &str) -> &'static str {
+    let made_for =
+        |mapping: &Mapping| mapping.issuer.as_ref().is_some_and(|i| i.as_str().trim_end_matches('/') == issuer);
+    mappings().iter().find(|(_, mapping)| made_for(mapping)).map_or(OTHERWISE, |(name, _)| name)
 }
 
 /// What a token is used for.
@@ -186,11 +189,12 @@ pub(crate) enum Purpose {
 impl Issuer {
     /// Audiences that are accepted for a purpose; `own` is the registry's address.
     pub(crate) fn audiences(&self, purpose: Purpose, own: &str) -> Vec<String> {
-        let mut all = if self.audience.is_empty() {
-            vec![own.to_owned(), ANNOUNCE_AUDIENCE.to_owned()]
+        let mut all = vec![own.to_owned()];
+        if self.audience.is_empty() {
+            all.push(ANNOUNCE_AUDIENCE.to_owned());
         } else {
-            self.audience.clone()
-        };
+            all.extend(self.audience.iter().filter(|audience| *audience != own).cloned());
+        }
         if purpose == Purpose::Upload {
             all.retain(|audience| audience.trim_end_matches('/') != ANNOUNCE_AUDIENCE || own == ANNOUNCE_AUDIENCE);
         }
@@ -204,7 +208,7 @@ impl Issuer {
             (Some(name), _) => name.clone(),
             (None, IssuerKind::Github) => "github".to_owned(),
             (None, IssuerKind::Gitlab) => "gitlab".to_owned(),
-            (None, IssuerKind::Generic) => return Err(IssuerError::NoMapping { issuer, known: known() }),
+            (None, IssuerKind::Generic) => usual_mapping(&issuer).to_owned(),
         };
         let Some(mapping) = mappings().get(&name) else {
             return Err(IssuerError::Mapping { issuer, mapping: name, known: known() });
@@ -350,8 +354,10 @@ mod tests {
     #[test]
     fn wrong_configuration_is_told() {
         let error = |one: config::Issuer| Issuer::new(&one).err().unwrap().to_string();
-        assert!(error(configured(IssuerKind::Generic, None)).contains("needs `mapping`, one of `buildkite`"));
-        assert!(error(configured(IssuerKind::Generic, Some("jenkins"))).contains("no mapping `jenkins`"));
+        assert!(
+            error(configured(IssuerKind::Generic, Some("jenkins")))
+                .contains("no mapping `jenkins`, expected one of `buildkite`")
+        );
         let twice = vec![configured(IssuerKind::Github, None), configured(IssuerKind::Gitlab, None)];
         let twice = Publishing { issuer: twice, ..Publishing::default() };
         assert!(matches!(Issuers::new(&twice).err(), Some(IssuerError::Twice { .. })));
@@ -366,7 +372,23 @@ mod tests {
         assert_eq!(usual.audiences(Purpose::Announce, own), [own, ANNOUNCE_AUDIENCE]);
         one.audience = vec![ANNOUNCE_AUDIENCE.to_owned(), "mpak".to_owned()];
         let chosen = Issuer::new(&one).unwrap();
-        assert_eq!(chosen.audiences(Purpose::Upload, own), ["mpak"]);
-        assert_eq!(chosen.audiences(Purpose::Announce, own), [ANNOUNCE_AUDIENCE, "mpak"]);
+        assert_eq!(chosen.audiences(Purpose::Upload, own), [own, "mpak"]);
+        assert_eq!(chosen.audiences(Purpose::Announce, own), [own, ANNOUNCE_AUDIENCE, "mpak"]);
+    }
+
+    #[test]
+    fn a_generic_issuer_without_a_mapping_is_read_as_what_it_is_known_for() {
+        for (issuer, mapping) in [
+            ("https://ci.example/", "forgejo"),
+            ("https://accounts.google.com", "google"),
+            ("https://agent.buildkite.com/", "buildkite"),
+            ("https://agent.buildkite.com.evil.example", "forgejo"),
+        ] {
+            let mut one = configured(IssuerKind::Generic, None);
+            one.issuer = Url::parse(issuer).unwrap();
+            let read = Issuer::new(&one).unwrap();
+            assert_eq!(read.mapping_name, mapping, "{issuer}");
+            assert!(!read.default_scopes, "{issuer}");
+        }
     }
 }

@@ -144,10 +144,10 @@ CI under their public names are meant.
 | `kind` | `github`, `gitlab` or `generic`: how its claims are read |
 | `issuer` | `iss` of its tokens |
 | `jwks_url` | its keys; otherwise found by discovery |
-| `audience` | accepted audiences; otherwise the registry's own address |
+| `audience` | accepted audiences besides the registry's own address; otherwise `https://mpak.dev`, for announcements |
 | `api_url` | its API for releases and files |
 | `default_scopes` | whether its owners may create the scope of their name; usual for `github` only |
-| `mapping` | for `generic`: how its claims are named, for example `forgejo` |
+| `mapping` | for `generic`: how its claims are named, for example `circleci`; otherwise what the issuer is known for, or `forgejo` |
 ";
 
 #[cfg(test)]

@@ -36,14 +36,14 @@ pub struct Issuer {
     pub issuer: Url,
     /// Its keys; otherwise found by discovery.
     pub jwks_url: Option<Url>,
-    /// Accepted audiences; empty: the registry's own address and, for announce, `https://mpak.dev`.
+    /// Accepted audiences besides the registry's own address; empty: for announce, `https://mpak.dev`.
     #[serde(default)]
     pub audience: Vec<String>,
     /// API for releases and files.
     pub api_url: Option<Url>,
     /// Whether its owners may create the scope of their name; usual for `github` only.
     pub default_scopes: Option<bool>,
-    /// For `generic`: the name of a mapping in `auth/issuers.toml`, for example `forgejo`.
+    /// For `generic`: the name of a mapping in `auth/issuers.toml`; otherwise what the issuer is known for.
     pub mapping: Option<String>,
 }
 
