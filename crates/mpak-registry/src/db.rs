@@ -254,6 +254,11 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
 /// What `db` functions give.
 pub(crate) type DbResult<T> = Result<T, DbError>;
 
+/// Whether a text of an asker can be held against a column: PostgreSQL fails on NUL, which no text there has.
+pub(crate) fn is_text(asked: &str) -> bool {
+    !asked.contains('\0')
+}
+
 /// See [`Db::try_turn`].
 pub(crate) enum Turn {
     /// Ours until this is dropped.

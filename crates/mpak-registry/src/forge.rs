@@ -152,7 +152,7 @@ impl Forge<'_> {
             (Some(_), Releases::Forgejo) => self.forgejo_tag(&path, tag).await,
             (Some(_), _) => self.github_tag(&path, tag).await,
         };
-        Ok(Found { page: release.html_url.unwrap_or_default(), asset, tag_sha })
+        Ok(Found { page: page(release.html_url), asset, tag_sha })
     }
 
     /// The commit that a tag means; annotated tags lead to it.
@@ -179,7 +179,7 @@ impl Forge<'_> {
             let last = url.path_segments().and_then(Iterator::last);
             (link.name == file || last == Some(file)).then_some(url)
         });
-        let page = release.links.and_then(|links| links.page).unwrap_or_default();
+        let page = page(release.links.and_then(|links| links.page));
         Ok(Found { page, asset, tag_sha: release.commit.and_then(|commit| commit.id) })
     }
 
@@ -193,5 +193,30 @@ impl Forge<'_> {
             .header(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json, application/json"))
             .header(header::HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28"));
         self.outbound.json(fetch).await?.map_err(|status| ForgeError::Status { status })
+    }
+}
+
+/// The address of a release's page; empty when it is none of the web.
+fn page(told: Option<String>) -> String {
+    let url = told.and_then(|told| Url::parse(&told).ok()).filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.map(String::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_releases_are_pages() {
+        for (told, expect) in [
+            ("https://forge.example/acme/widget/releases/tag/v1", "https://forge.example/acme/widget/releases/tag/v1"),
+            ("https://forge.example/a\0b", "https://forge.example/a%00b"),
+            ("javascript:alert(1)", ""),
+            ("/relative", ""),
+            ("", ""),
+        ] {
+            assert_eq!(page(Some(told.to_owned())), expect, "{told:?}");
+        }
+        assert_eq!(page(None), "");
     }
 }

@@ -24,9 +24,9 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::api::index;
+use crate::auth::access::Reader;
 use crate::blob::BlobError;
 use crate::blob::remote::Remote;
-use crate::config::Reads;
 use crate::db::{DbError, Turn, events};
 use crate::state::AppState;
 
@@ -97,9 +97,11 @@ async fn follow(state: &AppState, place: &Place, seen: &mut i64) -> Result<bool,
     let Some((last, _)) = changed.last().cloned() else { return Ok(false) };
     // 2. Its files, read after the event, so that they tell at least of it; a later one comes round again.
     let names: BTreeSet<String> = changed.into_iter().map(|(_, name)| name).collect();
+    // Files have no gate: they hold what strangers may read.
+    let stranger = Reader::stranger(&state.config.access);
     for name in names {
         let document =
-            if is_public(state, &name) { index::document(&mut *state.db.read().await?, &name).await? } else { None };
+            if stranger.may_read(&name) { index::document(&mut *state.db.read().await?, &name).await? } else { None };
         // Names in the database were checked; this makes sure that none leads elsewhere.
         if let Ok(name) = PackageName::lookup(&name) {
             place.write(&format!("index/v1/{name}.json"), document).await?;
@@ -109,13 +111,6 @@ async fn follow(state: &AppState, place: &Place, seen: &mut i64) -> Result<bool,
     place.set_through(last).await?;
     *seen = last;
     Ok(true)
-}
-
-/// Whether everybody may read it.
-fn is_public(state: &AppState, name: &str) -> bool {
-    let access = &state.config.access;
-    let scope = name.trim_start_matches('@').split('/').next().unwrap_or_default();
-    access.reads == Reads::Public && !access.private_scopes.iter().any(|private| private == scope)
 }
 
 /// Where the files lie.

@@ -121,11 +121,13 @@ impl Rates {
 
     /// A place for a connection from an address, until dropped; `None` when it has too many.
     pub(crate) fn connect(self: &std::sync::Arc<Self>, peer: IpAddr) -> Option<Place> {
+        // Proxies are named by their addresses, not by their networks.
+        let is_trusted = self.is_trusted(peer.to_canonical());
         let peer = network_of(peer);
         let limit = self.config.connections_per_address;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let count = connections.entry(peer).or_insert(0);
-        if limit > 0 && *count >= limit && !self.is_trusted(peer) {
+        if limit > 0 && *count >= limit && !is_trusted {
             return None;
         }
         *count += 1;
@@ -263,7 +265,7 @@ mod tests {
     fn connections_are_counted_until_they_end() {
         let config = config::Rates {
             connections_per_address: 2,
-            trusted_proxies: vec!["10.0.0.1".parse().unwrap()],
+            trusted_proxies: vec!["10.0.0.1".parse().unwrap(), "fd00::7".parse().unwrap()],
             ..config::Rates::default()
         };
         let rates = std::sync::Arc::new(Rates::new(&config));
@@ -271,7 +273,8 @@ mod tests {
         let places = (connect("1.2.3.4").unwrap(), connect("1.2.3.4").unwrap());
         assert!(connect("1.2.3.4").is_none());
         assert!(connect("1.2.3.5").is_some());
-        let proxied: Vec<_> = (0..9).map(|_| connect("10.0.0.1").unwrap()).collect();
+        let proxied: Vec<_> =
+            (0..9).flat_map(|_| [connect("10.0.0.1").unwrap(), connect("fd00::7").unwrap()]).collect();
         drop((places, proxied));
         assert!(connect("1.2.3.4").is_some());
         drop(connect("1.2.3.4"));

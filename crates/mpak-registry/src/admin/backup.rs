@@ -193,6 +193,14 @@ fn not_whole(path: &Path, reason: impl Into<String>) -> UpkeepError {
     UpkeepError::NotWhole { path: path.display().to_string(), reason: reason.into() }
 }
 
+/// Opens a file of a backup. What is none (a link out of it, a pipe or device without end) is refused.
+fn open_file(path: &Path) -> Result<File, UpkeepError> {
+    if !path.symlink_metadata().map_err(on(path))?.is_file() {
+        return Err(not_whole(path, "it is not a file"));
+    }
+    File::open(path).map_err(on(path))
+}
+
 fn table_path(from: &Path, name: &str) -> PathBuf {
     from.join("tables").join(format!("{name}.jsonl"))
 }
@@ -200,7 +208,7 @@ fn table_path(from: &Path, name: &str) -> PathBuf {
 fn read_manifest(from: &Path) -> Result<Manifest, UpkeepError> {
     let path = from.join("manifest.json");
     let mut text = String::new();
-    let file = File::open(&path).map_err(on(&path))?;
+    let file = open_file(&path)?;
     file.take(MANIFEST_BYTES_MAX).read_to_string(&mut text).map_err(on(&path))?;
     let manifest: Manifest = serde_json::from_str(&text).map_err(|e| not_whole(&path, e.to_string()))?;
     let plain = |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -212,7 +220,7 @@ fn read_manifest(from: &Path) -> Result<Manifest, UpkeepError> {
 }
 
 fn check_table(path: &Path, summary: &TableSummary) -> Result<(), UpkeepError> {
-    let mut file = File::open(path).map_err(on(path))?;
+    let mut file = open_file(path)?;
     let (found, _) = Sha256::of_reader(&mut file).map_err(on(path))?;
     if found.to_string() == summary.sha256 {
         return Ok(());
@@ -252,7 +260,8 @@ async fn copy_in(config: &Config, blobs: &Blobs, from: &Path) -> Result<u64, Upk
             continue;
         }
         let source = blob_path(from, &digest);
-        let mut file = File::open(&source).map_err(on(&source))?;
+        let size = row.get("size_bytes").and_then(Value::as_u64);
+        let mut file = open_file(&source)?.take(size.unwrap_or(0).saturating_add(1));
         let target = NamedTempFile::with_prefix_in("restore-", config.tmp()).map_err(on(&config.tmp()))?;
         let mut target = Hashing::new(target);
         let size = io::copy(&mut file, &mut target).map_err(on(&source))?;
@@ -274,7 +283,7 @@ struct Rows {
 
 impl Rows {
     fn open(path: &Path) -> Result<Self, UpkeepError> {
-        let file = File::open(path).map_err(on(path))?;
+        let file = open_file(path)?;
         Ok(Self { path: path.to_owned(), reader: BufReader::new(file) })
     }
 

@@ -210,9 +210,7 @@ fn read(issuer: &Issuer, claims: Map<String, Value>, token: &str) -> Result<Iden
     }
     let reference = text("ref")?;
     let jti = match claim(&claims, "jti") {
-        Err(ClaimError::Missing(_)) if !mapping.requires_jti => {
-            format!("sha256:{}", mpak_bundle::digest::Sha256::of(token.as_bytes()))
-        }
+        Err(ClaimError::Missing(_)) if !mapping.requires_jti => own_id(token),
         claimed => claimed?,
     };
     let workflow_ref = text("workflow")?;
@@ -246,6 +244,13 @@ fn read(issuer: &Issuer, claims: Map<String, Value>, token: &str) -> Result<Iden
         reference,
         claims,
     })
+}
+
+/// The id of a token that brings none: the digest of what is signed. Of one signature there are several
+/// texts (ECDSA: `s` and `n - s`), which are one token all the same.
+fn own_id(token: &str) -> String {
+    let signed = token.rsplit_once('.').map_or(token, |(signed, _signature)| signed);
+    format!("sha256:{}", mpak_bundle::digest::Sha256::of(signed.as_bytes()))
 }
 
 /// Names of repositories become parts of addresses.
@@ -321,6 +326,14 @@ mod tests {
             let claims = json!({"aud": aud});
             assert_eq!(check_audience(claims.as_object().unwrap(), &expected).is_ok(), good, "{aud}");
         }
+    }
+
+    #[test]
+    fn another_text_of_the_same_signature_is_no_other_token() {
+        let (token, same, other) =
+            (own_id("header.claims.sig"), own_id("header.claims.gis"), own_id("header.more.sig"));
+        assert_eq!(token, same);
+        assert_ne!(token, other);
     }
 
     #[test]

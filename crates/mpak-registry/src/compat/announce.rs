@@ -6,6 +6,7 @@
 //! answers and the asset.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -18,6 +19,7 @@ use mpak_bundle::name::PackageName;
 use mpak_bundle::platform::{Arch, Os, Platform};
 use mpak_bundle::version::Version;
 use serde_json::{Value, json};
+use tokio::sync::SemaphorePermit;
 
 use crate::api::upload::refused;
 use crate::auth::identity::Identity;
@@ -41,6 +43,8 @@ mod body;
 const BODY_BYTES_MAX: usize = 50 << 20;
 /// Bodies above this size are read one at a time.
 const BODY_BYTES_LARGE: usize = 1 << 20;
+/// Longest time until a body is there: by a byte now and then it would never be.
+const BODY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Longest name of an asset.
 const FILENAME_CHARS_MAX: usize = 255;
 
@@ -58,11 +62,9 @@ pub(crate) async fn announce(State(state): State<AppState>, headers: HeaderMap, 
 
 async fn accept(state: &AppState, headers: &HeaderMap, body: Body) -> ApiResult<Response> {
     // 1. What is announced, as far as its form tells.
-    let announced = read(state, body).await?;
+    let announced = read(state, headers, body).await?;
     // 2. Who announces.
-    let missing = "Missing OIDC token. This endpoint requires a GitHub Actions OIDC token.";
-    let token = bearer(headers).ok_or_else(|| ApiError::new(Code::Unauthorized, missing))?;
-    let identity = workload::identify(state, token, Purpose::Announce).await?;
+    let identity = identify(state, headers).await?;
     // 3. What is announced, by the rules of names.
     let wanted = Wanted::check(&announced)?;
     // 4. Whether they may.
@@ -85,8 +87,32 @@ async fn accept(state: &AppState, headers: &HeaderMap, body: Body) -> ApiResult<
     answer(state, &upload, status).await
 }
 
-/// Reads the body within bounds. The schema is judged before anybody is asked who they are.
-async fn read(state: &AppState, body: Body) -> ApiResult<Announcement> {
+async fn identify(state: &AppState, headers: &HeaderMap) -> ApiResult<Identity> {
+    let missing = "Missing OIDC token. This endpoint requires a GitHub Actions OIDC token.";
+    let token = bearer(headers).ok_or_else(|| ApiError::new(Code::Unauthorized, missing))?;
+    workload::identify(state, token, Purpose::Announce).await
+}
+
+/// Reads the body within bounds and judges its schema.
+async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> ApiResult<Announcement> {
+    let bytes = tokio::time::timeout(BODY_TIMEOUT, receive(state, headers, body)).await;
+    let late = |_elapsed| ApiError::new(Code::BadRequest, "the body does not come in time");
+    let (bytes, _turn) = bytes.map_err(late)??;
+    Announcement::read(&bytes, state.config.limits.manifest_bytes_max).map_err(|error| match error {
+        BodyError::Malformed(e) => ApiError::new(Code::BadRequest, format!("the body is not valid JSON: {e}")),
+        BodyError::Invalid(problems) => {
+            ApiError::new(Code::ValidationError, "Request validation failed").detail("validation", problems)
+        }
+    })
+}
+
+/// Receives the body, and the turn of a large one. A usual one is read before anybody is asked who they are, since existing publishers
+/// learn of its mistakes first; a large one has to wait for its turn, which no stranger gets.
+async fn receive<'s>(
+    state: &'s AppState,
+    headers: &HeaderMap,
+    body: Body,
+) -> ApiResult<(Vec<u8>, Option<SemaphorePermit<'s>>)> {
     let mut stream = body.into_data_stream();
     let mut bytes = Vec::new();
     let mut turn = None;
@@ -103,16 +129,12 @@ async fn read(state: &AppState, body: Body) -> ApiResult<Announcement> {
             return Err(ApiError::new(Code::TooLarge, message));
         }
         if turn.is_none() && bytes.len() + piece.len() > BODY_BYTES_LARGE {
+            identify(state, headers).await?;
             turn = Some(state.large_bodies.acquire().await.map_err(|e| ApiError::internal(&e))?);
         }
         bytes.extend_from_slice(&piece);
     }
-    Announcement::read(&bytes, state.config.limits.manifest_bytes_max).map_err(|error| match error {
-        BodyError::Malformed(e) => ApiError::new(Code::BadRequest, format!("the body is not valid JSON: {e}")),
-        BodyError::Invalid(problems) => {
-            ApiError::new(Code::ValidationError, "Request validation failed").detail("validation", problems)
-        }
-    })
+    Ok((bytes, turn))
 }
 
 /// What is announced, after all rules that need nobody else.

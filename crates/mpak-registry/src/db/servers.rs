@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult, dialect, on};
+use super::{Connection, DbResult, dialect, is_text, on};
 
 /// A version with everything that a server list tells of it, but its manifest.
 #[derive(Clone, Debug, FromRow)]
@@ -92,6 +92,7 @@ pub(crate) async fn of(c: &mut Connection, packages: &[&str], wanted: Wanted<'_>
     let (which, version) = match wanted {
         Wanted::Latest => ("v.version = p.latest_version AND $2 = ''", ""),
         Wanted::All => ("$2 = ''", ""),
+        Wanted::Exactly(version) if !is_text(version) => return Ok(Vec::new()),
         Wanted::Exactly(version) => ("v.version = $2", version),
     };
     let sql = format!("{COLUMNS} AND {names} AND {which} ORDER BY p.id, v.published_at_ms DESC, v.id DESC");

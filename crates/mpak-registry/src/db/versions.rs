@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult, execute, on, text};
+use super::{Connection, DbResult, execute, is_text, on, text};
 
 /// A version with all its text.
 #[derive(Clone, Debug, FromRow)]
@@ -75,6 +75,9 @@ pub(crate) struct New<'a> {
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn find(c: &mut Connection, package_id: i64, version: &str) -> DbResult<Option<Version>> {
+    if !is_text(version) {
+        return Ok(None);
+    }
     let sql = "SELECT id, version, server_type, manifest_json, readme, publish_method, published_at_ms, release_tag, \
                release_url, provenance_json FROM versions WHERE package_id = $1 AND version = $2";
     Ok(on!(c => sqlx::query_as(sql).bind(package_id).bind(version).fetch_optional(c).await)?)
@@ -85,6 +88,9 @@ pub(crate) async fn find(c: &mut Connection, package_id: i64, version: &str) -> 
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn id_of(c: &mut Connection, package_id: i64, version: &str) -> DbResult<Option<i64>> {
+    if !is_text(version) {
+        return Ok(None);
+    }
     let sql = "SELECT id FROM versions WHERE package_id = $1 AND version = $2";
     Ok(on!(c => sqlx::query_scalar(sql).bind(package_id).bind(version).fetch_optional(c).await)?)
 }

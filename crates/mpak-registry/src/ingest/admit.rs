@@ -176,7 +176,8 @@ fn difference(announced: &Value, found: &Value) -> Option<String> {
 fn readme(archive: &Archive) -> Option<String> {
     let entry = archive.entries().iter().find(|e| e.path.as_str().eq_ignore_ascii_case("README.md"))?;
     let bytes = archive.read(entry, README_BYTES_MAX).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    // PostgreSQL keeps no NUL in a text.
+    Some(String::from_utf8_lossy(&bytes).replace('\0', "\u{FFFD}"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use mpak_bundle::digest::Sha256;
 use mpak_testkit::forge::Delivery;
 use mpak_testkit::zip::{ZipBuilder, good_bundle};
@@ -381,6 +382,30 @@ async fn large_bodies_are_read_and_larger_ones_refused() {
     assert_eq!((status.as_u16(), &body["error"]["code"]), (413, &json!("TOO_LARGE")));
     let (status, _) = ci.announce(&announced.with("/manifest/more", "x".repeat(2 << 20))).await;
     assert_eq!(status, 422);
+}
+
+/// Large bodies wait for one another, so a stranger must not be able to hold the others up.
+#[tokio::test]
+async fn a_stranger_who_trickles_a_large_body_holds_nobody_up() {
+    let ci = Ci::start().await;
+    let begin = format!("{{\"more\":\"{}", "x".repeat(2 << 20));
+    let trickle = |token: &str| {
+        let url = format!("{}/v1/bundles/announce", ci.registry.url);
+        let stream = futures_util::stream::once(std::future::ready(Ok::<_, std::io::Error>(begin.clone())))
+            .chain(futures_util::stream::pending());
+        let request = ci.registry.client.post(url).header("content-type", "application/json").bearer_auth(token);
+        tokio::spawn(request.body(reqwest::Body::wrap_stream(stream)).send())
+    };
+    let strangers: Vec<_> = (0..3).map(|_| trickle("eyJhbGciOiJub25lIn0.e30.")).collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let announced = ci.widget("1.0.0").with("/more", "x".repeat(2 << 20));
+    let accepted = tokio::time::timeout(Duration::from_secs(10), ci.accepted(&announced)).await;
+    assert!(accepted.is_ok(), "it waits for strangers");
+    for stranger in strangers {
+        // The refusal, or the connection closed under the body.
+        let answer = tokio::time::timeout(Duration::from_secs(5), stranger).await.expect("refused at once").unwrap();
+        assert!(answer.is_err() || answer.unwrap().status() == 401);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::{Registry, bundle};
+use crate::world::{Registry, bundle, bundle_of, bundle_with, checklist, manifest};
 
 async fn connect(registry: &Registry) -> TcpStream {
     TcpStream::connect(registry.url.strip_prefix("http://").unwrap()).await.unwrap()
@@ -150,4 +150,39 @@ async fn requests_that_never_end_do_not_hold_up_the_stop_for_ever() {
     let began = Instant::now();
     registry.stop().await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// One of the databases keeps no NUL; a text with one is the asker's mistake, not ours.
+#[tokio::test]
+async fn a_nul_is_no_fault_of_ours() {
+    let registry = checklist().await;
+    for path in [
+        "/v1/bundles/@acme/widget/versions/%00",
+        "/v1/bundles/@acme/widget/versions/%00/download",
+        "/packages/@acme/widget/%00",
+        "/packages/%00/widget",
+        "/v1/servers/@acme%2Fwidget/versions/%00",
+        "/v0.1/servers/@acme%2Fwidget/versions/%00",
+        "/v0.1/servers?version=%00",
+        "/v0.1/servers?search=%00",
+        "/v1/servers/search?q=%00",
+        "/v1/bundles/search?q=%00",
+        "/search?q=%00",
+        "/controls/%00",
+        "/index/v1/@acme/%00.json",
+        "/device?user_code=%00",
+        "/auth/link?token=%00",
+    ] {
+        let response = registry.client.get(format!("{}{path}", registry.url)).send().await.unwrap();
+        assert!(!response.status().is_server_error(), "{path}: {}", response.status());
+    }
+    for (at, name) in [("description", "@acme/n0"), ("display_name", "@acme/n1"), ("license", "@acme/n2")] {
+        let mut manifest = manifest(name, "1.0.0");
+        manifest[at] = serde_json::json!("a\u{0}b");
+        let response = registry.put(name, "1.0.0", "any", bundle_of(&manifest)).send().await.unwrap();
+        assert!(!response.status().is_server_error(), "{at}: {}", response.text().await.unwrap());
+    }
+    let readme = bundle_with("@acme/n5", "1.0.0", "README.md", b"a\0b");
+    let response = registry.put("@acme/n5", "1.0.0", "any", readme).send().await.unwrap();
+    assert!(!response.status().is_server_error(), "{}", response.text().await.unwrap());
 }

@@ -3,7 +3,7 @@
 use mpak_bundle::digest::Sha256;
 use serde_json::{Value, json};
 
-use crate::world::checklist;
+use crate::world::{Registry, bundle, checklist};
 
 #[tokio::test]
 async fn the_well_known_file_leads_to_packages_and_blobs() {
@@ -40,5 +40,32 @@ async fn a_package_file_lists_versions_ascending_in_canonical_json() {
     assert_eq!(again.status(), 304);
     for missing in ["@acme/none.json", "@acme/widget", "acme/widget.json"] {
         assert_eq!(registry.get(&format!("/index/v1/{missing}")).await.status(), 404, "{missing}");
+    }
+}
+
+/// Files have no gate: whoever serves them serves everybody.
+#[tokio::test]
+async fn files_tell_nothing_of_private_scopes_however_they_are_written() {
+    let registry = Registry::start_with(|c| {
+        c.access.private_scopes = vec!["@secret".to_owned(), "INNER".to_owned()];
+    })
+    .await;
+    for name in ["@secret/a", "@inner/a", "@open/a"] {
+        registry.publish(name, "1.0.0", "any", &bundle(name, "1.0.0")).await;
+    }
+    let file = |name: &str| registry.data().join(format!("public/index/v1/{name}.json"));
+    for _ in 0..100 {
+        if file("@open/a").exists() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(file("@open/a").exists());
+    for name in ["@secret/a", "@inner/a"] {
+        assert!(!file(name).exists(), "{name}");
+        assert_eq!(
+            registry.client.get(format!("{}/index/v1/{name}.json", registry.url)).send().await.unwrap().status(),
+            404
+        );
     }
 }

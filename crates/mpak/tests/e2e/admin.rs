@@ -263,6 +263,10 @@ fn a_backup_that_is_not_whole_restores_nothing() {
         assert!(told.contains("is not a whole backup"), "{told}");
         fs::remove_file(&path).unwrap();
         restore().fails(2);
+        // A link may lead anywhere, also to what never ends.
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert!(restore().fails(4).contains("it is not a file"));
+        fs::remove_file(&path).unwrap();
         fs::write(&path, good).unwrap();
     }
     restore().ok();
