@@ -61,7 +61,7 @@ impl<'a> Door<'a> {
         for (name, value) in answer.headers() {
             response = response.header(name, value);
         }
-        Ok(response.body(answer.bytes().await?.to_vec())?)
+        Ok(response.body(answer.bytes().await?)?)
     }
 }
 

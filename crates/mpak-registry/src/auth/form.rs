@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use mpak_api::error::Code;
 use url::form_urlencoded;
 
@@ -32,7 +32,7 @@ impl FromRequest<AppState> for Form {
             let message = "Expected a form: application/x-www-form-urlencoded";
             return Err(ApiError::new(Code::BadRequest, message).into_response());
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|e| e.into_response())?;
+        let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
         let mut fields = HashMap::new();
         for (name, value) in form_urlencoded::parse(&bytes) {
             fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
