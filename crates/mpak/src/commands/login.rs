@@ -57,9 +57,9 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     // 3. Kept for this registry only.
     let registry = client.registry().to_string();
     let home = Home::new(settings);
-    let login = Login { token: token.access_token, login: token.login, expires_at: token.expires_at };
+    let login = Login { token: token.access_token, who: token.login, expires_at: token.expires_at };
     Secrets::change(&home, |secrets| secrets.log_in(&registry, login.clone()))?;
-    let (login, expires_at) = (ui::safe(&login.login), ui::safe(&login.expires_at));
+    let (login, expires_at) = (ui::safe(&login.who), ui::safe(&login.expires_at));
     if args.json {
         ui::json(&serde_json::json!({
             "registry": registry, "login": login, "role": token.role, "scope": token.scope, "expires_at": expires_at,

@@ -102,7 +102,6 @@ fn refusal(error: &ServeError) -> CommandError {
         ServeError::Telemetry(_) => (Kind::Usage, "see --log and --tracing-otlp-endpoint"),
         ServeError::Cut => (Kind::No, "the next start finds everything that was acknowledged"),
         ServeError::Storage(_) => (Kind::Usage, "see the settings below [storage]"),
-        ServeError::Issuer(_) => (Kind::Usage, "see the settings below [[publishing.issuer]]"),
         ServeError::Db(_) => (Kind::Ours, "if another version of mpak wrote this folder, run that one"),
         ServeError::Issuer(_) => (Kind::Usage, "see the settings below [[publishing.issuer]]"),
         ServeError::Search(_) | ServeError::Runtime(_) => (Kind::Ours, "see the causes"),

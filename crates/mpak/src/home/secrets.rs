@@ -25,14 +25,14 @@ pub struct Login {
     /// The secret.
     pub token: String,
     /// Whose it is, for people to read.
-    pub login: String,
+    pub who: String,
     /// RFC 3339, for people to read.
     pub expires_at: String,
 }
 
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login").field("login", &self.login).finish_non_exhaustive()
+        f.debug_struct("Login").field("who", &self.who).finish_non_exhaustive()
     }
 }
 
