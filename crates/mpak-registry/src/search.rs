@@ -336,6 +336,7 @@ impl Search {
     }
 
     /// Packages in the order of their names, from a name on.
+    #[expect(clippy::wrong_self_convention, reason = "a page from a name on, not a conversion")]
     pub(crate) fn from_name(&self, reader: &Reader, name: &str, count: usize) -> Vec<Found> {
         let index = self.index();
         index.by_name(index.rank(name), reader).take(count).collect()

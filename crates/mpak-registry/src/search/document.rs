@@ -78,6 +78,7 @@ const FIELDS: [(f32, f32); 7] =
 
 /// All words of a package with what they weigh, as BM25 would have it without the number of packages that
 /// hold them, and where they stand as written.
+#[expect(clippy::cast_precision_loss, reason = "a weight of five bits forgives it")]
 fn said(summary: &Summary, manifest: &Value, written: [&str; 3]) -> Vec<(String, u8)> {
     let tools = summary.tools.as_array().map(Vec::as_slice).unwrap_or_default();
     let of_tools = |member: &str| tools.iter().filter_map(|t| t[member].as_str()).collect::<Vec<_>>().join(" ");

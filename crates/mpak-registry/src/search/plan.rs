@@ -107,6 +107,7 @@ impl Word {
 }
 
 /// How much a word says, as BM25 has it: little when most packages hold it.
+#[expect(clippy::cast_precision_loss, reason = "the logarithm of a share forgives it")]
 fn rarity(holding: u64, all: u64) -> f32 {
     let (holding, all) = (holding.min(all) as f32, all as f32);
     (1.0 + (all - holding + 0.5) / (holding + 0.5)).ln()

@@ -206,7 +206,9 @@ impl Scratch {
                 first.clone_from(&all);
             }
         }
-        first.iter().for_each(|package| self.narrowed[*package as usize] = 0);
+        for package in first {
+            self.narrowed[package as usize] = 0;
+        }
         all
     }
 

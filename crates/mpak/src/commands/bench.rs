@@ -72,7 +72,7 @@ fn catalogue(args: &Catalogue) -> CommandResult {
             .hint("give a new folder with --data DIR"));
     }
     let progress = |written: u64| {
-        if written % 50_000 == 0 || written == args.packages {
+        if written.is_multiple_of(50_000) || written == args.packages {
             ui::note(&format!("{written} packages"));
         }
     };

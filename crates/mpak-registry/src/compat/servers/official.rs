@@ -24,6 +24,7 @@ use crate::auth::asker;
 use crate::db::servers::{self, Gone, Wanted};
 use crate::db::{Connection, DbResult};
 use crate::http::{cached, json};
+use crate::search::Found;
 use crate::state::AppState;
 
 /// Entries of a page, usually and at most.
@@ -177,7 +178,7 @@ type Page = ((String, usize), Option<String>);
 async fn latest_page(state: &AppState, c: &mut Connection, asked: &Asked, base: &str) -> Result<Page, ServerError> {
     let after = asked.after.as_ref().map_or("", |(package, _)| package.as_str());
     let found = state.search.from_name(&asker::current().reader, after, asked.limit + 2);
-    let names: Vec<&str> = found.iter().map(|e| e.name()).filter(|name| *name > after).collect();
+    let names: Vec<&str> = found.iter().map(Found::name).filter(|name| *name > after).collect();
     let shown = &names[..names.len().min(asked.limit)];
     let entries = latest(state, c, shown, Shape::Official).await?;
     let more = names.len() > asked.limit;
@@ -234,7 +235,7 @@ fn next_names(
     changed: Option<&BTreeSet<String>>,
     gone: &BTreeMap<String, Vec<Gone>>,
 ) -> Vec<String> {
-    let searched = |name: &str, entry: Option<&crate::search::Found>| {
+    let searched = |name: &str, entry: Option<&Found>| {
         let text = &asked.search;
         text.is_empty() || name::is_piece(name, text) || entry.is_some_and(|e| e.contains(text))
     };

@@ -93,13 +93,15 @@ pub fn run(args: &Load) -> CommandResult {
     let mut seen = run.seen.take();
     seen.took_us.sort_unstable();
     let at = |share: f64| {
-        #[expect(clippy::cast_sign_loss, reason = "a share is not negative")]
+        #[expect(clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share of a count of requests")]
         let index = (seen.took_us.len() as f64 * share) as usize;
         seen.took_us.get(index.min(seen.took_us.len().saturating_sub(1))).copied().unwrap_or(0)
     };
     let answered = seen.took_us.len() as u64;
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
+    let per_second = (answered as f64 / args.duration).round();
     ui::json(&json!({
-        "answered": answered, "per_second": (answered as f64 / args.duration).round(),
+        "answered": answered, "per_second": per_second,
         "p50_us": at(0.5), "p99_us": at(0.99), "max_us": at(1.0),
         "mean_bytes": seen.bytes / answered.max(1), "refused": seen.refused, "first_refused": seen.first_refused,
     }));
