@@ -105,10 +105,11 @@ async fn a_replica_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
         }
         assert_eq!(listed, published);
     }
-    assert_eq!(database.number("SELECT count(*) FROM artifacts"), PUBLISHES as i64);
+    let all = i64::try_from(PUBLISHES).unwrap();
+    assert_eq!(database.number("SELECT count(*) FROM artifacts"), all);
     assert_eq!(
         database.number("SELECT count(*) FROM events WHERE kind = 'artifact_published'"),
-        PUBLISHES as i64,
+        all,
         "one event for each"
     );
 }
