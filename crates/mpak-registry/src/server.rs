@@ -294,7 +294,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         working.push(("the listener for metrics", tokio::spawn(answering)));
         tracing::info!(%address, "metrics are told");
     }
-    working.push(tokio::spawn(jobs::transfer(state.clone(), stopped.clone())));
+    working.push(("transfers", tokio::spawn(jobs::transfer(state.clone(), stopped.clone()))));
     if state.config.scans {
         working.push(("the scan worker", tokio::spawn(jobs::run(state.clone(), stopped.clone()))));
     }

@@ -37,7 +37,7 @@ const QUERY_CHARS_MAX: usize = 200;
     params(("q" = Option<String>, Query, max_length = 200), ("type" = Option<String>, Query, description = "node, python, binary or uv"),
         ("sort" = Option<String>, Query, description = "downloads, recent or name"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
         ("offset" = Option<u64>, Query)),
-    responses((status = 200, description = "A page of results", body = SearchResponse)),
+    responses((status = 200, description = "A page of results", body = mpak_api::bundle::SearchResponse)),
 )]
 pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQuery) -> ApiResult<Response> {
     let query = search_query(query.as_deref())?;

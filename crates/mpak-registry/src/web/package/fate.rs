@@ -112,7 +112,7 @@ fn sentence(event: &Event, details: &Value) -> String {
     match event.kind.as_str() {
         "artifact_published" => {
             let platform = match (text("os"), text("arch")) {
-                (Some("any"), _) | (None, _) | (_, None) => String::new(),
+                (Some("any") | None, _) | (_, None) => String::new(),
                 (Some(os), Some(arch)) => format!(" for {os}-{arch}"),
             };
             format!("Version {version} was published{platform}")
