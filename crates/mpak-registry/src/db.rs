@@ -155,7 +155,7 @@ impl DerefMut for Read {
 pub(crate) struct Write {
     connection: Connection,
     /// Held until the end.
-    _turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Deref for Write {
@@ -361,7 +361,7 @@ impl Db {
         if let Backend::Postgres(c) = tx.backend() {
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITE_TURN).execute(c).await?;
         }
-        tx._turn = turn;
+        tx.turn = turn;
         Ok(tx)
     }
 
@@ -374,7 +374,7 @@ impl Db {
             Self::Sqlite { write, .. } => Connection::SqliteTransaction(write.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres { pool, .. } => Connection::PostgresTransaction(pool.begin().await?),
         };
-        Ok(Write { connection: tx, _turn: None })
+        Ok(Write { connection: tx, turn: None })
     }
 
     /// A transaction that sees one state of everything for as long as it lasts, and changes nothing.

@@ -26,7 +26,7 @@ const RETRY_MS: i64 = 20_000;
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How often transfers are looked for whose notice is over.
-const LOOK_FOR_TRANSFERS: Duration = Duration::from_secs(60);
+const LOOK_FOR_TRANSFERS: Duration = Duration::from_mins(1);
 
 /// Scans what was published until told to stop; a job that runs then is given back.
 pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {

@@ -35,7 +35,7 @@ pub(crate) enum By<'a> {
 
 impl By<'_> {
     /// The actor of events.
-    pub(crate) fn label(&self) -> String {
+    pub(crate) fn label(self) -> String {
         match self {
             Self::Actor(actor) => actor.label(),
             Self::Operator => "admin".to_owned(),
@@ -43,7 +43,7 @@ impl By<'_> {
     }
 
     /// Whether they run the registry.
-    pub(crate) fn is_admin(&self) -> bool {
+    pub(crate) fn is_admin(self) -> bool {
         match self {
             Self::Actor(actor) => actor.is_admin(),
             Self::Operator => true,
@@ -51,7 +51,7 @@ impl By<'_> {
     }
 
     /// The account behind it.
-    pub(crate) fn user_id(&self) -> Option<i64> {
+    pub(crate) fn user_id(self) -> Option<i64> {
         match self {
             Self::Actor(actor) => actor.person().map(|p| p.user_id),
             Self::Operator => None,

@@ -27,7 +27,7 @@ mod bucket;
 use bucket::{Buckets, Taken};
 
 /// Longest wait of a publisher for its turn, and how many may wait at the same time.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 const WAITERS_MAX: u64 = 256;
 
 /// The other end of a connection; put into each request by `server`.

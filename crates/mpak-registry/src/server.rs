@@ -373,7 +373,7 @@ async fn sign_in_link(db: &Db, config: &Config, address: SocketAddr) -> Result<O
         return Ok(None);
     }
     let secret = link::make(db, config.clock.now_ms()).await?;
-    let base = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), |url| url.to_string());
+    let base = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
     Ok(Some(link::address(&base, &secret)))
 }
 

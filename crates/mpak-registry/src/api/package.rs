@@ -165,7 +165,7 @@ pub(crate) async fn history(
     let mut c = state.db.read().await?;
     let package = visible(&mut c, &name, visitor.as_ref()).await?;
     let found = events::of_package(&mut c, &package.name, before, EVENTS_MAX).await?;
-    let next = found.last().filter(|_| found.len() as i64 == EVENTS_MAX).map(|e| e.seq);
+    let next = found.last().filter(|_| i64::try_from(found.len()) == Ok(EVENTS_MAX)).map(|e| e.seq);
     let event = |e: &Event| {
         json!({
             "seq": e.seq, "at": rfc3339(e.at_ms), "kind": e.kind, "version": e.version, "actor": e.actor,

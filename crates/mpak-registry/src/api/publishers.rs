@@ -195,12 +195,10 @@ fn known_issuer<'s>(state: &'s AppState, wanted: Option<&str>) -> ApiResult<&'s 
 
 fn check_text(member: &str, text: Option<&String>) -> ApiResult<()> {
     let Some(text) = text else { return Ok(()) };
-    let fine = !text.is_empty()
-        && text.chars().count() <= TEXT_CHARS_MAX
-        && !text.contains(|c: char| c.is_control() || c.is_whitespace())
-        // That is how entries by name are kept.
-        && !(member == "repository_id" && text.contains(':'));
-    if fine {
+    let plain = !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    // With a colon entries by name are kept.
+    let by_name = member == "repository_id" && text.contains(':');
+    if (1..=TEXT_CHARS_MAX).contains(&text.chars().count()) && plain && !by_name {
         return Ok(());
     }
     let message = format!("`{member}` is not what it should be");

@@ -114,8 +114,6 @@ pub(crate) struct Person {
 pub(crate) enum Actor {
     /// A program with a token.
     Token {
-        /// Key of the token.
-        id: i64,
         /// Its name.
         name: String,
         /// Of [`GRANTS`].
@@ -142,7 +140,7 @@ pub(crate) async fn actor(state: &AppState, headers: &HeaderMap) -> Result<Actor
         None => None,
     };
     let (actions, packages) = (token::list(&row.actions_json)?, token::list(&row.packages_json)?);
-    Ok(Actor::Token { id: row.id, name: row.name, actions, packages, person })
+    Ok(Actor::Token { name: row.name, actions, packages, person })
 }
 
 /// Who asks, or nobody when the request names nobody; a wrong token is refused all the same.
@@ -277,7 +275,7 @@ mod tests {
 
     fn token(grant: &str, pattern: &str) -> Actor {
         let (actions, packages) = (vec![grant.to_owned()], vec![pattern.to_owned()]);
-        Actor::Token { id: 1, name: "ci".to_owned(), actions, packages, person: None }
+        Actor::Token { name: "ci".to_owned(), actions, packages, person: None }
     }
 
     #[test]

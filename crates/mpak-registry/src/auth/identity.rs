@@ -281,7 +281,7 @@ fn workflow_path<'w>(workflow_ref: &'w str, repository: &str) -> &'w str {
 mod tests {
     use super::*;
 
-    fn times(claims: Value) -> Result<i64, String> {
+    fn times(claims: &Value) -> Result<i64, String> {
         let now_s = 1_000_000;
         check_times(claims.as_object().unwrap(), 600, now_s).map_err(|e| format!("{e:?}"))
     }
@@ -305,7 +305,7 @@ mod tests {
             (json!({"iat": i64::MIN, "exp": i64::MAX}), false),
             (json!({"iat": -1, "exp": 1_000_200}), false),
         ] {
-            assert_eq!(times(claims.clone()).is_ok(), good, "{claims}: {:?}", times(claims.clone()));
+            assert_eq!(times(&claims).is_ok(), good, "{claims}: {:?}", times(&claims));
         }
     }
 

@@ -154,7 +154,6 @@ pub enum IssuerError {
 
 /// An issuer whose workloads may publish.
 pub(crate) struct Issuer {
-    pub(crate) kind: IssuerKind,
     /// `iss` of its tokens, without a slash at its end.
     pub(crate) issuer: String,
     /// The name of its mapping.
@@ -217,7 +216,6 @@ impl Issuer {
         let public = mapping.issuer.as_ref().is_some_and(|i| i.as_str().trim_end_matches('/') == issuer);
         let api_url = configured.api_url.clone().or_else(|| mapping.api_url.clone().filter(|_| public));
         Ok(Self {
-            kind: configured.kind,
             mapping_name: name,
             mapping,
             default_scopes: configured.default_scopes.unwrap_or(mapping.default_scopes),

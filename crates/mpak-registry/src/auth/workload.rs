@@ -19,7 +19,7 @@ use crate::state::AppState;
 pub(crate) async fn identify(state: &AppState, token: &str, purpose: Purpose) -> ApiResult<Identity> {
     let own = state.audience();
     let now_ms = state.clock().now_ms();
-    identity::verify(token, &state.issuers, &state.outbound, (purpose, &own), now_ms).await.map_err(refused)
+    identity::verify(token, &state.issuers, &state.outbound, (purpose, &own), now_ms).await.map_err(|e| refused(&e))
 }
 
 /// The proof that an identity may publish this version of a package.
@@ -33,15 +33,15 @@ pub(crate) async fn publisher(
     Ok(Publisher::workload(package, Arc::new(identity)))
 }
 
-fn refused(error: IdentityError) -> ApiError {
+fn refused(error: &IdentityError) -> ApiError {
     let message = format!("Invalid OIDC token: {error}");
     let refusal = |expected: &str, found: &str, help: &str| {
         ApiError::refusal(Code::Unauthorized, &message, expected, found, help)
     };
-    match &error {
+    match error {
         // Not the publisher's fault, and worth another try.
         IdentityError::Jwt(JwtError::Keys(KeysError::Fetch(_) | KeysError::Status { .. } | KeysError::Waiting)) => {
-            tracing::warn!(error = %with_source(&error), "an issuer's keys are missing");
+            tracing::warn!(error = %with_source(error), "an issuer's keys are missing");
             ApiError::new(Code::ServiceUnavailable, message)
         }
         IdentityError::Audience { expected, found } => {

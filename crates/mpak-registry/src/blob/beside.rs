@@ -40,7 +40,7 @@ impl Remote {
     }
 
     fn beside(&self, path: &str) -> ObjectPath {
-        path.split('/').fold(self.prefix(), |prefix, part| prefix.join(part))
+        path.split('/').fold(self.prefix(), object_store::path::Path::join)
     }
 }
 

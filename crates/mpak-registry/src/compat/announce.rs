@@ -180,6 +180,7 @@ impl Wanted {
 }
 
 /// The rule that a name of an asset breaks.
+#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the existing registry's rule is exact")]
 fn broken_filename_rule(filename: &str) -> Option<&'static str> {
     if filename.is_empty() || filename.chars().count() > FILENAME_CHARS_MAX {
         Some("Must be between 1 and 255 characters.")
@@ -193,6 +194,7 @@ fn broken_filename_rule(filename: &str) -> Option<&'static str> {
 }
 
 /// What git allows as the name of a tag, and no path trick. Spec: git check-ref-format.
+#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "git's rule is exact")]
 fn is_tag(tag: &str) -> bool {
     let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
     !tag.contains("..")

@@ -32,9 +32,9 @@ pub(crate) async fn last_seq(c: &mut Connection) -> DbResult<Option<i64>> {
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn about(c: &mut Connection, seq: i64) -> DbResult<Option<String>> {
+    type Row = (i64, String, Option<String>, Option<String>, String);
     let sql = "SELECT at_ms, kind, package, version, actor FROM events WHERE seq = $1";
-    let row: Option<(i64, String, Option<String>, Option<String>, String)> =
-        on!(c => sqlx::query_as(sql).bind(seq).fetch_optional(c).await)?;
+    let row: Option<Row> = on!(c => sqlx::query_as(sql).bind(seq).fetch_optional(c).await)?;
     Ok(row.map(|(at_ms, kind, package, version, actor)| {
         format!("{at_ms} {kind} {} {} {actor}", package.unwrap_or_default(), version.unwrap_or_default())
     }))

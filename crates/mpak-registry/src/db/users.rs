@@ -15,8 +15,6 @@ pub(crate) struct User {
     pub(crate) login: String,
     /// For people to read.
     pub(crate) email: Option<String>,
-    /// Login at GitHub, where the provider vouches for it.
-    pub(crate) github_login: Option<String>,
     /// `reader`, `publisher`, `admin`
     pub(crate) role: String,
     /// Last sign-in.
@@ -47,7 +45,7 @@ pub(crate) struct SignedIn<'a> {
 /// A statement that ends in the columns of a [`User`], or begins with them.
 macro_rules! columns {
     ($before:literal, $after:literal) => {
-        concat!($before, " id, issuer, login, email, github_login, role, seen_at_ms, disabled_at_ms ", $after)
+        concat!($before, " id, issuer, login, email, role, seen_at_ms, disabled_at_ms ", $after)
     };
 }
 

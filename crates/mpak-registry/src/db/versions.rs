@@ -6,7 +6,6 @@ use super::{Connection, DbResult, execute, is_text, on, text};
 
 /// A version with all its text.
 #[derive(Clone, Debug, FromRow)]
-#[expect(clippy::struct_field_names, reason = "named as the table's columns")]
 pub(crate) struct Version {
     /// Key.
     pub(crate) id: i64,

@@ -99,19 +99,16 @@ pub(crate) async fn reserve(
     if !by.is_admin() {
         return Err(LifecycleError::NoPerson);
     }
-    let kind = match &reason {
-        Some(reason) => {
-            if !reservations::reserve(&mut tx, &scope, reason, now_ms).await? {
-                return Err(LifecycleError::ScopeOwned { scope });
-            }
-            "scope_reserved"
+    let kind = if let Some(reason) = &reason {
+        if !reservations::reserve(&mut tx, &scope, reason, now_ms).await? {
+            return Err(LifecycleError::ScopeOwned { scope });
         }
-        None => {
-            if !reservations::release(&mut tx, &scope).await? {
-                return Err(LifecycleError::ScopeFree { scope });
-            }
-            "scope_released"
+        "scope_reserved"
+    } else {
+        if !reservations::release(&mut tx, &scope).await? {
+            return Err(LifecycleError::ScopeFree { scope });
         }
+        "scope_released"
     };
     let payload = json!({"scope": scope, "reason": reason});
     let label = by.label();

@@ -43,7 +43,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     /// So many per minute, and as many at once; 0 is no limit.
     pub(super) fn new(per_minute: u32) -> Self {
         Self {
-            period: (per_minute > 0).then(|| Duration::from_secs(60) / per_minute),
+            period: (per_minute > 0).then(|| Duration::from_mins(1) / per_minute),
             per_minute,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),

@@ -85,7 +85,6 @@ pub(crate) struct ArtifactFacts {
 
 /// How much of each part is shown.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_field_names, reason = "each is a limit, named with its unit")]
 pub(crate) struct Room {
     /// Largest page; `None` for no such limit.
     page_bytes_max: Option<usize>,

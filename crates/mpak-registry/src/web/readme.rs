@@ -21,7 +21,6 @@ use super::text::visible_markdown;
 
 /// Limits on what is rendered.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_field_names, reason = "each is a limit, named with its unit")]
 pub(crate) struct Limits {
     /// Longest source that is read; the rest is left out.
     pub(crate) source_bytes_max: usize,

@@ -62,7 +62,7 @@ async fn what_was_verified_at_publish_is_served_as_provenance() {
     let one = ci.registry.json(&format!("/v1/bundles/{NAME}/versions/1.0.0")).await;
     assert_eq!(&one["provenance"], full);
     assert_eq!(one["release"]["tag"], "v1.0.0");
-    assert!(one["artifacts"][0]["source_url"].as_str().unwrap().ends_with(".mcpb"), "{one}");
+    assert!(one["artifacts"][0]["source_url"].as_str().unwrap().contains("/releases/"), "{one}");
     let short = json!({
         "schema_version": "1", "provider": "github_oidc", "repository": REPOSITORY, "sha": full["sha"],
     });

@@ -42,7 +42,7 @@ async fn publish_as(registry: &Registry, token: &str, name: &str, version: &str)
     request = request.bearer_auth(token);
     let mut built = request.build().unwrap();
     // The world's own token was there first.
-    let last = built.headers().get_all("authorization").iter().last().unwrap().clone();
+    let last = built.headers().get_all("authorization").iter().next_back().unwrap().clone();
     built.headers_mut().insert("authorization", last);
     registry.client.execute(built).await.unwrap().status().as_u16()
 }

@@ -54,7 +54,7 @@ async fn requests_publishes_and_the_stock_are_counted() {
     }
     assert_eq!(value(&text, "mpak_jobs", &["state=\"queued\""]), Some(1.0));
     assert_eq!(value(&text, "mpak_jobs", &["state=\"failed\""]), Some(0.0));
-    assert_eq!(value(&text, "mpak_blob_bytes", &[]), Some(bytes.len() as f64));
+    assert_eq!(value(&text, "mpak_blob_bytes", &[]), Some(f64::from(u32::try_from(bytes.len()).unwrap())));
     assert_eq!((value(&text, "mpak_blobs", &[]), value(&text, "mpak_packages", &[])), (Some(1.0), Some(1.0)));
     assert!(value(&text, "mpak_database_connections", &[]).unwrap() >= 1.0);
     if cfg!(target_os = "linux") {

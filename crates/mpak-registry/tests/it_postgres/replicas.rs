@@ -42,7 +42,7 @@ impl Site {
             database,
             folder: tempfile::tempdir().unwrap(),
             now_ms: Arc::new(AtomicI64::new(START_MS)),
-            client: Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap(),
+            client: Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap(),
             replicas: AtomicI64::new(0),
         }
     }
@@ -278,9 +278,8 @@ async fn what_is_published_is_scanned_once_by_whichever_replica() {
         let sent = replica.put(&token, &name, "1.0.0", bundle(&name, "1.0.0")).send().await.unwrap();
         assert_eq!(sent.status(), 201);
     }
-    let done = within(Duration::from_secs(60), async || {
-        (site.database.number("SELECT count(*) FROM jobs") == 0).then_some(())
-    });
+    let done =
+        within(Duration::from_mins(1), async || (site.database.number("SELECT count(*) FROM jobs") == 0).then_some(()));
     assert!(done.await.is_some());
     assert_eq!(site.database.number("SELECT count(*) FROM events WHERE kind = 'scanned'"), 12);
     assert_eq!(site.database.number("SELECT count(*) FROM scans"), 12);

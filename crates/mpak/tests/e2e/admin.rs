@@ -136,10 +136,8 @@ fn a_sound_registry_agrees_while_it_serves_and_when_it_was_killed() {
 
 /// Runs SQL on the stopped registry's database, with the rules of the tables switched off.
 fn spoil(world: &World, sql: &str) {
-    let script = format!(
-        "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\nfor (t,) in c.execute(\"select name from sqlite_master where \
-         type='trigger'\").fetchall(): c.execute('drop trigger '+t)\nassert c.execute(sys.argv[2]).rowcount>0\nc.commit()\n"
-    );
+    let script = "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\nfor (t,) in c.execute(\"select name from sqlite_master where \
+         type='trigger'\").fetchall(): c.execute('drop trigger '+t)\nassert c.execute(sys.argv[2]).rowcount>0\nc.commit()\n";
     let database = world.path("registry/registry.db");
     let ran = std::process::Command::new("python3").arg("-c").arg(script).arg(database).arg(sql).status().unwrap();
     assert!(ran.success(), "{sql}");

@@ -74,6 +74,7 @@ impl Person {
 }
 
 /// `mpak login` that waits, and the code that it shows.
+#[expect(clippy::zombie_processes, reason = "the caller waits for it; without a code the test is over")]
 fn waiting(world: &World, args: &[&str]) -> (Child, String) {
     let mut child = world
         .command(&[&["login", "--machine", "desk"], args].concat())

@@ -58,7 +58,7 @@ async fn a_replica_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
     let one = replica(&world, &database, "one");
     let two = replica(&world, &database, "two");
     let (urls, token) = ([one.url.clone(), two.url.clone()], two.token.clone());
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
     let (acknowledged, next) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let publishers: Vec<_> = (0..8)
         .map(|_| {

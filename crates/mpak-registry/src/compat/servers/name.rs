@@ -119,15 +119,12 @@ fn decoded(text: &str) -> String {
     while i < bytes.len() {
         let pair = bytes.get(i + 1..i + 3).filter(|hex| bytes[i] == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
         let byte = pair.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match byte {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(bytes[i]);
-                i += 1;
-            }
+        if let Some(byte) = byte {
+            out.push(byte);
+            i += 3;
+        } else {
+            out.push(bytes[i]);
+            i += 1;
         }
     }
     String::from_utf8(out).unwrap_or_else(|_not_text| text.to_owned())

@@ -98,14 +98,14 @@ pub(super) fn icons(manifest: &Value, https_only: bool) -> Vec<Value> {
     };
     let listed = manifest["icons"].as_array().into_iter().flatten();
     let icons: Vec<Value> =
-        listed.filter_map(|icon| Some(one_icon(icon, allowed(&icon["src"])?))).take(ICONS_COUNT_MAX).collect();
+        listed.filter_map(|icon| Some(one_icon(icon, &allowed(&icon["src"])?))).take(ICONS_COUNT_MAX).collect();
     if !icons.is_empty() {
         return icons;
     }
     allowed(&manifest["icon"]).map(|src| json!({"src": src, "sizes": ["any"]})).into_iter().collect()
 }
 
-fn one_icon(icon: &Value, src: String) -> Value {
+fn one_icon(icon: &Value, src: &str) -> Value {
     let mut shown = json!({"src": src});
     let sizes = icon["sizes"].as_array().into_iter().flatten().chain(icon.get("size"));
     let sizes: Vec<&str> =

@@ -124,9 +124,10 @@ impl Record {
             }
             package
         };
-        server["packages"] = match self.artifacts.is_empty() {
-            true => json!([package(None)]),
-            false => self.artifacts.iter().map(|a| package(Some(a))).collect(),
+        server["packages"] = if self.artifacts.is_empty() {
+            json!([package(None)])
+        } else {
+            self.artifacts.iter().map(|a| package(Some(a))).collect()
         };
         let mut meta = project::author_meta(&self.manifest);
         meta.insert(OURS.to_owned(), self.ours(told));

@@ -135,7 +135,7 @@ impl Rendered {
         };
         let events = servers::events_after(c, known, CHANGES_MAX).await?;
         let Some(&(newest, _)) = events.last() else { return Ok(UpTo(known)) };
-        if events.len() as i64 == CHANGES_MAX {
+        if i64::try_from(events.len()) == Ok(CHANGES_MAX) {
             let newest = servers::newest_event(c).await?;
             *self.inner() = Inner { seq: Some(newest), ..Inner::default() };
             return Ok(UpTo(newest));

@@ -98,10 +98,10 @@ pub fn run_verify(args: &Verify, settings: &Settings) -> CommandResult {
     if args.json {
         ui::json(&verdict);
     }
-    judge(&verdict, args.json)
+    Ok(judge(&verdict, args.json))
 }
 
-fn judge(verdict: &Verdict, json: bool) -> CommandResult {
+fn judge(verdict: &Verdict, json: bool) -> ExitCode {
     for problem in verdict.problems.iter().filter(|_| !json) {
         ui::data(&ui::safe(problem));
     }
@@ -112,11 +112,11 @@ fn judge(verdict: &Verdict, json: bool) -> CommandResult {
     let (artifacts, blobs) = (verdict.artifacts, verdict.blobs);
     if !verdict.agrees {
         ui::note(&format!("{} disagreements in {artifacts} artifacts and {blobs} blobs", verdict.problems.len()));
-        return Ok(ExitCode::from(Kind::No.exit_code()));
+        return ExitCode::from(Kind::No.exit_code());
     }
     let how = if verdict.hashed { "hashed" } else { "measured" };
     ui::note(&format!("database, blobs and events agree: {artifacts} artifacts, {blobs} blobs {how}"));
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 /// Writes everything into a folder.
@@ -145,7 +145,7 @@ pub fn run_restore(args: &Restore, settings: &Settings) -> CommandResult {
     if !args.verify {
         return Ok(ExitCode::SUCCESS);
     }
-    judge(&verify(&config, true).map_err(|e| refusal(&e))?, args.json)
+    Ok(judge(&verify(&config, true).map_err(|e| refusal(&e))?, args.json))
 }
 
 fn refusal(error: &UpkeepError) -> CommandError {
