@@ -3,6 +3,7 @@
 pub(crate) mod announce;
 pub(crate) mod badge;
 pub(crate) mod bundles;
+pub(crate) mod claim;
 pub(crate) mod download;
 pub(crate) mod provenance;
 pub(crate) mod query;

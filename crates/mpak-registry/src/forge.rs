@@ -5,6 +5,8 @@
 //! Spec: GitHub REST API 2022-11-28; Forgejo API v1; GitLab API v4.
 
 use axum::http::{HeaderValue, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
@@ -133,6 +135,30 @@ pub(crate) async fn release(
     }
 }
 
+/// Reads a small file of a repository at GitHub from a branch.
+pub(crate) async fn file(
+    outbound: &Outbound,
+    issuer: &Issuer,
+    repository: &str,
+    (branch, path): (&str, &str),
+) -> Result<Vec<u8>, ForgeError> {
+    let api = issuer.api_url.as_ref().ok_or_else(|| ForgeError::NoApi { issuer: issuer.issuer.clone() })?;
+    let forge = Forge { outbound, api };
+    let mut segments = vec!["repos"];
+    segments.extend(repository.split('/'));
+    segments.extend(["contents", path]);
+    let found: GithubFile = forge.get_with(&segments, &[("ref", branch)]).await?;
+    let text: String = found.content.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    // What cannot be decoded is no file that we know.
+    STANDARD.decode(text).map_err(|_not_base64| ForgeError::Status { status: StatusCode::NOT_FOUND })
+}
+
+#[derive(Deserialize)]
+struct GithubFile {
+    /// Base64, in lines.
+    content: String,
+}
+
 struct Forge<'f> {
     outbound: &'f Outbound,
     api: &'f Url,
@@ -185,9 +211,20 @@ impl Forge<'_> {
 
     /// A document of the API; each segment is escaped, so that no tag leads to another path.
     async fn get<T: serde::de::DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ForgeError> {
+        self.get_with(segments, &[]).await
+    }
+
+    async fn get_with<T: serde::de::DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, ForgeError> {
         let mut url = self.api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         let fetch = Fetch::configured(url, Bounds::DOCUMENT.bytes_max(DOCUMENT_BYTES_MAX))
             .header(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json, application/json"))

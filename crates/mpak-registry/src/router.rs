@@ -20,7 +20,7 @@ use crate::api::{blob, device, health, index, me, package, publishers, upload};
 use crate::auth::asker::ask;
 use crate::bench;
 use crate::compat::servers::{flat, official};
-use crate::compat::{announce, badge, bundles, download, security};
+use crate::compat::{announce, badge, bundles, claim, download, security};
 use crate::error::ApiError;
 use crate::http::family::families;
 use crate::http::{self, cross_origin, no_route, observe};
@@ -82,6 +82,8 @@ pub(crate) fn router(state: &AppState) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, READ_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let manage = OpenApiRouter::new()
+        .routes(routes!(claim::status))
+        .routes(routes!(claim::claim))
         .routes(routes!(package::show, package::remove))
         .routes(routes!(package::history))
         .routes(routes!(package::remove_version))

@@ -175,6 +175,9 @@ pub(crate) async fn may(
     let trusted = trusted_publishers::list(c, package.as_str()).await?;
     let own = trusted.iter().find(|t| t.is(&identity.issuer, &identity.repository_id, &identity.repository));
     if let Some(own) = own {
+        if own.is_by_publish() {
+            same_owner(c, identity, package.scope()).await?;
+        }
         return Ok(Grant::Trusted(own.clone()));
     }
     // 3. The scope is its owner's, or free and named like them.
@@ -185,6 +188,15 @@ pub(crate) async fn may(
         return Err(BindingError::NotTrusted { package, repository, expected: told(&trusted) });
     }
     Ok(Grant::New)
+}
+
+/// Trust that a publish made ends when the repository is given to another owner, or their name is reused:
+/// it was given by the scope's owner. Trust that a person gave stays.
+async fn same_owner(c: &mut Connection, identity: &Identity, scope: &str) -> Result<(), BindingError> {
+    match scopes::find(c, scope).await? {
+        Some(scopes::Scope { issuer: Some(_), owner_id: Some(_), .. }) => check_scope(c, identity, scope).await,
+        _ => Ok(()),
+    }
 }
 
 async fn check_scope(c: &mut Connection, identity: &Identity, scope: &str) -> Result<(), BindingError> {

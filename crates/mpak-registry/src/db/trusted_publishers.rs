@@ -7,6 +7,9 @@ use super::{Connection, DbResult, execute, on};
 /// In front of the name of a repository whose id is not known yet; its first publish tells it.
 const BY_NAME: &str = "name:";
 
+/// In front of the actor where a first publish made the entry; see `Identity::actor_name`.
+const BY_PUBLISH: &str = "oidc:";
+
 /// A repository that may publish a package.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct TrustedPublisher {
@@ -30,6 +33,11 @@ impl TrustedPublisher {
     /// Whether the repository is known by name only.
     pub(crate) fn is_by_name(&self) -> bool {
         self.repository_id.starts_with(BY_NAME)
+    }
+
+    /// Whether a publish made it, and no person.
+    pub(crate) fn is_by_publish(&self) -> bool {
+        self.created_by.starts_with(BY_PUBLISH)
     }
 
     /// Whether it is this repository.

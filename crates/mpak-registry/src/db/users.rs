@@ -75,6 +75,16 @@ pub(crate) async fn upsert(c: &mut Connection, who: SignedIn<'_>, now_ms: i64) -
         .await)?)
 }
 
+/// The login at GitHub for which a person's provider vouches.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn github_login(c: &mut Connection, id: i64) -> DbResult<Option<String>> {
+    let sql = "SELECT github_login FROM users WHERE id = $1 AND disabled_at_ms IS NULL";
+    let found: Option<Option<String>> = on!(c => sqlx::query_scalar(sql).bind(id).fetch_optional(c).await)?;
+    Ok(found.flatten())
+}
+
 /// A person by key.
 ///
 /// # Errors

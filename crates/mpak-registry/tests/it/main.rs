@@ -9,6 +9,7 @@ mod both;
 mod checklist_a;
 mod checklist_b;
 mod ci;
+mod claim;
 mod concurrency;
 mod counts;
 mod held;

@@ -48,6 +48,13 @@ async fn a_recycled_login_inherits_nothing() {
         assert_eq!(status, 401, "{name}: {body}");
         assert!(message(&body).contains("Scope mismatch"), "{body}");
     }
+    // The repository itself, given away: the pin that its first owner's publish made does not go with it.
+    let announced = ci.release("acme/widget", NAME, "1.0.3", ("any", "any"));
+    let mut claims = ci.claims("acme/widget", &announced.tag);
+    claims["repository_owner_id"] = "666".into();
+    let (status, body) = ci.announce_as(&claims, &announced).await;
+    assert_eq!(status, 401, "{body}");
+    assert!(message(&body).contains("Scope mismatch"), "{body}");
 }
 
 #[tokio::test]

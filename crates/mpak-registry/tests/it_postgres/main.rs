@@ -13,6 +13,8 @@ mod checklist_a;
 mod checklist_b;
 #[path = "../it/ci.rs"]
 mod ci;
+#[path = "../it/claim.rs"]
+mod claim;
 #[path = "../it/concurrency.rs"]
 mod concurrency;
 #[path = "../it/counts.rs"]
