@@ -1,0 +1,216 @@
+//! Builds a [`Unit`]: what every language's lowering shares: the arena, scopes, joining constants, limits.
+
+use super::facts::{
+    Arg, Block, Class, ClassId, Export, Expr, ExprId, ExprKind, Function, FunctionId, Import, Language, Reading, Span,
+    Statement, Unit, Var, VarId,
+};
+
+/// Deepest nesting of statements and expressions that is lowered; deeper parts are left out.
+pub(crate) const DEPTH_MAX: u32 = 256;
+/// Most expressions of one unit; the rest is left out.
+const EXPRS_COUNT_MAX: usize = 4_000_000;
+/// Longest text that constants are joined to, in bytes.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// A unit under construction.
+pub(crate) struct Builder {
+    unit: Unit,
+    /// First byte of each line.
+    lines: Vec<u32>,
+    depth: u32,
+    cut: bool,
+    /// Where the variables of each function are looked up, innermost last.
+    current: FunctionId,
+}
+
+impl Builder {
+    pub(crate) fn new(path: &str, language: Language, source: String) -> Self {
+        let newlines = memchr::memchr_iter(b'\n', source.as_bytes());
+        let after = newlines.map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX));
+        let lines = std::iter::once(0).chain(after).collect();
+        let top = Function {
+            name: None,
+            params: Vec::new(),
+            body: Vec::new(),
+            decorators: Vec::new(),
+            doc: None,
+            class: None,
+            parent: None,
+            span: Span { line: 1, start: 0, end: u32::try_from(source.len()).unwrap_or(u32::MAX) },
+        };
+        let unit = Unit {
+            path: path.to_owned(),
+            language,
+            reading: Reading::Whole,
+            imports: Vec::new(),
+            exports: Vec::new(),
+            functions: vec![top],
+            classes: Vec::new(),
+            vars: Vec::new(),
+            exprs: Vec::new(),
+            comments: Vec::new(),
+            source,
+        };
+        Self { unit, lines, depth: 0, cut: false, current: FunctionId::TOP }
+    }
+
+    /// What is built so far.
+    pub(crate) fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    /// A place, from byte offsets.
+    pub(crate) fn span(&self, start: u32, end: u32) -> Span {
+        let line = self.lines.partition_point(|&first| first <= start);
+        Span { line: u32::try_from(line).unwrap_or(u32::MAX), start, end }
+    }
+
+    /// Goes one level deeper; none where it is too deep, and then nothing below is to be lowered.
+    pub(crate) fn deeper<T>(&mut self, lower: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.depth >= DEPTH_MAX || self.unit.exprs.len() >= EXPRS_COUNT_MAX {
+            self.cut = true;
+            return None;
+        }
+        self.depth += 1;
+        let lowered = lower(self);
+        self.depth -= 1;
+        Some(lowered)
+    }
+
+    /// Adds an expression.
+    pub(crate) fn push(&mut self, kind: ExprKind, span: Span) -> ExprId {
+        let id = ExprId(u32::try_from(self.unit.exprs.len()).unwrap_or(u32::MAX));
+        self.unit.exprs.push(Expr { kind, span });
+        id
+    }
+
+    /// Texts put together; those beside each other that are constant become one.
+    pub(crate) fn join(&mut self, parts: Vec<ExprId>, span: Span) -> ExprId {
+        let mut joined: Vec<ExprId> = Vec::with_capacity(parts.len());
+        for part in parts.into_iter().flat_map(|part| self.parts(part)).collect::<Vec<_>>() {
+            let both = joined.last().and_then(|&last| Some((self.constant(last)?, self.constant(part)?)));
+            match both {
+                Some((before, after)) if before.len() + after.len() <= TEXT_BYTES_MAX => {
+                    let text = ExprKind::Text(before + &after);
+                    joined.pop();
+                    joined.push(self.push(text, span));
+                }
+                _ => joined.push(part),
+            }
+        }
+        match joined.as_slice() {
+            [] => self.push(ExprKind::Text(String::new()), span),
+            &[only] if self.unit.text(only).is_some() => only,
+            _ => self.push(ExprKind::Join(joined), span),
+        }
+    }
+
+    fn parts(&self, part: ExprId) -> Vec<ExprId> {
+        match self.unit.expr(part) {
+            ExprKind::Join(parts) => parts.clone(),
+            _ => vec![part],
+        }
+    }
+
+    fn constant(&self, id: ExprId) -> Option<String> {
+        match self.unit.expr(id) {
+            ExprKind::Text(text) => Some(text.clone()),
+            ExprKind::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(format!("{number:.0}")),
+            _ => None,
+        }
+    }
+
+    /// A call without keywords.
+    pub(crate) fn call(&mut self, callee: ExprId, args: Vec<ExprId>, span: Span) -> ExprId {
+        let args = args.into_iter().map(|value| Arg { name: None, value }).collect();
+        self.push(ExprKind::Call { callee, args, new: false }, span)
+    }
+
+    /// Declares a variable of the current function.
+    pub(crate) fn declare(&mut self, name: &str) -> VarId {
+        let id = VarId(u32::try_from(self.unit.vars.len()).unwrap_or(u32::MAX));
+        self.unit.vars.push(Var { name: name.to_owned(), function: self.current });
+        id
+    }
+
+    /// The function whose body is being lowered.
+    pub(crate) fn current(&self) -> FunctionId {
+        self.current
+    }
+
+    /// Adds a function, whose parent is the current one, and lowers it with it as the current one.
+    pub(crate) fn function(
+        &mut self,
+        name: Option<&str>,
+        span: Span,
+        lower: impl FnOnce(&mut Self, FunctionId),
+    ) -> FunctionId {
+        let id = FunctionId(u32::try_from(self.unit.functions.len()).unwrap_or(u32::MAX));
+        self.unit.functions.push(Function {
+            name: name.map(str::to_owned),
+            params: Vec::new(),
+            body: Vec::new(),
+            decorators: Vec::new(),
+            doc: None,
+            class: None,
+            parent: Some(self.current),
+            span,
+        });
+        let before = std::mem::replace(&mut self.current, id);
+        lower(self, id);
+        self.current = before;
+        id
+    }
+
+    /// A function, to be filled.
+    pub(crate) fn function_mut(&mut self, id: FunctionId) -> &mut Function {
+        &mut self.unit.functions[id.0 as usize]
+    }
+
+    /// Adds a class, to be filled.
+    pub(crate) fn class(&mut self, class: Class) -> ClassId {
+        let id = ClassId(u32::try_from(self.unit.classes.len()).unwrap_or(u32::MAX));
+        self.unit.classes.push(class);
+        id
+    }
+
+    /// A class, to be filled.
+    pub(crate) fn class_mut(&mut self, id: ClassId) -> &mut Class {
+        &mut self.unit.classes[id.0 as usize]
+    }
+
+    /// Adds an import.
+    pub(crate) fn import(&mut self, mut import: Import) {
+        if let Some(module) = import.module.strip_prefix("node:") {
+            import.module = module.to_owned();
+        }
+        self.unit.imports.push(import);
+    }
+
+    /// Adds an export.
+    pub(crate) fn export(&mut self, name: &str, value: ExprId) {
+        self.unit.exports.push(Export { name: name.to_owned(), value });
+    }
+
+    /// Adds a comment.
+    pub(crate) fn comment(&mut self, span: Span) {
+        self.unit.comments.push(span);
+    }
+
+    /// Ends with the statements of the top level.
+    pub(crate) fn finish(mut self, body: Block, reading: Reading) -> Unit {
+        self.unit.functions[0].body = body;
+        self.unit.reading = match reading {
+            Reading::Whole if self.cut => Reading::Partly(format!(
+                "it is nested deeper than {DEPTH_MAX} or has more than {EXPRS_COUNT_MAX} expressions"
+            )),
+            reading => reading,
+        };
+        self.unit
+    }
+}
+
+/// An assignment.
+pub(crate) fn assign(target: ExprId, value: ExprId) -> Statement {
+    Statement::Assign { target, value }
+}
