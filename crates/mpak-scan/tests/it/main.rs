@@ -2,5 +2,6 @@
 
 mod controls;
 mod hostile;
+mod quality;
 mod report;
 mod world;

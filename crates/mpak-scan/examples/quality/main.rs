@@ -1,0 +1,32 @@
+//! Prints precision and recall of the controls on the labelled sets in `quality/`, and each case that they
+//! judge wrongly: `cargo run -p mpak-scan --example quality`.
+
+use std::error::Error;
+use std::io::Write as _;
+
+mod set;
+
+use set::{Label, PRECISION_MIN, RECALL_MIN};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+    let mut below = false;
+    writeln!(out, "| Set | Positive | Negative | Recall | Precision |\n|---|---:|---:|---:|---:|")?;
+    let tallies = set::tallies()?;
+    for tally in &tallies {
+        let (recall, precision) = (tally.recall(), tally.precision());
+        below |= recall < RECALL_MIN || precision < PRECISION_MIN;
+        let (positives, negatives) = (tally.positives, tally.negatives);
+        writeln!(out, "| {} | {positives} | {negatives} | {recall:.3} | {precision:.3} |", tally.set)?;
+    }
+    for tally in &tallies {
+        for wrong in &tally.wrong {
+            let how = match wrong.label {
+                Label::Positive => "missed",
+                Label::Negative => "false alarm",
+            };
+            writeln!(out, "{how}: {}/{} ({}) {:?}", tally.set, wrong.id, wrong.note, wrong.found)?;
+        }
+    }
+    if below { Err(format!("a set is below recall {RECALL_MIN} or precision {PRECISION_MIN}").into()) } else { Ok(()) }
+}

@@ -1,0 +1,27 @@
+//! The controls agree with the labelled sets.
+
+use set::{PRECISION_MIN, RECALL_MIN};
+
+#[path = "../../examples/quality/set.rs"]
+mod set;
+
+#[test]
+fn no_set_is_below_its_floors() {
+    let tallies = set::tallies().expect("every set is judged");
+    assert!(!tallies.is_empty());
+    for tally in tallies {
+        let wrong: Vec<String> = tally
+            .wrong
+            .iter()
+            .map(|wrong| format!("{:?} {} ({}) {:?}", wrong.label, wrong.id, wrong.note, wrong.found))
+            .collect();
+        assert!(tally.recall() >= RECALL_MIN, "{}: recall {}\n{}", tally.set, tally.recall(), wrong.join("\n"));
+        assert!(
+            tally.precision() >= PRECISION_MIN,
+            "{}: precision {}\n{}",
+            tally.set,
+            tally.precision(),
+            wrong.join("\n")
+        );
+    }
+}
