@@ -8,13 +8,22 @@
 pub mod facts;
 
 mod builder;
+mod javascript;
+mod python;
+#[cfg(test)]
+mod show;
 
-use facts::Language;
+use builder::Builder;
+use facts::{Language, Reading, Unit};
 
 /// Largest source file that is parsed.
 pub const SOURCE_BYTES_MAX: usize = 4 << 20;
 /// Deepest nesting of brackets, and of indentation, that a parser is given.
 pub const NESTING_MAX: usize = 400;
+
+/// Stack of a thread that calls [`read`]: trees of hostile texts are deep, and walking and dropping them
+/// recurses. Memory is taken only as far as it is used.
+pub const STACK_BYTES: usize = 1 << 30;
 
 /// The language of a file, by its name and, where that says nothing, its first line.
 pub fn language(path: &str, head: &[u8]) -> Option<Language> {
@@ -27,6 +36,34 @@ pub fn language(path: &str, head: &[u8]) -> Option<Language> {
         Some("sh" | "bash" | "zsh") => Some(Language::Shell),
         _ => interpreter(head),
     }
+}
+
+/// Reads a file as facts; none where it is in no language that is read. To be called on a thread with
+/// a stack of [`STACK_BYTES`].
+pub fn read(path: &str, bytes: &[u8]) -> Option<Unit> {
+    let language = language(path, bytes)?;
+    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    if let Some(refused) = refused(&text) {
+        return Some(Builder::new(path, language, text.into_owned()).finish(Vec::new(), Reading::Unread(refused)));
+    }
+    match language {
+        Language::Python => Some(python::read(path, text.into_owned())),
+        Language::JavaScript | Language::TypeScript => Some(javascript::read(path, language, text.into_owned())),
+        Language::Shell => None,
+    }
+}
+
+/// Why a text is not given to a parser.
+fn refused(text: &str) -> Option<String> {
+    if text.len() > SOURCE_BYTES_MAX {
+        return Some(format!("it has {} bytes, expected at most {SOURCE_BYTES_MAX}", text.len()));
+    }
+    let prefixes = longest_prefix_run(text);
+    if prefixes > NESTING_MAX {
+        return Some(format!("it has {prefixes} prefix operators in a row, expected at most {NESTING_MAX}"));
+    }
+    let nesting = nesting(text);
+    (nesting > NESTING_MAX).then(|| format!("it nests {nesting} deep, expected at most {NESTING_MAX}"))
 }
 
 /// By `#!`.
@@ -58,6 +95,31 @@ pub fn nesting(source: &str) -> usize {
     }
     let indentation = source.lines().map(|line| line.len() - line.trim_start().len()).max().unwrap_or(0);
     deepest.max(indentation / 2)
+}
+
+/// The longest run of operators that stand before their operand, or take one more after each other.
+fn longest_prefix_run(text: &str) -> usize {
+    let (mut run, mut longest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'!' | b'~' | b'-' | b'+' | b'?' | b':' | b'=' | b'>' | b'@' | b'<' => {
+                run += 1;
+                longest = longest.max(run);
+            }
+            b',' | b';' | b')' | b'}' | b']' | b'"' | b'\'' | b'`' | b'#' | b'/' | b'*' => run = 0,
+            _ => {}
+        }
+    }
+    longest
+}
+
+/// Runs on a thread whose stack is large enough for [`read`].
+#[cfg(test)]
+pub(crate) fn on_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run).unwrap();
+        thread.join().unwrap()
+    })
 }
 
 #[cfg(test)]

@@ -65,16 +65,19 @@ impl Builder {
         Span { line: u32::try_from(line).unwrap_or(u32::MAX), start, end }
     }
 
-    /// Goes one level deeper; none where it is too deep, and then nothing below is to be lowered.
-    pub(crate) fn deeper<T>(&mut self, lower: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    /// Goes one level deeper, unless that is too deep: then nothing below is to be lowered.
+    pub(crate) fn deeper(&mut self) -> bool {
         if self.depth >= DEPTH_MAX || self.unit.exprs.len() >= EXPRS_COUNT_MAX {
             self.cut = true;
-            return None;
+            return false;
         }
         self.depth += 1;
-        let lowered = lower(self);
+        true
+    }
+
+    /// Comes back from a level.
+    pub(crate) fn higher(&mut self) {
         self.depth -= 1;
-        Some(lowered)
     }
 
     /// Adds an expression.
@@ -90,6 +93,7 @@ impl Builder {
         for part in parts.into_iter().flat_map(|part| self.parts(part)).collect::<Vec<_>>() {
             let both = joined.last().and_then(|&last| Some((self.constant(last)?, self.constant(part)?)));
             match both {
+                _ if self.unit.text(part) == Some("") && !joined.is_empty() => {}
                 Some((before, after)) if before.len() + after.len() <= TEXT_BYTES_MAX => {
                     let text = ExprKind::Text(before + &after);
                     joined.pop();
@@ -97,6 +101,9 @@ impl Builder {
                 }
                 _ => joined.push(part),
             }
+        }
+        if joined.len() > 1 && self.unit.text(joined[0]) == Some("") {
+            joined.remove(0);
         }
         match joined.as_slice() {
             [] => self.push(ExprKind::Text(String::new()), span),
@@ -133,18 +140,9 @@ impl Builder {
         id
     }
 
-    /// The function whose body is being lowered.
-    pub(crate) fn current(&self) -> FunctionId {
-        self.current
-    }
-
-    /// Adds a function, whose parent is the current one, and lowers it with it as the current one.
-    pub(crate) fn function(
-        &mut self,
-        name: Option<&str>,
-        span: Span,
-        lower: impl FnOnce(&mut Self, FunctionId),
-    ) -> FunctionId {
+    /// Adds a function, whose parent is the current one, and makes it the current one; gives back which
+    /// was, for [`Self::leave`].
+    pub(crate) fn enter(&mut self, name: Option<&str>, span: Span) -> (FunctionId, FunctionId) {
         let id = FunctionId(u32::try_from(self.unit.functions.len()).unwrap_or(u32::MAX));
         self.unit.functions.push(Function {
             name: name.map(str::to_owned),
@@ -156,10 +154,12 @@ impl Builder {
             parent: Some(self.current),
             span,
         });
-        let before = std::mem::replace(&mut self.current, id);
-        lower(self, id);
+        (id, std::mem::replace(&mut self.current, id))
+    }
+
+    /// Goes back to the function around it.
+    pub(crate) fn leave(&mut self, before: FunctionId) {
         self.current = before;
-        id
     }
 
     /// A function, to be filled.
