@@ -228,6 +228,12 @@ impl DbError {
         }
     }
 
+    /// Whether there is no room for more on SQLite's disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` for the
+    /// index of its write-ahead log. PostgreSQL's own disk is its operator's: it is unavailable.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::Database(e)) if matches!(e.code().as_deref(), Some("13" | "4874")))
+    }
+
     /// Whether a text holds what PostgreSQL cannot keep: U+0000.
     pub(crate) fn is_text_refused(&self) -> bool {
         matches!(self, Self::Sql(sqlx::Error::Database(e)) if e.code().as_deref() == Some("22021"))

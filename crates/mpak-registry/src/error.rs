@@ -15,6 +15,8 @@ use crate::db::DbError;
 const DATABASE_RETRY_S: u32 = 5;
 /// When a storage that does not work may work again.
 const STORAGE_RETRY_S: u32 = 10;
+/// When somebody else's server that does not answer may answer again.
+const OTHERS_RETRY_S: u32 = 10;
 
 /// An error on its way to a client.
 #[derive(Debug)]
@@ -61,6 +63,11 @@ impl ApiError {
         if is_full(cause) { Self::full() } else { internal }
     }
 
+    /// Somebody else's server, which is needed, does not answer.
+    pub(crate) fn others(message: impl Into<String>) -> Self {
+        Self::new(Code::ServiceUnavailable, message).retry_after(OTHERS_RETRY_S)
+    }
+
     fn full() -> Self {
         let message = "The registry's storage is full. Nothing was published; please try again later.";
         Self::new(Code::StorageFull, message).retry_after(STORAGE_RETRY_S)
@@ -104,6 +111,8 @@ impl From<DbError> for ApiError {
         if error.is_unavailable() {
             let message = "The registry's database does not answer. Please try again in a moment.";
             Self::new(Code::ServiceUnavailable, message).retry_after(DATABASE_RETRY_S)
+        } else if error.is_full() {
+            Self::full()
         } else if error.is_text_refused() {
             Self::new(Code::ValidationError, "The request holds a character that cannot be stored (U+0000).")
         } else {

@@ -175,26 +175,26 @@ impl Forge<'_> {
         let asset = release.assets.into_iter().find(|a| a.name == file).and_then(|a| a.browser_download_url);
         let tag_sha = match (&asset, kind) {
             (None, _) => None,
-            (Some(_), Releases::Forgejo) => self.forgejo_tag(&path, tag).await,
-            (Some(_), _) => self.github_tag(&path, tag).await,
+            (Some(_), Releases::Forgejo) => self.forgejo_tag(&path, tag).await?,
+            (Some(_), _) => self.github_tag(&path, tag).await?,
         };
         Ok(Found { page: page(release.html_url), asset, tag_sha })
     }
 
     /// The commit that a tag means; annotated tags lead to it.
-    async fn github_tag(&self, path: &[&str], tag: &str) -> Option<String> {
-        let found: GithubObject = self.get(&[path, &["git", "ref", "tags", tag]].concat()).await.ok()?;
-        let target = found.object?;
+    async fn github_tag(&self, path: &[&str], tag: &str) -> Result<Option<String>, ForgeError> {
+        let found: Option<GithubObject> = self.find(&[path, &["git", "ref", "tags", tag]].concat()).await?;
+        let Some(target) = found.and_then(|found| found.object) else { return Ok(None) };
         if target.kind != "tag" {
-            return Some(target.sha);
+            return Ok(Some(target.sha));
         }
-        let found: GithubObject = self.get(&[path, &["git", "tags", &target.sha]].concat()).await.ok()?;
-        found.object.map(|target| target.sha)
+        let found: Option<GithubObject> = self.find(&[path, &["git", "tags", &target.sha]].concat()).await?;
+        Ok(found.and_then(|found| found.object).map(|target| target.sha))
     }
 
-    async fn forgejo_tag(&self, path: &[&str], tag: &str) -> Option<String> {
-        let found: ForgejoTag = self.get(&[path, &["tags", tag]].concat()).await.ok()?;
-        found.commit.map(|commit| commit.sha)
+    async fn forgejo_tag(&self, path: &[&str], tag: &str) -> Result<Option<String>, ForgeError> {
+        let found: Option<ForgejoTag> = self.find(&[path, &["tags", tag]].concat()).await?;
+        Ok(found.and_then(|found| found.commit).map(|commit| commit.sha))
     }
 
     async fn gitlab(&self, project_id: &str, tag: &str, file: &str) -> Result<Found, ForgeError> {
@@ -212,6 +212,15 @@ impl Forge<'_> {
     /// A document of the API; each segment is escaped, so that no tag leads to another path.
     async fn get<T: serde::de::DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ForgeError> {
         self.get_with(segments, &[]).await
+    }
+
+    /// The same where there may be none. A forge that does not answer is not one that knows of none.
+    async fn find<T: serde::de::DeserializeOwned>(&self, segments: &[&str]) -> Result<Option<T>, ForgeError> {
+        match self.get(segments).await {
+            Ok(found) => Ok(Some(found)),
+            Err(ForgeError::Status { status: StatusCode::NOT_FOUND }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn get_with<T: serde::de::DeserializeOwned>(

@@ -61,6 +61,8 @@ struct Content {
     projects: BTreeMap<String, String>,
     /// What releases answer instead.
     outage: Option<StatusCode>,
+    /// What tags answer instead.
+    tag_outage: Option<StatusCode>,
     /// Longest time before a release is told.
     pause: Duration,
     requests: Vec<String>,
@@ -110,6 +112,11 @@ impl Forge {
         self.content().url.clone()
     }
 
+    /// Names itself by another address, under which others reach it.
+    pub fn set_url(&self, url: &str) {
+        self.content().url = url.to_owned();
+    }
+
     /// Publishes a release without assets.
     pub fn release(&self, repository: &str, tag: &str) {
         self.content().releases.entry((repository.to_owned(), tag.to_owned())).or_default();
@@ -146,6 +153,11 @@ impl Forge {
     /// Answers questions about releases with an error, or well again.
     pub fn set_outage(&self, status: Option<StatusCode>) {
         self.content().outage = status;
+    }
+
+    /// Answers questions about tags with an error, or well again.
+    pub fn set_tag_outage(&self, status: Option<StatusCode>) {
+        self.content().tag_outage = status;
     }
 
     /// Thinks this long before it tells of a release.
@@ -280,6 +292,9 @@ fn gitlab_release(shared: &Shared, project: &str, tag: &str) -> Response {
 
 fn github_tag(shared: &Shared, repository: &str, tag: &str) -> Response {
     let content = shared.content.lock().expect("no test panicked here");
+    if let Some(status) = content.tag_outage {
+        return status.into_response();
+    }
     match content.tags.get(&(repository.to_owned(), tag.to_owned())) {
         None => not_found(),
         Some(sha) => json_answer(&json!({"ref": format!("refs/tags/{tag}"), "object": {"type": "commit", "sha": sha}})),

@@ -1,5 +1,5 @@
 //! Builds good bundles and spoils them; stands in for issuers of identities and for forges; starts
-//! emulators of object stores; the repository's own rules as tests. Development only.
+//! emulators of object stores; cuts ways to servers; the repository's own rules as tests. Development only.
 
 pub mod emulators;
 pub mod forge;
@@ -8,4 +8,5 @@ pub mod openid_provider;
 pub mod otlp;
 #[cfg(unix)]
 pub mod postgres;
+pub mod proxy;
 pub mod zip;

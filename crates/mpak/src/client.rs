@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use mpak_api::bundle::{Detail, Download, SearchResponse, VersionsResponse};
-use mpak_api::error::ErrorBody;
+use mpak_api::error::{ErrorBody, ErrorDetail};
 use mpak_api::index::{self, WELL_KNOWN, WellKnown};
 use mpak_api::path;
 use mpak_api::person::{self, DeviceCode, DeviceRefusal, DeviceToken, Me};
@@ -269,7 +269,7 @@ impl Client {
             let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
             let response = request.send().await.map_err(|e| unreachable(&url, e))?;
             if let Some(wait) = patience(&response) {
-                return Err(ClientError::Busy { registry: self.registry.to_string(), seconds: wait.as_secs() });
+                return Err(self.busy(response, &url, wait).await);
             }
             if response.status() != StatusCode::BAD_REQUEST {
                 let response = self.checked(response, &url, "the device flow").await?;
@@ -413,7 +413,13 @@ impl Client {
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .header(CONTENT_LENGTH, upload.size)
                 .body(tokio::fs::File::from_std(upload.file));
-            let response = request.send().await.map_err(|e| unreachable(&url, e))?;
+            let response = request.send().await.map_err(|e| match unreachable(&url, e) {
+                // What was sent may have been published.
+                ClientError::Unreachable { host, source } if !source.is_connect() => {
+                    ClientError::Interrupted { host, source }
+                }
+                error => error,
+            })?;
             let response = self.checked(response, &url, &format!("{}@{}", upload.name, upload.version)).await?;
             parse(&read(response, &url, JSON_BYTES_MAX, JSON_TIMEOUT).await?, &url)
         })
@@ -496,7 +502,7 @@ impl Client {
             }
             if let Some(wait) = patience(&response) {
                 if attempts >= ATTEMPTS_MAX || wait > PATIENCE_MAX {
-                    return Err(ClientError::Busy { registry: self.registry.to_string(), seconds: wait.as_secs() });
+                    return Err(self.busy(response, &url, wait).await);
                 }
                 attempts += 1;
                 ui::note(&format!("{} is busy; trying again in {} s", self.registry, wait.as_secs()));
@@ -517,6 +523,11 @@ impl Client {
         Ok(to)
     }
 
+    async fn busy(&self, response: Response, url: &Url, wait: Duration) -> ClientError {
+        let message = detail(response, url).await.map(|d| d.message);
+        ClientError::Busy { registry: self.registry.to_string(), seconds: wait.as_secs(), message }
+    }
+
     async fn checked(&self, response: Response, url: &Url, what: &str) -> Result<Response, ClientError> {
         let status = response.status();
         if status.is_success() {
@@ -525,12 +536,12 @@ impl Client {
         if status == StatusCode::NOT_FOUND {
             return Err(ClientError::NotFound { what: what.to_owned(), registry: self.registry.to_string() });
         }
+        let detail = detail(response, url).await;
         if !status.is_client_error() {
-            return Err(ClientError::Status { url: url.to_string(), status: status.as_u16() });
+            let message = detail.map(|d| d.message);
+            return Err(ClientError::Status { url: url.to_string(), status: status.as_u16(), message });
         }
         let registry = self.registry.to_string();
-        let body = read(response, url, ERROR_BYTES_MAX, JSON_TIMEOUT).await.unwrap_or_default();
-        let detail = serde_json::from_slice::<ErrorBody>(&body).ok().map(|b| b.error);
         let message = detail.as_ref().map_or_else(|| format!("status {}", status.as_u16()), |d| d.message.clone());
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(ClientError::Denied { registry, message });
@@ -538,6 +549,12 @@ impl Client {
         let help = detail.as_ref().and_then(|d| d.details.as_ref()?.get("help")?.as_str().map(str::to_owned));
         Err(ClientError::Refused { registry, message, code: detail.map(|d| d.code), help })
     }
+}
+
+/// What a refusal says, in the form of the API.
+async fn detail(response: Response, url: &Url) -> Option<ErrorDetail> {
+    let body = read(response, url, ERROR_BYTES_MAX, JSON_TIMEOUT).await.unwrap_or_default();
+    serde_json::from_slice::<ErrorBody>(&body).ok().map(|body| body.error)
 }
 
 /// How long to wait before asking again: 429, 503, and 500 where it says so (an existing registry's form

@@ -42,7 +42,7 @@ fn refused(error: &IdentityError) -> ApiError {
         // Not the publisher's fault, and worth another try.
         IdentityError::Jwt(JwtError::Keys(KeysError::Fetch(_) | KeysError::Status { .. } | KeysError::Waiting)) => {
             tracing::warn!(error = %with_source(error), "an issuer's keys are missing");
-            ApiError::new(Code::ServiceUnavailable, message)
+            ApiError::others(message)
         }
         IdentityError::Audience { expected, found } => {
             refusal(expected, found, "request the token with the registry's audience; `mpak publish` does")

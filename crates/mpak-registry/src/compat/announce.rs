@@ -275,8 +275,8 @@ fn not_found(tag: &str, error: &ForgeError) -> ApiError {
             let text = status.canonical_reason().unwrap_or("Unknown");
             // A forge that is down or busy is not the publisher's fault.
             let busy = status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS;
-            let code = if busy { Code::ServiceUnavailable } else { Code::BadRequest };
-            ApiError::new(code, format!("Failed to fetch release {tag}: {text}"))
+            let message = format!("Failed to fetch release {tag}: {text}");
+            if busy { ApiError::others(message) } else { ApiError::new(Code::BadRequest, message) }
         }
         ForgeError::Outbound(e) => outbound(format!("Failed to fetch release {tag}: {e}"), e),
         ForgeError::NoApi { .. } => {
@@ -313,8 +313,9 @@ async fn download(state: &AppState, upload: &Upload, asset: url::Url) -> ApiResu
     let status = answer.status();
     if !status.is_success() {
         let text = status.canonical_reason().unwrap_or("Unknown");
-        let code = if status.is_server_error() { Code::ServiceUnavailable } else { Code::BadRequest };
-        return Err(ApiError::new(code, format!("Failed to download {file}: {text}")));
+        let message = format!("Failed to download {file}: {text}");
+        let busy = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        return Err(if busy { ApiError::others(message) } else { ApiError::new(Code::BadRequest, message) });
     }
     Ok(answer)
 }

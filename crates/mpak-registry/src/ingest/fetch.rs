@@ -71,7 +71,7 @@ impl From<FetchError> for ApiError {
 pub(crate) fn outbound(message: String, error: &OutboundError) -> ApiError {
     match error {
         OutboundError::Unreachable { .. } | OutboundError::Slow { .. } | OutboundError::Idle { .. } => {
-            ApiError::new(Code::ServiceUnavailable, message)
+            ApiError::others(message)
         }
         OutboundError::Client { .. } => ApiError::internal(error),
         _ => ApiError::new(Code::BadRequest, message),

@@ -44,24 +44,36 @@ pub enum ClientError {
         help: Option<String>,
     },
     /// Asked for patience more often, or for more, than we have.
-    #[error("{registry} is busy and asks to wait {seconds} s")]
+    #[error("{registry} is busy and asks to wait {seconds} s{}", told(message.as_deref()))]
     Busy {
         /// Its address.
         registry: String,
         /// Its wish.
         seconds: u64,
+        /// What it says.
+        message: Option<String>,
     },
     /// 5xx otherwise.
-    #[error("{url} answers {status}")]
+    #[error("{url} answers {status}{}", told(message.as_deref()))]
     Status {
         /// What was asked for.
         url: String,
         /// The status.
         status: u16,
+        /// What it says, if it speaks as a registry does.
+        message: Option<String>,
     },
     /// No answer.
     #[error("cannot reach {host}")]
     Unreachable {
+        /// Host and port.
+        host: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The connection ended while something was sent, or before it was answered.
+    #[error("the connection to {host} ended before it answered")]
+    Interrupted {
         /// Host and port.
         host: String,
         /// Why.
@@ -112,6 +124,11 @@ pub enum ClientError {
     },
 }
 
+/// The registry's sentence after ours.
+fn told(message: Option<&str>) -> String {
+    message.map_or_else(String::new, |message| format!(": {message}"))
+}
+
 impl From<ClientError> for CommandError {
     fn from(error: ClientError) -> Self {
         let (kind, hint) = match &error {
@@ -126,6 +143,10 @@ impl From<ClientError> for CommandError {
             ClientError::Unreachable { .. } => {
                 (Kind::Network, Some("check the connection, or choose another registry with --registry URL".to_owned()))
             }
+            ClientError::Interrupted { .. } => {
+                (Kind::Network, Some("do the same again: what was published already stays as it is".to_owned()))
+            }
+            ClientError::Status { message: Some(_), .. } => (Kind::Network, Some("try again later".to_owned())),
             ClientError::Insecure { .. } => (Kind::Verification, None),
             ClientError::Local { .. } => (Kind::NeedsPerson, None),
             ClientError::Status { .. }

@@ -26,6 +26,7 @@ mod disk_full;
 mod example_server;
 mod existing_clients;
 mod explain;
+mod faults;
 mod info;
 mod init;
 mod login;

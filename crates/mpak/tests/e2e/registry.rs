@@ -34,7 +34,21 @@ impl Registry {
         Self::start_as(world, name, &["--config", &file], &["--config", &file])
     }
 
+    /// Starts again, after a kill, with the configuration file `NAME.toml` of a world.
+    pub fn start_again(world: &World, name: &str, token: &str) -> Self {
+        let file = world.path(&format!("{name}.toml")).display().to_string();
+        let (child, url) = Self::serve(world, name, &["--config", &file]);
+        Self { child, url, token: token.to_owned() }
+    }
+
     fn start_as(world: &World, name: &str, arguments: &[&str], administration: &[&str]) -> Self {
+        let (child, url) = Self::serve(world, name, arguments);
+        let made = world.mpak(&[&["admin", "token", "create", "--name", "test", "--json"], administration].concat());
+        let token = made.json()["token"].as_str().expect("a token").to_owned();
+        Self { child, url, token }
+    }
+
+    fn serve(world: &World, name: &str, arguments: &[&str]) -> (Child, String) {
         let log = world.path(&format!("{name}.log"));
         let mut child = world
             .command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat())
@@ -48,9 +62,7 @@ impl Registry {
             let _ = child.kill();
             panic!("`{line}` is not the address; log:\n{}", std::fs::read_to_string(log).unwrap_or_default());
         };
-        let made = world.mpak(&[&["admin", "token", "create", "--name", "test", "--json"], administration].concat());
-        let token = made.json()["token"].as_str().expect("a token").to_owned();
-        Self { child, url, token }
+        (child, url)
     }
 
     /// Id of its process.

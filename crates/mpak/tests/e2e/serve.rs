@@ -253,6 +253,7 @@ fn a_kill_at_any_time_loses_nothing_that_was_acknowledged() {
     // What was decided and not acknowledged any more: at most one per publisher and round.
     assert!(listed.len() <= done.len() + ROUNDS * PUBLISHERS, "{} listed, {} acknowledged", listed.len(), done.len());
     assert_eq!(std::fs::read_dir(world.path("registry/tmp")).unwrap().count(), 0, "no leftovers");
+    world.mpak(&["admin", "verify", "--data", &world.path("registry").display().to_string()]).ok();
 }
 
 #[test]

@@ -1,0 +1,299 @@
+//! A real `mpak serve` on PostgreSQL and S3, with a forge that it fetches from, and a proxy before each.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mpak_bundle::digest::Sha256;
+use mpak_testkit::emulators::{Emulator, Protocol};
+use mpak_testkit::forge::{Delivery, Forge};
+use mpak_testkit::issuer::{Issuer, SHA, Stamp, github_claims};
+use mpak_testkit::postgres::Database;
+use mpak_testkit::proxy::Proxy;
+use mpak_testkit::zip::{ZipBuilder, good_manifest};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::http::{Answer, Request};
+use super::stage::{Struck, Wire};
+use crate::registry::Registry;
+use crate::world::World;
+
+/// Longest wait for something that happens soon.
+const SOON: Duration = Duration::from_secs(30);
+/// More than a socket takes at once.
+const NOISE_BYTES: usize = 256 << 10;
+/// More than the store takes in one piece.
+const NOISE_BYTES_LARGE: usize = 9 << 20;
+/// Of the builds that announce.
+const REPOSITORY: &str = "acme/widget";
+
+/// One store for all sites, each below a prefix of its own. It ends with this process.
+static STORE: LazyLock<Emulator> = LazyLock::new(|| Emulator::start(Protocol::S3));
+static NUMBER: AtomicUsize = AtomicUsize::new(1);
+
+/// All of it.
+pub struct Site {
+    /// In the store.
+    pub prefix: String,
+    pub world: World,
+    pub database: Database,
+    database_way: Proxy,
+    store_way: Proxy,
+    issuer_way: Proxy,
+    release_way: Proxy,
+    issuer: Issuer,
+    forge: Forge,
+    registry: Option<Registry>,
+    token: String,
+    /// Issuer and forge answer as long as it runs.
+    _runtime: Runtime,
+}
+
+/// A bundle that is to be published, under a name of its own.
+pub struct Bundle {
+    pub name: String,
+    pub bytes: Vec<u8>,
+    manifest: Value,
+}
+
+impl Bundle {
+    /// With noise that no compression makes small, so that no two have the same bytes.
+    pub fn new(name: &str, is_large: bool) -> Self {
+        let mut manifest = good_manifest();
+        manifest["name"] = name.rsplit('/').next().unwrap().into();
+        manifest["version"] = "1.0.0".into();
+        let mut state = u64::from_be_bytes(Sha256::of(name.as_bytes()).as_bytes()[..8].try_into().unwrap()) | 1;
+        let noise = (0..if is_large { NOISE_BYTES_LARGE } else { NOISE_BYTES } / 8).flat_map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_be_bytes()
+        });
+        let mut zip = ZipBuilder::with_manifest(&manifest);
+        zip.file("noise", noise.collect::<Vec<_>>());
+        Self { name: name.to_owned(), bytes: zip.build(), manifest }
+    }
+}
+
+/// Host and port of an URL.
+fn address(url: &str) -> SocketAddr {
+    let rest = url.split("://").nth(1).unwrap();
+    let authority = rest.split('/').next().unwrap();
+    authority.rsplit('@').next().unwrap().parse().unwrap()
+}
+
+impl Site {
+    pub fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (issuer, forge) = runtime.block_on(async { (Issuer::start().await, Forge::start().await) });
+        let database = Database::create();
+        let database_way = Proxy::start(address(&database.url()));
+        let store_way = Proxy::start(address(&STORE.endpoint()));
+        let (issuer_way, release_way) = (Proxy::start(address(&issuer.url())), Proxy::start(address(&forge.url())));
+        let release_url = release_way.instead(&forge.url());
+        forge.set_url(&release_url);
+        let prefix = format!("site-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let world = World::new();
+        // Without kept statements every statement's text goes over the wire.
+        let config = format!(
+            "data = 'registry'\n\
+             [database]\nurl = '{}?statement-cache-capacity=0'\n\
+             [storage]\nurl = 's3://blobs/{prefix}'\nendpoint = '{}'\npath_style = true\n\
+             access_key_id = '{}'\nsecret_access_key = '{}'\n\
+             [[publishing.issuer]]\nkind = 'github'\nissuer = '{}'\njwks_url = '{}/.well-known/jwks'\n\
+             api_url = '{release_url}'\n\
+             [outbound]\nallow_loopback = true\n\
+             [rates]\npublishes_per_minute = 0\nreads_per_minute = 0\n",
+            database_way.instead(&database.url()),
+            store_way.instead(&STORE.endpoint()),
+            STORE.access_key_id().unwrap(),
+            STORE.secret_access_key(),
+            issuer.url(),
+            issuer_way.instead(&issuer.url()),
+        );
+        world.write("site.toml", config);
+        let registry = Registry::start_configured(&world, "site");
+        let token = registry.token.clone();
+        let registry = Some(registry);
+        Self {
+            prefix,
+            world,
+            database,
+            database_way,
+            store_way,
+            issuer_way,
+            release_way,
+            issuer,
+            forge,
+            registry,
+            token,
+            _runtime: runtime,
+        }
+    }
+
+    /// Where the registry is.
+    pub fn url(&self) -> String {
+        self.registry.as_ref().unwrap().url.clone()
+    }
+
+    /// Allows publishing everything.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The proxy of a wire; the client's has none.
+    pub fn way(&self, wire: Wire) -> Option<&Proxy> {
+        match wire {
+            Wire::Client => None,
+            Wire::Database => Some(&self.database_way),
+            Wire::Store => Some(&self.store_way),
+            Wire::Issuer => Some(&self.issuer_way),
+            Wire::Release => Some(&self.release_way),
+        }
+    }
+
+    /// Strikes.
+    pub fn strike(&mut self, struck: Struck) {
+        match struck {
+            Struck::Process => {
+                self.registry.take().unwrap().kill();
+                // What it had not sent will never be.
+                for way in [&self.database_way, &self.store_way, &self.issuer_way, &self.release_way] {
+                    way.cut();
+                }
+            }
+            Struck::Database => self.database_way.cut(),
+            Struck::Store => self.store_way.down(),
+            Struck::Release => {
+                self.issuer_way.down();
+                self.release_way.down();
+            }
+        }
+    }
+
+    /// Brings everything back.
+    pub fn mend(&mut self) {
+        for way in [&self.store_way, &self.issuer_way, &self.release_way] {
+            way.up();
+        }
+        if self.registry.is_none() {
+            self.registry = Some(Registry::start_again(&self.world, "site", &self.token));
+        }
+    }
+
+    /// Begins to upload a bundle.
+    pub fn begin_upload(&self, bundle: &Bundle) -> Request {
+        let path = format!("/api/v1/packages/{}/versions/1.0.0/artifacts/any", bundle.name);
+        let token = format!("authorization: Bearer {}", self.token);
+        Request::begin(&self.url(), "PUT", &path, &[&token], bundle.bytes.len())
+    }
+
+    /// Releases a bundle, from where a redirect leads, and gives what announces it.
+    pub fn release(&self, bundle: &Bundle) -> Announcement {
+        let file = format!("{}.mcpb", bundle.name.rsplit('/').next().unwrap());
+        let at = format!("{}/acme/storage/releases/download/v1.0.0/{file}", self.forge.url());
+        self.forge.asset("acme/storage", "v1.0.0", &file, Delivery::Whole(bundle.bytes.clone()));
+        self.forge.asset(REPOSITORY, "v1.0.0", &file, Delivery::Redirect(at));
+        self.forge.tag(REPOSITORY, "v1.0.0", SHA);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let issuer = self.issuer.url();
+        let issued_at = i64::try_from(now).unwrap();
+        let stamp = Stamp { issuer: &issuer, audience: "https://mpak.dev", issued_at, jti: &bundle.name };
+        let body = json!({
+            "name": bundle.name, "version": "1.0.0", "manifest": bundle.manifest, "release_tag": "v1.0.0",
+            "prerelease": false,
+            "artifact": {
+                "filename": file, "os": "any", "arch": "any",
+                "sha256": Sha256::of(&bundle.bytes).to_string(), "size": bundle.bytes.len(),
+            },
+        });
+        Announcement {
+            token: self.issuer.token(&github_claims(stamp, REPOSITORY, "v1.0.0")),
+            body: body.to_string().into_bytes(),
+        }
+    }
+
+    /// Begins to announce, all at once; the same token is good for every try.
+    pub fn begin_announce(&self, announcement: &Announcement) -> Request {
+        let token = format!("authorization: Bearer {}", announcement.token);
+        let headers = [&*token, "content-type: application/json"];
+        let mut request =
+            Request::begin(&self.url(), "POST", "/v1/bundles/announce", &headers, announcement.body.len());
+        request.send(&announcement.body);
+        request
+    }
+
+    /// Begins to download; not counted, so that nothing is written because of it.
+    pub fn begin_download(&self, name: &str) -> Request {
+        let path = format!("/v1/bundles/{name}/versions/1.0.0/download");
+        Request::begin(&self.url(), "GET", &path, &["accept: */*", "range: bytes=0-"], 0)
+    }
+
+    /// Waits until half of an upload lies in the staging folder.
+    pub fn wait_for_staged(&self) {
+        until("a staged upload", || self.staged() > 0);
+    }
+
+    /// Files of the staging folder.
+    fn staged(&self) -> usize {
+        std::fs::read_dir(self.world.path("registry/tmp")).unwrap().count()
+    }
+
+    /// Waits until nothing of earlier publishes is still to be done.
+    pub fn settle(&self) {
+        until("the end of all jobs", || self.database.number("SELECT count(*) FROM jobs") == 0);
+    }
+
+    /// Asserts that database, blobs and events agree.
+    #[track_caller]
+    pub fn assert_agrees(&self) {
+        let config = self.world.path("site.toml").display().to_string();
+        let verified = self.world.mpak(&["admin", "verify", "--config", &config, "--json"]);
+        assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+    }
+
+    /// Asserts that the version is there, whole and once, or not at all.
+    #[track_caller]
+    pub fn assert_published(&self, bundle: &Bundle, is_published: bool) {
+        match self.begin_download(&bundle.name).answer() {
+            Answer::Whole { status: 206, body, .. } if is_published => assert!(body == bundle.bytes, "other bytes"),
+            Answer::Whole { status: 404, .. } if !is_published => {}
+            other => panic!("published: {is_published}, but {} {}", other.status(), other.json()),
+        }
+        let rows = "SELECT count(*) FROM artifacts a JOIN versions v ON v.id = a.version_id \
+                    JOIN packages p ON p.id = v.package_id WHERE p.name";
+        let events = "SELECT count(*) FROM events WHERE kind = 'artifact_published' AND package";
+        for counted in [rows, events] {
+            let found = self.database.number(&format!("{counted} = '{}'", bundle.name));
+            assert_eq!(found, i64::from(is_published), "{counted}");
+        }
+        until("an empty staging folder", || self.staged() == 0);
+    }
+
+    /// The sentence of an error, after checking that it is one of ours for a fault.
+    #[track_caller]
+    pub fn assert_unavailable(answer: &Answer, words: &str) {
+        let Answer::Whole { status, head, .. } = answer else { panic!("cut instead of: {words}") };
+        let error = &answer.json()["error"];
+        assert_eq!((*status, &error["code"]), (503, &"SERVICE_UNAVAILABLE".into()), "{error}");
+        assert!(error["message"].as_str().unwrap().contains(words), "expected {words}: {error}");
+        assert!(head.contains("\r\nretry-after: "), "{head}");
+    }
+}
+
+/// What a build sends.
+pub struct Announcement {
+    token: String,
+    body: Vec<u8>,
+}
+
+/// Waits for what another process does.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

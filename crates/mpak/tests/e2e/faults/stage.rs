@@ -1,0 +1,218 @@
+//! The stages of publish and download, where each is met on the wires between the registry and the servers
+//! that it needs, and what everybody sees when one of these, or the registry itself, is struck there.
+
+use mpak_testkit::proxy::{Hold, Point};
+
+/// How much of a body is let through where something is struck in its middle.
+const HALF_BYTES: usize = 32 << 10;
+
+/// What is struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Struck {
+    /// `mpak serve`, by SIGKILL.
+    Process,
+    /// All connections to the database end; new ones are served.
+    Database,
+    /// The object store is gone until the client has its answer.
+    Store,
+    /// The servers that issue identities and deliver releases are.
+    Release,
+}
+
+/// A wire of the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// From whoever publishes.
+    Client,
+    /// To the database.
+    Database,
+    /// To the object store.
+    Store,
+    /// To the issuer of identities.
+    Issuer,
+    /// To the server of releases.
+    Release,
+}
+
+/// A stage, in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Upload: the token is looked up.
+    TokenAsked,
+    /// Upload: half of the body is there.
+    BodyArriving,
+    /// Announce: the keys of the issuer are asked for.
+    KeysAsked,
+    /// Announce: the release is asked for.
+    ReleaseAsked,
+    /// Announce: the head of the answer about the release is there, and half of its body.
+    ReleaseArriving,
+    /// Announce: the commit of the tag is asked for.
+    TagAsked,
+    /// Announce: the asset is asked for, and nobody yet tells where it is.
+    AssetRedirecting,
+    /// Announce: it is asked for where it is.
+    AssetAsked,
+    /// Announce: half of it is there.
+    AssetArriving,
+    /// All bytes are there; is the artifact new?
+    BytesComplete,
+    /// Does the store hold the blob?
+    BlobLookedUp,
+    /// Half of the blob is sent.
+    BlobArriving,
+    /// The store has it, and has not said so.
+    BlobUnanswered,
+    /// Half of the second part of a large blob is sent.
+    PartArriving,
+    /// The parts are to be put together.
+    PartsJoining,
+    /// They were, and the store has not said so.
+    PartsUnanswered,
+    /// The blob is stored; the transaction begins.
+    TransactionBegins,
+    /// Some rows are written.
+    RowsArriving,
+    /// All are; nobody has said COMMIT.
+    CommitWithheld,
+    /// It is committed, and the database has not said so.
+    CommitUnanswered,
+    /// It is committed; the search index takes it up before the publisher is answered.
+    Answering,
+    /// Download: which artifact?
+    ArtifactLookedUp,
+    /// Download: the blob is asked for.
+    BlobAsked,
+    /// Download: the store has begun to answer, and nothing is there.
+    BlobAnswering,
+    /// Download: half of the blob is there.
+    BlobLeaving,
+}
+
+use Stage::*;
+
+/// What becomes known by upload goes through these.
+pub const UPLOAD: &[Stage] = &[
+    TokenAsked,
+    BodyArriving,
+    BytesComplete,
+    BlobLookedUp,
+    BlobArriving,
+    BlobUnanswered,
+    PartArriving,
+    PartsJoining,
+    PartsUnanswered,
+    TransactionBegins,
+    RowsArriving,
+    CommitWithheld,
+    CommitUnanswered,
+    Answering,
+];
+
+/// By announcement, these; a large blob is sent in parts as above.
+pub const ANNOUNCE: &[Stage] = &[
+    KeysAsked,
+    ReleaseAsked,
+    ReleaseArriving,
+    TagAsked,
+    AssetRedirecting,
+    AssetAsked,
+    AssetArriving,
+    BytesComplete,
+    BlobLookedUp,
+    BlobArriving,
+    BlobUnanswered,
+    TransactionBegins,
+    RowsArriving,
+    CommitWithheld,
+    CommitUnanswered,
+    Answering,
+];
+
+/// What is downloaded, these.
+pub const DOWNLOAD: &[Stage] = &[ArtifactLookedUp, BlobAsked, BlobAnswering, BlobLeaving];
+
+/// What the client is to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// An answer as if nothing had happened.
+    Done,
+    /// 503, with a message that has these words.
+    Unavailable(&'static str),
+    /// The connection ends before the answer does.
+    Cut,
+}
+
+impl Stage {
+    /// Where it is met; nowhere on a wire when it is the client that pauses.
+    pub fn point(self, prefix: &str) -> (Wire, Option<Point>) {
+        let database = |texts: &[&str], hold| (Wire::Database, Some(Point::new(texts.iter().copied(), hold)));
+        let release = |text: &str, hold| (Wire::Release, Some(Point::new([text], hold)));
+        let store = |text: &str, hold| (Wire::Store, Some(Point::new([text], hold)));
+        let blob = |method: &str, hold| store(&format!("{method} /blobs/{prefix}/sha256/"), hold);
+        let in_record = ["INSERT INTO artifacts", "COMMIT"];
+        match self {
+            TokenAsked => database(&["FROM tokens t"], Hold::Request(0)),
+            BodyArriving => (Wire::Client, None),
+            KeysAsked => (Wire::Issuer, Some(Point::new(["GET /.well-known/jwks"], Hold::Request(0)))),
+            ReleaseAsked => release("GET /repos/acme/widget/releases/tags/", Hold::Request(0)),
+            ReleaseArriving => release("GET /repos/acme/widget/releases/tags/", Hold::Answer(200)),
+            TagAsked => release("GET /repos/acme/widget/git/ref/tags/", Hold::Request(0)),
+            AssetRedirecting => release("GET /acme/widget/releases/download/", Hold::Answer(0)),
+            AssetAsked => release("GET /acme/storage/releases/download/", Hold::Request(0)),
+            AssetArriving => release("GET /acme/storage/releases/download/", Hold::Answer(HALF_BYTES)),
+            BytesComplete => database(&["FROM artifacts a JOIN versions v"], Hold::Request(0)),
+            BlobLookedUp => blob("HEAD", Hold::Request(0)),
+            BlobArriving => blob("PUT", Hold::Request(HALF_BYTES)),
+            BlobUnanswered => blob("PUT", Hold::Answer(0)),
+            PartArriving => store("partNumber=2", Hold::Request(HALF_BYTES)),
+            PartsJoining => store("<CompleteMultipartUpload", Hold::Request(0)),
+            PartsUnanswered => store("<CompleteMultipartUpload", Hold::Answer(0)),
+            TransactionBegins => database(&["BEGIN", "pg_advisory_xact_lock"], Hold::Request(0)),
+            RowsArriving => database(&in_record[..1], Hold::Request(0)),
+            CommitWithheld => database(&in_record, Hold::Request(0)),
+            CommitUnanswered => database(&in_record, Hold::Answer(0)),
+            Answering => database(&["v.server_type, v.manifest_json"], Hold::Request(0)),
+            ArtifactLookedUp => database(&["FROM artifacts"], Hold::Request(0)),
+            BlobAsked => blob("GET", Hold::Request(0)),
+            BlobAnswering => blob("GET", Hold::Answer(0)),
+            BlobLeaving => blob("GET", Hold::Answer(HALF_BYTES)),
+        }
+    }
+
+    /// Whether the bundle must be so large that it is sent to the store in parts.
+    pub fn is_of_parts(self) -> bool {
+        matches!(self, PartArriving | PartsJoining | PartsUnanswered)
+    }
+
+    /// What the client sees when something is struck here.
+    pub fn seen(self, struck: Struck) -> Seen {
+        match struck {
+            Struck::Process => Seen::Cut,
+            Struck::Database => match self.point("").0 {
+                // What is recorded is recorded; search takes it up later.
+                Wire::Database if self != Answering => Seen::Unavailable("database does not answer"),
+                // Connections that nobody uses at this moment are opened again.
+                _ => Seen::Done,
+            },
+            Struck::Store => match self {
+                // The head was sent; only the missing end can tell.
+                BlobLeaving => Seen::Cut,
+                // It is asked for the last time in the transaction, before rows are written.
+                RowsArriving | CommitWithheld | CommitUnanswered | Answering => Seen::Done,
+                _ => Seen::Unavailable("storage does not answer"),
+            },
+            Struck::Release => match self {
+                KeysAsked => Seen::Unavailable("Invalid OIDC token: the keys of the issuer cannot be fetched"),
+                ReleaseAsked | ReleaseArriving | TagAsked => Seen::Unavailable("Failed to fetch release v1.0.0"),
+                AssetRedirecting | AssetAsked | AssetArriving => Seen::Unavailable("Failed to download "),
+                _ => Seen::Done,
+            },
+        }
+    }
+
+    /// Whether the version is there after that.
+    pub fn is_published_after(self, struck: Struck) -> bool {
+        self >= CommitUnanswered || self.seen(struck) == Seen::Done
+    }
+}
