@@ -1,0 +1,485 @@
+//! The units of a bundle, linked: what a name means across files.
+//!
+//! Everything here asks facts only. A meaning is followed through aliases, imports, re-exports and
+//! instances, a bounded number of steps.
+
+use std::collections::HashMap;
+
+use super::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, Language, Statement, Unit, VarId};
+
+/// Most steps from a name to what it means.
+const STEPS_MAX: u32 = 24;
+
+/// Key of a unit in [`Program::units`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitId(pub u32);
+
+/// What an expression means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Something from outside the bundle, dotted: `child_process.exec`, `subprocess.Popen()` for an instance.
+    Outside(String),
+    /// A function of the bundle.
+    Function(UnitId, FunctionId),
+    /// A class of the bundle.
+    Class(UnitId, ClassId),
+    /// An instance of a class of the bundle.
+    Instance(UnitId, ClassId),
+    /// A whole unit.
+    Unit(UnitId),
+    /// A value that is none of these.
+    Value(UnitId, ExprId),
+}
+
+/// Units, and what links them.
+#[derive(Debug, Default)]
+pub struct Program {
+    units: Vec<Unit>,
+    links: Vec<Links>,
+    by_path: HashMap<String, UnitId>,
+}
+
+/// What is asked of one unit again and again.
+#[derive(Debug, Default)]
+struct Links {
+    /// Values that a variable is assigned, anywhere.
+    definitions: HashMap<VarId, Vec<ExprId>>,
+    imports: HashMap<VarId, usize>,
+    /// Values that a field of a class's instances is assigned, anywhere.
+    fields: HashMap<(ClassId, String), Vec<(FunctionId, ExprId)>>,
+}
+
+impl Program {
+    /// Links units.
+    pub fn new(units: Vec<Unit>) -> Self {
+        let id = |at: usize| UnitId(u32::try_from(at).unwrap_or(u32::MAX));
+        let by_path = units.iter().enumerate().map(|(at, unit)| (unit.path.clone(), id(at))).collect();
+        let links = units.iter().map(Links::new).collect();
+        Self { units, links, by_path }
+    }
+
+    /// All units with their keys.
+    pub fn units(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
+        self.units.iter().enumerate().map(|(at, unit)| (UnitId(u32::try_from(at).unwrap_or(u32::MAX)), unit))
+    }
+
+    /// A unit.
+    pub fn unit(&self, id: UnitId) -> &Unit {
+        &self.units[id.0 as usize]
+    }
+
+    /// Values that a variable is assigned anywhere in its unit.
+    pub fn definitions(&self, unit: UnitId, var: VarId) -> &[ExprId] {
+        self.links[unit.0 as usize].definitions.get(&var).map_or(&[], Vec::as_slice)
+    }
+
+    /// The import that binds a variable.
+    pub fn import(&self, unit: UnitId, var: VarId) -> Option<&Import> {
+        let at = self.links[unit.0 as usize].imports.get(&var)?;
+        self.unit(unit).imports.get(*at)
+    }
+
+    /// What an expression of a function means.
+    pub fn meaning(&self, unit: UnitId, within: FunctionId, expr: ExprId) -> Meaning {
+        self.follow(unit, within, expr, STEPS_MAX)
+    }
+
+    /// The dotted name of something from outside the bundle.
+    pub fn outside(&self, unit: UnitId, within: FunctionId, expr: ExprId) -> Option<String> {
+        match self.meaning(unit, within, expr) {
+            Meaning::Outside(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    fn follow(&self, unit: UnitId, within: FunctionId, expr: ExprId, steps: u32) -> Meaning {
+        let value = Meaning::Value(unit, expr);
+        let Some(steps) = steps.checked_sub(1) else { return value };
+        let source = self.unit(unit);
+        match source.expr(expr) {
+            ExprKind::Var(var) => self.variable(unit, within, *var, expr, steps),
+            ExprKind::Free(name) if name == "this" => match self.class_around(unit, within) {
+                Some(class) => Meaning::Instance(unit, class),
+                None => Meaning::Outside(name.clone()),
+            },
+            ExprKind::Free(name) => Meaning::Outside(name.clone()),
+            ExprKind::Member { of, name } => {
+                let of = self.follow(unit, within, *of, steps);
+                self.member(of, name, steps).unwrap_or(value)
+            }
+            ExprKind::Call { callee, args, .. } => match self.follow(unit, within, *callee, steps) {
+                Meaning::Outside(path) if wraps(&path) && !args.is_empty() => {
+                    self.follow(unit, within, args[0].value, steps)
+                }
+                Meaning::Outside(path) if path.ends_with(".bind") => {
+                    Meaning::Outside(path[..path.len() - 5].to_owned())
+                }
+                Meaning::Outside(path) => Meaning::Outside(path + "()"),
+                Meaning::Class(unit, class) => Meaning::Instance(unit, class),
+                _ => value,
+            },
+            ExprKind::Either(ways) => match ways.first() {
+                Some(&first) => self.follow(unit, within, first, steps),
+                None => value,
+            },
+            ExprKind::Function(function) => Meaning::Function(unit, *function),
+            ExprKind::Class(class) => Meaning::Class(unit, *class),
+            _ => value,
+        }
+    }
+
+    fn variable(&self, unit: UnitId, within: FunctionId, var: VarId, expr: ExprId, steps: u32) -> Meaning {
+        if let Some(import) = self.import(unit, var) {
+            return self.imported(unit, import, steps);
+        }
+        let source = self.unit(unit);
+        // The receiver of a Python method.
+        let function = source.function(source.vars[var.0 as usize].function);
+        if source.language == Language::Python
+            && let (Some(class), Some(first)) = (function.class, function.params.first())
+            && first.var == var
+        {
+            return Meaning::Instance(unit, class);
+        }
+        let definitions = self.definitions(unit, var);
+        let meanings = definitions.iter().map(|&definition| self.follow(unit, within, definition, steps));
+        let mut known = meanings.filter(|meaning| !matches!(meaning, Meaning::Value(..)));
+        known.next().unwrap_or(match definitions {
+            &[only] => Meaning::Value(unit, only),
+            _ => Meaning::Value(unit, expr),
+        })
+    }
+
+    fn imported(&self, unit: UnitId, import: &Import, steps: u32) -> Meaning {
+        let module = &import.module;
+        let member = import.member.as_deref();
+        if let Some(inside) = self.module(unit, module) {
+            return match member {
+                None => Meaning::Unit(inside),
+                Some(name) => self.export(inside, name, steps).unwrap_or(Meaning::Unit(inside)),
+            };
+        }
+        // `from . import tools` names a module of the package.
+        if let Some(name) = member
+            && let Some(inside) = self.module(unit, &submodule(module, name))
+        {
+            return Meaning::Unit(inside);
+        }
+        let module = module.replace('/', ".");
+        Meaning::Outside(match member {
+            None | Some("default") => module,
+            Some(name) => format!("{module}.{name}"),
+        })
+    }
+
+    fn member(&self, of: Meaning, name: &str, steps: u32) -> Option<Meaning> {
+        match of {
+            // `bind`, `call`, `apply`, `default` change nothing about what is meant.
+            Meaning::Outside(path) if matches!(name, "default" | "call" | "apply") => Some(Meaning::Outside(path)),
+            Meaning::Outside(path) => Some(Meaning::Outside(format!("{path}.{name}"))),
+            Meaning::Unit(unit) => self.export(unit, name, steps).or_else(|| {
+                let inside = self.module(unit, &format!(".{name}"))?;
+                Some(Meaning::Unit(inside))
+            }),
+            Meaning::Class(unit, class) => self.method(unit, class, name, steps),
+            Meaning::Instance(unit, class) => self.method(unit, class, name, steps).or_else(|| {
+                let fields = &self.links[unit.0 as usize].fields;
+                let (within, value) = *fields.get(&(class, name.to_owned()))?.first()?;
+                Some(self.follow(unit, within, value, steps.checked_sub(1)?))
+            }),
+            Meaning::Value(unit, expr) => {
+                let ExprKind::Dict(members) = self.unit(unit).expr(expr) else { return None };
+                let is = |key: &Option<ExprId>| key.and_then(|key| self.unit(unit).text(key)) == Some(name);
+                let value = members.iter().rev().find(|(key, _)| is(key))?.1;
+                Some(self.follow(unit, FunctionId::TOP, value, steps))
+            }
+            Meaning::Function(unit, function) if matches!(name, "bind" | "call" | "apply") => {
+                Some(Meaning::Function(unit, function))
+            }
+            Meaning::Function(..) => None,
+        }
+    }
+
+    fn method(&self, unit: UnitId, class: ClassId, name: &str, steps: u32) -> Option<Meaning> {
+        let found = &self.unit(unit).classes[class.0 as usize];
+        if let Some((_, method)) = found.methods.iter().find(|(method, _)| method == name) {
+            return Some(Meaning::Function(unit, *method));
+        }
+        if let Some((_, value)) = found.fields.iter().find(|(field, _)| field == name) {
+            return Some(self.follow(unit, FunctionId::TOP, *value, steps.checked_sub(1)?));
+        }
+        let steps = steps.checked_sub(1)?;
+        found.bases.iter().find_map(|&base| match self.follow(unit, FunctionId::TOP, base, steps) {
+            Meaning::Class(unit, class) => self.method(unit, class, name, steps),
+            _ => None,
+        })
+    }
+
+    fn export(&self, unit: UnitId, name: &str, steps: u32) -> Option<Meaning> {
+        let steps = steps.checked_sub(1)?;
+        let exports = &self.unit(unit).exports;
+        if let Some(export) = exports.iter().rev().find(|export| export.name == name) {
+            return Some(self.follow(unit, FunctionId::TOP, export.value, steps));
+        }
+        exports.iter().filter(|export| export.name == "*").find_map(|export| {
+            match self.follow(unit, FunctionId::TOP, export.value, steps) {
+                Meaning::Unit(other) if other != unit => self.export(other, name, steps),
+                _ => None,
+            }
+        })
+    }
+
+    /// The class whose method a function is, or stands in.
+    pub fn class_around(&self, unit: UnitId, within: FunctionId) -> Option<ClassId> {
+        let source = self.unit(unit);
+        let mut at = Some(within);
+        while let Some(function) = at {
+            let function = source.function(function);
+            if function.class.is_some() {
+                return function.class;
+            }
+            at = function.parent;
+        }
+        None
+    }
+
+    /// The unit of a module as another unit names it.
+    pub fn module(&self, from: UnitId, module: &str) -> Option<UnitId> {
+        let from = self.unit(from);
+        let folder = from.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match from.language {
+            Language::Python => self.python_module(folder, module),
+            _ => self.script_module(folder, module),
+        }
+    }
+
+    fn python_module(&self, folder: &str, module: &str) -> Option<UnitId> {
+        let dots = module.len() - module.trim_start_matches('.').len();
+        let rest = module[dots..].replace('.', "/");
+        let file = |folder: &str| {
+            let base = joined(folder, &rest);
+            let names = [format!("{base}.py"), joined(&base, "__init__.py")];
+            names.iter().find_map(|name| self.by_path.get(name).copied())
+        };
+        if dots > 0 {
+            let mut folder = folder;
+            for _ in 1..dots {
+                folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+            }
+            return file(folder);
+        }
+        // Absolute: below any folder around, the nearest first, and below their `src`.
+        let mut around = Some(folder);
+        while let Some(folder) = around {
+            if let Some(found) = file(folder).or_else(|| file(&joined(folder, "src"))) {
+                return Some(found);
+            }
+            around = match folder.rsplit_once('/') {
+                Some((parent, _)) => Some(parent),
+                None if folder.is_empty() => None,
+                None => Some(""),
+            };
+        }
+        None
+    }
+
+    fn script_module(&self, folder: &str, module: &str) -> Option<UnitId> {
+        if !module.starts_with('.') {
+            return None;
+        }
+        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in module.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop()?;
+                }
+                part => parts.push(part),
+            }
+        }
+        let base = parts.join("/");
+        let stem = base.strip_suffix(".js").or_else(|| base.strip_suffix(".mjs")).or_else(|| base.strip_suffix(".cjs"));
+        let written = std::iter::once(base.clone());
+        let extended = ["js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx"].map(|e| format!("{base}.{e}"));
+        let typed = stem.map(|stem| ["ts", "tsx", "mts", "cts"].map(|e| format!("{stem}.{e}"))).into_iter().flatten();
+        let index = ["index.js", "index.mjs", "index.cjs", "index.ts"].map(|name| joined(&base, name));
+        written.chain(extended).chain(typed).chain(index).find_map(|path| self.by_path.get(&path).copied())
+    }
+}
+
+impl Links {
+    fn new(unit: &Unit) -> Self {
+        let mut links = Self::default();
+        for (at, import) in unit.imports.iter().enumerate() {
+            if let Some(var) = import.var {
+                links.imports.entry(var).or_insert(at);
+            }
+        }
+        for (at, function) in unit.functions.iter().enumerate() {
+            let id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
+            links.block(unit, id, &function.body);
+        }
+        links
+    }
+
+    fn block(&mut self, unit: &Unit, within: FunctionId, statements: &[Statement]) {
+        for statement in statements {
+            match statement {
+                Statement::Assign { target, value } => self.assigned(unit, within, *target, *value),
+                Statement::If { then, otherwise, .. } => {
+                    self.block(unit, within, then);
+                    self.block(unit, within, otherwise);
+                }
+                Statement::Loop { body, .. } => self.block(unit, within, body),
+                Statement::Any(ways) => ways.iter().for_each(|way| self.block(unit, within, way)),
+                Statement::Do(_) | Statement::Return(_) | Statement::Raise(_) | Statement::Jump => {}
+            }
+        }
+    }
+
+    fn assigned(&mut self, unit: &Unit, within: FunctionId, target: ExprId, value: ExprId) {
+        match unit.expr(target) {
+            ExprKind::Var(var) => self.definitions.entry(*var).or_default().push(value),
+            ExprKind::Member { of, name } => {
+                let mut function = unit.function(within);
+                // `this` of an arrow function is that of the method around it.
+                while let (None, Some(parent)) = (function.class, function.parent) {
+                    function = unit.function(parent);
+                }
+                let Some(class) = function.class else { return };
+                let receiver = match unit.expr(*of) {
+                    ExprKind::Free(name) => name == "this",
+                    ExprKind::Var(var) => {
+                        unit.language == Language::Python && function.params.first().is_some_and(|p| p.var == *var)
+                    }
+                    _ => false,
+                };
+                if receiver {
+                    self.fields.entry((class, name.clone())).or_default().push((within, value));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Functions that give back what they are given, only called another way.
+fn wraps(path: &str) -> bool {
+    matches!(
+        path,
+        "util.promisify"
+            | "promisify"
+            | "pify"
+            | "functools.partial"
+            | "partial"
+            | "functools.wraps"
+            | "asyncio.to_thread"
+            | "bluebird.promisify"
+            | "util.callbackify"
+    )
+}
+
+fn joined(folder: &str, name: &str) -> String {
+    match (folder.is_empty(), name.is_empty()) {
+        (true, _) => name.to_owned(),
+        (_, true) => folder.to_owned(),
+        _ => format!("{folder}/{name}"),
+    }
+}
+
+fn submodule(module: &str, name: &str) -> String {
+    if module.ends_with('.') { format!("{module}{name}") } else { format!("{module}.{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::read;
+
+    fn program(files: &[(&str, &str)]) -> Program {
+        Program::new(files.iter().filter_map(|(path, text)| read(path, text.as_bytes())).collect())
+    }
+
+    /// What the callees of a unit's calls mean, in order.
+    fn callees(program: &Program, path: &str) -> Vec<String> {
+        let (id, unit) = program.units().find(|(_, unit)| unit.path == path).unwrap();
+        let within = |at: ExprId| {
+            let span = unit.span(at);
+            let inside =
+                |f: &&(usize, &crate::code::facts::Function)| f.1.span.start <= span.start && span.end <= f.1.span.end;
+            let functions: Vec<_> = unit.functions.iter().enumerate().collect();
+            let inner = functions.iter().filter(inside).min_by_key(|f| f.1.span.end - f.1.span.start);
+            FunctionId(inner.map_or(0, |f| u32::try_from(f.0).unwrap()))
+        };
+        let meaning = |callee: ExprId| match program.meaning(id, within(callee), callee) {
+            Meaning::Outside(path) => path,
+            Meaning::Function(unit, function) => {
+                let unit = program.unit(unit);
+                format!("{}:{}", unit.path, unit.function(function).name.clone().unwrap_or_default())
+            }
+            Meaning::Class(unit, class) => {
+                let unit = program.unit(unit);
+                format!("{}:class {}", unit.path, unit.classes[class.0 as usize].name.clone().unwrap_or_default())
+            }
+            other => format!("{other:?}"),
+        };
+        unit.calls().map(|(_, callee, _)| meaning(callee)).collect()
+    }
+
+    #[test]
+    fn python_names_are_followed_through_imports_and_aliases() {
+        let program = program(&[
+            (
+                "src/app/server.py",
+                "import os.path as p\nfrom os import system as run\nfrom . import tools\nfrom .tools import helper, Box\nfrom app.deep.mod import far\nimport subprocess\ngo = run\ngo('x')\np.join('a')\ntools.helper()\nhelper()\nfar()\nBox().open()\nsubprocess.Popen([]).communicate()\n",
+            ),
+            (
+                "src/app/tools.py",
+                "import shutil\nclass Base:\n  def open(self):\n    return self.store.get()\nclass Box(Base):\n  def __init__(self):\n    self.store = shutil\ndef helper(): pass\n",
+            ),
+            ("src/app/deep/mod.py", "def far(): pass\n"),
+        ]);
+        let found = callees(&program, "src/app/server.py");
+        for expected in [
+            "os.system",
+            "os.path.join",
+            "src/app/tools.py:helper",
+            "src/app/deep/mod.py:far",
+            "src/app/tools.py:class Box",
+            "src/app/tools.py:open",
+            "subprocess.Popen",
+            "subprocess.Popen().communicate",
+        ] {
+            assert!(found.iter().any(|f| f == expected), "{expected} is not in {found:?}");
+        }
+    }
+
+    #[test]
+    fn script_names_are_followed_through_requires_and_re_exports() {
+        let program = program(&[
+            (
+                "dist/index.js",
+                "import { promisify } from 'util';\nimport cp, { exec as e } from 'node:child_process';\nimport { deep, Store } from './lib/index.js';\nconst run = promisify(e);\nrun('x');\ncp.spawn('y');\nrequire('fs').promises.readFile('z');\ndeep();\nnew Store().load();\nconst { execSync } = require('child_process');\nexecSync('q');\n",
+            ),
+            ("dist/lib/index.ts", "export * from './deep.js';\nexport { Store } from './store';\n"),
+            ("dist/lib/deep.ts", "export function deep() {}\n"),
+            (
+                "dist/lib/store.ts",
+                "import * as fs from 'fs/promises';\nexport class Store { constructor() { this.fs = fs; } load() { this.fs.readFile('a'); this.other(); } other = () => {} }\n",
+            ),
+        ]);
+        let found = callees(&program, "dist/index.js");
+        for expected in [
+            "child_process.exec",
+            "child_process.spawn",
+            "fs.promises.readFile",
+            "dist/lib/deep.ts:deep",
+            "dist/lib/store.ts:load",
+            "child_process.execSync",
+        ] {
+            assert!(found.iter().any(|f| f == expected), "{expected} is not in {found:?}");
+        }
+        let found = callees(&program, "dist/lib/store.ts");
+        assert_eq!(found, ["fs.promises.readFile", "dist/lib/store.ts:other"]);
+    }
+}
