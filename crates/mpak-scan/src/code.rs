@@ -7,6 +7,7 @@
 
 pub mod facts;
 pub mod program;
+pub mod tools;
 
 mod builder;
 mod javascript;

@@ -92,6 +92,25 @@ impl Program {
         }
     }
 
+    /// The expression that a variable stands for, through single assignments and imports of the bundle.
+    pub fn value(&self, mut unit: UnitId, mut expr: ExprId) -> (UnitId, ExprId) {
+        for _ in 0..STEPS_MAX {
+            let ExprKind::Var(var) = self.unit(unit).expr(expr) else { break };
+            let imported = self.import(unit, *var).and_then(|import| {
+                let inside = self.module(unit, &import.module)?;
+                let name = import.member.as_deref()?;
+                let export = self.unit(inside).exports.iter().rev().find(|export| export.name == name)?;
+                Some((inside, export.value))
+            });
+            (unit, expr) = match (imported, self.definitions(unit, *var)) {
+                (Some(imported), _) => imported,
+                (None, &[only]) => (unit, only),
+                _ => break,
+            };
+        }
+        (unit, expr)
+    }
+
     fn follow(&self, unit: UnitId, within: FunctionId, expr: ExprId, steps: u32) -> Meaning {
         let value = Meaning::Value(unit, expr);
         let Some(steps) = steps.checked_sub(1) else { return value };
