@@ -6,6 +6,7 @@
 //! In: files from an attacker. Limits before a parser sees a text: size, nesting, length of a line.
 
 pub mod facts;
+pub mod flow;
 pub mod program;
 pub mod tools;
 

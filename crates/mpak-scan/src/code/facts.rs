@@ -188,8 +188,10 @@ pub enum Statement {
     },
     /// Computes and forgets.
     Do(ExprId),
-    /// Leaves the function; also `yield`, after which it goes on.
+    /// Leaves the function.
     Return(Option<ExprId>),
+    /// Gives a value to the caller and goes on.
+    Yield(Option<ExprId>),
     /// Raises, throws, or calls what never comes back (`sys.exit()`, `process.exit()`).
     Raise(Option<ExprId>),
     /// Takes one of two ways.

@@ -735,7 +735,7 @@ impl Lower {
             }
             Expression::YieldExpression(e) => {
                 let value = e.argument.as_ref().map(|value| self.expr(value));
-                self.before.push(Statement::Return(value));
+                self.before.push(Statement::Yield(value));
                 return value.unwrap_or_else(|| self.nothing(span));
             }
             Expression::TSAsExpression(e) => return self.expr(&e.expression),

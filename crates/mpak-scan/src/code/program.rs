@@ -351,7 +351,11 @@ impl Links {
                 }
                 Statement::Loop { body, .. } => self.block(unit, within, body),
                 Statement::Any(ways) => ways.iter().for_each(|way| self.block(unit, within, way)),
-                Statement::Do(_) | Statement::Return(_) | Statement::Raise(_) | Statement::Jump => {}
+                Statement::Do(_)
+                | Statement::Return(_)
+                | Statement::Yield(_)
+                | Statement::Raise(_)
+                | Statement::Jump => {}
             }
         }
     }

@@ -190,7 +190,7 @@ impl Lower {
         let id = self.value(value, out);
         let ends = matches!(expr, Expr::Call(call) if ends_the_process(&call.func));
         out.push(match (returned, ends) {
-            (true, _) => Statement::Return(Some(id)),
+            (true, _) => Statement::Yield(Some(id)),
             (_, true) => Statement::Raise(Some(id)),
             _ => Statement::Do(id),
         });
@@ -597,7 +597,7 @@ impl Lower {
 
     fn yielded(&mut self, value: &Expr) -> ExprId {
         let value = self.expr(value);
-        self.before.push(Statement::Return(Some(value)));
+        self.before.push(Statement::Yield(Some(value)));
         value
     }
 

@@ -69,6 +69,9 @@ fn block(unit: &Unit, statements: &Block, depth: usize, out: &mut String) {
             Statement::Return(value) => {
                 let _ = writeln!(out, "{pad}return {}", value.map(|v| expr(unit, v)).unwrap_or_default());
             }
+            Statement::Yield(value) => {
+                let _ = writeln!(out, "{pad}yield {}", value.map(|v| expr(unit, v)).unwrap_or_default());
+            }
             Statement::Raise(value) => {
                 let _ = writeln!(out, "{pad}raise {}", value.map(|v| expr(unit, v)).unwrap_or_default());
             }

@@ -1,0 +1,201 @@
+use super::*;
+use crate::code::read;
+use crate::code::tools::handlers;
+
+/// The worst danger of each kind in some files, with the source's word.
+fn judged(files: &[(&str, &str)]) -> Vec<String> {
+    let program = Program::new(files.iter().filter_map(|(path, text)| read(path, text.as_bytes())).collect());
+    let handlers = handlers(&program);
+    let (flows, whole) = flows(&program, &handlers, &|_| true);
+    assert!(whole);
+    let mut shown: Vec<String> =
+        flows.iter().map(|f| format!("{:?} {:?} {:?} {}", f.kind, f.danger, f.source, f.call)).collect();
+    shown.sort();
+    shown.dedup();
+    shown
+}
+
+fn worst(files: &[(&str, &str)]) -> Danger {
+    let program = Program::new(files.iter().filter_map(|(path, text)| read(path, text.as_bytes())).collect());
+    let handlers = handlers(&program);
+    let (flows, _) = flows(&program, &handlers, &|_| true);
+    flows.iter().map(|flow| flow.danger).max().unwrap_or(Danger::Constant)
+}
+
+#[track_caller]
+fn python(body: &str, bad: bool) {
+    let text = format!(
+        "import os, subprocess, shlex, re, sqlite3, yaml, pickle, httpx, requests\nfrom pathlib import Path\nfrom urllib.parse import urlparse\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n{body}"
+    );
+    let found = worst(&[("server.py", &text)]) >= Danger::High;
+    assert_eq!(found, bad, "{:#?}\n{body}", judged(&[("server.py", &text)]));
+}
+
+#[track_caller]
+fn script(body: &str, bad: bool) {
+    let text = format!(
+        "import {{ exec, execFile, spawn, execSync }} from 'child_process';\nimport {{ promisify }} from 'util';\nimport fs from 'fs/promises';\nimport path from 'path';\nimport {{ z }} from 'zod';\n{body}"
+    );
+    let found = worst(&[("server.js", &text)]) >= Danger::High;
+    assert_eq!(found, bad, "{:#?}\n{body}", judged(&[("server.js", &text)]));
+}
+
+#[test]
+fn shells_and_programs_in_python() {
+    let tool = |body: &str| format!("@mcp.tool()\ndef t(name: str, n: int) -> str:\n{body}");
+    for (body, bad) in [
+        ("    os.system('ls ' + name)\n", true),
+        ("    subprocess.run(f'ls {name}', shell=True)\n", true),
+        ("    subprocess.run(\n      f'ls {name}',\n      shell=True)\n", true),
+        ("    subprocess.run(['ls', name])\n", false),
+        ("    subprocess.run(['ls', '--', name], shell=False)\n", false),
+        ("    subprocess.run(f'ls {n}', shell=True)\n", false),
+        ("    subprocess.run(['bash', '-c', f'ls {name}'])\n", true),
+        ("    subprocess.run(f'ls {shlex.quote(name)}', shell=True)\n", false),
+        ("    cmd = ['ls']\n    cmd.append(name)\n    subprocess.run(' '.join(cmd), shell=True)\n", true),
+        ("    if name not in ('a', 'b'):\n        raise ValueError\n    os.system('ls ' + name)\n", false),
+        ("    if not re.fullmatch(r'[a-z0-9_]+', name):\n        return 'no'\n    os.system('ls ' + name)\n", false),
+        ("    if not re.match(r'[a-z]+', name):\n        return 'no'\n    os.system('ls ' + name)\n", true),
+        ("    safe = name.replace(';', '')\n    os.system('ls ' + safe)\n", true),
+        ("    eval(name)\n", true),
+        ("    subprocess.run([name, '-l'])\n", true),
+        ("    subprocess.run('clear', shell=True)\n", false),
+        ("    return run_it({'cmd': name})\ndef run_it(o):\n    return os.popen(o['cmd']).read()\n", true),
+        ("    return run_it({'cmd': 'ls', 'x': name})\ndef run_it(o):\n    return os.popen(o['cmd']).read()\n", false),
+        ("    pickle.loads(name)\n", true),
+        ("    yaml.load(name, Loader=yaml.SafeLoader)\n", false),
+        ("    yaml.load(name)\n", true),
+    ] {
+        python(&tool(body), bad);
+    }
+}
+
+#[test]
+fn paths_hosts_and_queries_in_python() {
+    let tool = |body: &str| format!("ROOT = '/srv'\n@mcp.tool()\ndef t(p: str) -> str:\n{body}");
+    for (body, bad) in [
+        ("    return open(os.path.join(ROOT, p)).read()\n", true),
+        (
+            "    f = os.path.realpath(os.path.join(ROOT, p))\n    if not f.startswith(ROOT):\n        raise ValueError\n    return open(f).read()\n",
+            true,
+        ),
+        (
+            "    f = os.path.realpath(os.path.join(ROOT, p))\n    if not f.startswith(ROOT + os.sep):\n        raise ValueError\n    return open(f).read()\n",
+            false,
+        ),
+        (
+            "    f = os.path.join(ROOT, p)\n    if not f.startswith(ROOT + '/'):\n        raise ValueError\n    return open(f).read()\n",
+            true,
+        ),
+        (
+            "    f = (Path(ROOT) / p).resolve()\n    if not f.is_relative_to(ROOT):\n        raise ValueError\n    return f.read_text()\n",
+            false,
+        ),
+        ("    f = (Path(ROOT) / p).resolve()\n    f.relative_to(ROOT)\n    return f.read_text()\n", false),
+        ("    f = Path(ROOT) / p\n    return f.read_text()\n", true),
+        ("    return open(os.path.join(ROOT, os.path.basename(p))).read()\n", false),
+        (
+            "    f = check(p)\n    return open(f).read()\ndef check(x):\n    r = os.path.realpath(x)\n    if os.path.commonpath([r, ROOT]) != ROOT:\n        raise ValueError\n    return r\n",
+            false,
+        ),
+        ("    return requests.get(p).text\n", true),
+        ("    return requests.get('https://api.test/v1/' + p).text\n", false),
+        ("    return requests.get(f'https://{p}/x').text\n", true),
+        (
+            "    if urlparse(p).hostname not in {'a.test'}:\n        raise ValueError\n    return httpx.get(p).text\n",
+            false,
+        ),
+        ("    c = sqlite3.connect('x.db')\n    return c.execute('select * from t where id = ' + p).fetchall()\n", true),
+        (
+            "    c = sqlite3.connect('x.db')\n    return c.execute('select * from t where id = ?', (p,)).fetchall()\n",
+            false,
+        ),
+        (
+            "    c = sqlite3.connect('x.db')\n    cur = c.cursor()\n    q = f'SELECT * FROM {p}'\n    cur.execute(q)\n",
+            true,
+        ),
+    ] {
+        python(&tool(body), bad);
+    }
+}
+
+#[test]
+fn shells_paths_and_hosts_in_javascript() {
+    let tool = |body: &str| {
+        format!(
+            "const run = promisify(exec);\nconst ROOT = '/srv';\nserver.tool('t', 'Does.', {{ name: z.string(), n: z.number() }}, async ({{ name, n }}) => {{ {body} }});\n"
+        )
+    };
+    for (body, bad) in [
+        ("exec('ls ' + name)", true),
+        ("await run(`ls ${name}`)", true),
+        ("execSync(`ls ${n}`)", false),
+        ("execFile('ls', [name])", false),
+        ("spawn('ls', [name], { shell: true })", true),
+        ("spawn('sh', ['-c', name])", true),
+        ("require('child_process').exec(name)", true),
+        ("return helper({ a: name })", true),
+        ("return new Promise((ok, no) => { exec(`ls ${name}`, (e, out) => ok(out)) })", true),
+        ("if (!['a', 'b'].includes(name)) throw new Error('no'); exec('ls ' + name)", false),
+        ("if (!/^[a-z]+$/.test(name)) { return null } exec('ls ' + name)", false),
+        ("if (!/^[a-z]+/.test(name)) { return null } exec('ls ' + name)", true),
+        ("return fs.readFile(path.join(ROOT, name))", true),
+        ("const f = path.resolve(ROOT, name); if (!f.startsWith(ROOT)) throw 1; return fs.readFile(f)", true),
+        (
+            "const f = path.resolve(ROOT, name); if (!f.startsWith(ROOT + path.sep)) throw 1; return fs.readFile(f)",
+            false,
+        ),
+        (
+            "const f = path.resolve(ROOT, name); const rel = path.relative(ROOT, f); if (rel.startsWith('..') || path.isAbsolute(rel)) throw 1; return fs.readFile(f)",
+            false,
+        ),
+        ("return fetch(name)", true),
+        ("return fetch(`https://api.test/${name}`)", false),
+        ("return fetch(`https://api.test/${encodeURIComponent(name)}`)", false),
+        ("const u = new URL(name); if (u.hostname !== 'api.test') throw 1; return fetch(u)", false),
+        ("return db.query(`SELECT * FROM t WHERE id = ${name}`)", true),
+        ("return db.query('SELECT * FROM t WHERE id = $1', [name])", false),
+        ("return eval(name)", true),
+        ("return new Function(name)()", true),
+        ("return re.exec(name)", false),
+    ] {
+        let helper = if body.contains("helper(") { "function helper(o) { return exec(o.a); }\n" } else { "" };
+        script(&format!("{}\n{helper}", tool(body)), bad);
+    }
+}
+
+#[test]
+fn requests_are_followed_through_dispatch_and_classes() {
+    script(
+        "class S { constructor() { this.root = '/srv'; } async go(args) { const { cmd } = args; return this.sh(cmd); } sh(c) { return execSync(c); } }\nconst s = new S();\nserver.setRequestHandler(CallToolRequestSchema, async (request) => { const { name, arguments: args } = request.params; switch (name) { case 'go': return s.go(args); default: throw new Error('x'); } });",
+        true,
+    );
+    script(
+        "server.setRequestHandler(CallToolRequestSchema, async (request) => { switch (request.params.name) { case 'go': return execFile('ls', ['--', String(request.params.arguments.p)]); } });",
+        false,
+    );
+    python(
+        "@server.call_tool()\nasync def call(name: str, arguments: dict):\n    if name == 'go':\n        return handle(**arguments)\ndef handle(path, mode='r'):\n    os.system(f'cat {path}')\n",
+        true,
+    );
+}
+
+#[test]
+fn what_line_patterns_get_wrong() {
+    for (path, text, bad) in [
+        ("s.py", "import yaml\nyaml.load(f, Loader=yaml.SafeLoader)\n", false),
+        ("s.py", "cursor.execute('select * from t where id=%s', (x,))\n", false),
+        ("s.js", "// eval() is never used here\n", false),
+        ("s.py", "import re\nre.compile(x).exec(data)\n", false),
+        ("s.py", "import subprocess\nsubprocess.run(\n f'ls {x}',\n shell=True)\n", true),
+        ("s.py", "from os import system\nsystem(cmd)\n", true),
+        ("s.js", "import {exec} from 'child_process'; exec(`ls ${x}`)", true),
+        ("s.js", "const run = require('util').promisify(require('child_process').exec); run(cmd)", true),
+        ("s.js", "const cp = require('child_process'); cp.execSync(cmd)", true),
+        ("src/inspector.js", "eval(x)", true),
+        ("src/latest.py", "import os\nos.system(x)\n", true),
+        ("src/vendor_api.py", "import os\nos.system(x)\n", true),
+    ] {
+        assert_eq!(worst(&[(path, text)]) >= Danger::High, bad, "{text}: {:#?}", judged(&[(path, text)]));
+    }
+}

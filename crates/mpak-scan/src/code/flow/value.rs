@@ -1,0 +1,180 @@
+//! What is known of a value: whether outsiders choose it, by what way it came, what it is safe for.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::code::facts::Span;
+use crate::code::program::UnitId;
+
+/// Most sources that are kept of one value.
+const TAINTS_COUNT_MAX: usize = 6;
+
+/// Who chooses a value; the later, the worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The environment or the command line: whoever starts the server.
+    Environment,
+    /// The bundle does not tell: a parameter that nothing in it gives.
+    Unknown,
+    /// An answer from the network.
+    Network,
+    /// The model, by the arguments of a tool.
+    Tool,
+}
+
+/// What a value is safe for, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Safe(u8);
+
+impl Safe {
+    /// Text for a shell.
+    pub const SHELL: Self = Self(1);
+    /// Path below a folder.
+    pub const PATH: Self = Self(1 << 1);
+    /// Host of a URL.
+    pub const HOST: Self = Self(1 << 2);
+    /// Text for a database.
+    pub const QUERY: Self = Self(1 << 3);
+    /// Source code.
+    pub const CODE: Self = Self(1 << 4);
+    /// An argument that is no option.
+    pub const ARGUMENT: Self = Self(1 << 5);
+    /// Everything.
+    pub const ALL: Self = Self(0x3f);
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// All but these.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether it is safe for all of these.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// One place on the way of a value.
+#[derive(Debug)]
+pub struct Step {
+    /// Where.
+    pub unit: UnitId,
+    /// Where.
+    pub span: Span,
+    /// What happens there.
+    pub what: String,
+    /// The place before.
+    pub before: Option<Rc<Step>>,
+}
+
+/// Key of a source.
+pub type Origin = u32;
+
+/// One source that a value holds text of.
+#[derive(Clone, Debug)]
+pub struct Taint {
+    /// Who.
+    pub source: Source,
+    /// Which.
+    pub origin: Origin,
+    /// What its text in this value is safe for.
+    pub safe: Safe,
+    /// Whether links and `..` are resolved.
+    pub resolved: bool,
+    /// Whether the value is the source's text, unchanged.
+    pub direct: bool,
+    /// Whether the value may begin with it.
+    pub starts: bool,
+    /// The way.
+    pub path: Rc<Step>,
+}
+
+/// What is known of a value.
+#[derive(Clone, Debug, Default)]
+pub struct Value {
+    /// Sources.
+    pub taints: Vec<Taint>,
+    /// The whole text, where it is constant.
+    pub text: Option<Rc<str>>,
+    /// The text that it begins with, where that is constant.
+    pub prefix: Option<Rc<str>>,
+    /// Members, where they are known one by one.
+    pub fields: Option<Rc<BTreeMap<String, Value>>>,
+    /// Elements, where they are known one by one.
+    pub items: Option<Rc<Vec<Value>>>,
+}
+
+impl Value {
+    /// A constant text.
+    pub fn text(text: &str) -> Self {
+        Self { text: Some(text.into()), prefix: Some(text.into()), ..Self::default() }
+    }
+
+    /// Only the sources of a value, as they come out of a computation.
+    #[must_use]
+    pub fn derived(&self) -> Self {
+        let taint = |taint: &Taint| Taint { direct: false, ..taint.clone() };
+        Self { taints: self.taints.iter().map(taint).collect(), ..Self::default() }
+    }
+
+    /// With each source changed.
+    #[must_use]
+    pub fn each(mut self, change: impl Fn(&mut Taint)) -> Self {
+        self.taints.iter_mut().for_each(change);
+        self
+    }
+
+    /// Adds the sources of another.
+    pub fn absorb(&mut self, other: &Self) {
+        for taint in &other.taints {
+            let held = self.taints.len();
+            match self.taints.iter_mut().find(|t| t.origin == taint.origin) {
+                Some(same) => {
+                    same.safe = Safe(same.safe.0 & taint.safe.0);
+                    same.resolved &= taint.resolved;
+                    same.direct &= taint.direct;
+                    same.starts |= taint.starts;
+                }
+                None if held < TAINTS_COUNT_MAX => self.taints.push(taint.clone()),
+                None => {}
+            }
+        }
+    }
+
+    /// Either of two values.
+    #[must_use]
+    pub fn or(mut self, other: &Self) -> Self {
+        self.absorb(other);
+        if self.text != other.text {
+            self.text = None;
+        }
+        if self.prefix != other.prefix {
+            self.prefix = None;
+        }
+        self.fields = match (self.fields, &other.fields) {
+            (Some(a), Some(b)) if !Rc::ptr_eq(&a, b) => {
+                let mut both = (*a).clone();
+                for (name, value) in b.iter() {
+                    let joined = both.get(name).map_or_else(|| value.clone(), |before| before.clone().or(value));
+                    both.insert(name.clone(), joined);
+                }
+                Some(Rc::new(both))
+            }
+            (a, b) => a.or_else(|| b.clone()),
+        };
+        self.items = match (self.items, &other.items) {
+            (Some(a), Some(b)) if a.len() == b.len() => {
+                Some(Rc::new(a.iter().zip(b.iter()).map(|(a, b)| a.clone().or(b)).collect()))
+            }
+            (Some(a), Some(b)) => Some(if a.len() > b.len() { a } else { Rc::clone(b) }),
+            (a, b) => a.or_else(|| b.clone()),
+        };
+        self
+    }
+}
