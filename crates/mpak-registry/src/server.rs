@@ -120,7 +120,14 @@ pub fn serve(config: Config, ready: impl FnOnce(&Running)) -> Result<(), ServeEr
     let served = runtime.block_on(async {
         // Before `ready`, so that whoever reads the address may stop us at once.
         let mut stop = Signals::new().map_err(ServeError::Runtime)?;
-        let running = start(config).await?;
+        let running = tokio::select! {
+            running = start(config) => running?,
+            // A start may wait for its database, and nothing was promised to anybody yet.
+            () = stop.next() => {
+                tracing::info!("stopped before it answered");
+                return Ok(());
+            }
+        };
         ready(&running);
         stop.next().await;
         tracing::info!("stopping; a second signal ends at once");

@@ -26,6 +26,8 @@ use url::Url;
 
 use crate::config::Config;
 
+mod repeats;
+
 /// Target of spans that only collectors see.
 pub(crate) const TRACE: &str = "mpak_trace";
 /// Longest time for sending a batch, and for the last one at the end.
@@ -79,7 +81,10 @@ impl Telemetry {
             let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("mpak"));
             traces.with_location(false).with_threads(false).with_filter(filter_fn(|m| m.target() == TRACE))
         });
-        let lines = lines.with_filter(filter).with_filter(filter_fn(|m| m.target() != TRACE));
+        let lines = lines
+            .with_filter(repeats::Repeats::default())
+            .with_filter(filter)
+            .with_filter(filter_fn(|m| m.target() != TRACE));
         tracing_subscriber::registry().with(lines).with(traces).try_init().map_err(TelemetryError::Started)?;
         Ok(Self { provider })
     }

@@ -24,6 +24,7 @@ mod account;
 mod asset;
 mod catalogue;
 mod controls;
+mod decision;
 mod device;
 mod docs;
 mod entry;
@@ -68,6 +69,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/admin", get(people::admin))
         .route("/admin/users/{id}/role", post(people::set_role))
         .route("/admin/users/{id}/disabled", post(people::set_disabled))
+        .route("/admin/packages/{scope}/{name}/decision", post(decision::decide))
         .route("/docs", get(docs::docs))
         .route("/docs/json", get(|| async { Redirect::permanent("/openapi.json") }))
         .route("/assets/{name}", get(asset::serve))

@@ -141,3 +141,106 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The commands that a page shows: in blocks of code, and between backticks.
+    fn shown(page: &str) -> Vec<String> {
+        let (mut found, mut in_block) = (Vec::new(), false);
+        for line in page.lines() {
+            if line.trim_start().starts_with("```") {
+                in_block = !in_block;
+            } else if in_block || line.starts_with("    ") {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let before = |word: &&str| matches!(*word, "$" | "-" | "run:") || word.contains('=');
+                let start = words.iter().take_while(|word| before(word)).count();
+                if words.get(start) == Some(&"mpak") {
+                    found.push(words[start + 1..].join(" "));
+                }
+            } else {
+                let code = line.split('`').skip(1).step_by(2);
+                found.extend(code.filter_map(|code| code.strip_prefix("mpak ")).map(str::to_owned));
+            }
+        }
+        found
+    }
+
+    /// The first word of a command that does not exist.
+    fn unknown(command: &str) -> Option<String> {
+        let mut current = Cli::command();
+        for word in command.split(' ').take_while(|word| !matches!(*word, "#" | "--" | "help")) {
+            let plain = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            if let Some(flag) = plain.strip_prefix("--") {
+                let flag = flag.split(['=', '[']).next().unwrap_or_default();
+                let is_known = current.get_arguments().any(|a| a.get_long() == Some(flag));
+                if !is_known && flag != "help" && flag != "version" {
+                    return Some(word.to_owned());
+                }
+            } else if current.has_subcommands() && !plain.is_empty() {
+                // `yank\|unyank` in a table; `COMMAND` stands for any.
+                let names: Vec<&str> = plain.split(['\\', '|']).filter(|name| !name.is_empty()).collect();
+                if names.iter().any(|name| name.chars().any(|c| !c.is_ascii_lowercase() && c != '-')) {
+                    return None;
+                }
+                let next = names.iter().map(|name| current.find_subcommand(name).cloned());
+                let Some(next) = next.collect::<Option<Vec<_>>>() else { return Some(word.to_owned()) };
+                current = next.into_iter().next()?;
+            }
+        }
+        None
+    }
+
+    fn pages(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                pages(&path, found);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                found.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_documentation_exists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut found =
+            ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|page| root.join(page)).to_vec();
+        pages(&root.join("docs"), &mut found);
+        let mut commands = 0;
+        for page in found {
+            for command in shown(&fs::read_to_string(&page).unwrap()) {
+                assert_eq!(unknown(&command), None, "`mpak {command}` in {}", page.display());
+                commands += 1;
+            }
+        }
+        assert!(commands > 80, "{commands}");
+    }
+
+    #[test]
+    fn a_command_that_does_not_exist_would_be_found() {
+        for (command, word) in [
+            ("pack . --vendor --output x.mcpb", Some("--output")),
+            ("pack [DIR] [OUT]", None),
+            ("frobnicate", Some("frobnicate")),
+            ("admin tokens create", Some("tokens")),
+            ("admin token create --data DIR --name ci --json", None),
+            ("admin token create\\|list\\|revoke", None),
+            ("admin token create\\|drop", Some("create\\|drop")),
+            ("yank @a/b@1.2.3 [--reason TEXT]", None),
+            ("serve --demo", None),
+            ("serve --listen 127.0.0.1:0", None),
+            ("run @demo/time -- --anything", None),
+            ("help COMMAND", None),
+        ] {
+            assert_eq!(unknown(command).as_deref(), word, "{command}");
+        }
+    }
+}

@@ -88,7 +88,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let line = |cells: Vec<&str>| {
         let padded: Vec<String> =
             cells.iter().zip(&widths).map(|(c, w)| format!("{c}{}", " ".repeat(w - c.chars().count()))).collect();
-        padded.join("  ")
+        padded.join("  ").trim_end().to_owned()
     };
     std::iter::once(line(header.to_vec()))
         .chain(rows.iter().map(|r| line(r.iter().map(String::as_str).collect())))

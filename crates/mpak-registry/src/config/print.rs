@@ -45,7 +45,11 @@ pub fn toml(loaded: &Loaded) -> String {
 fn one(text: &mut String, setting: &Setting) {
     let key = setting.key;
     let variable = key.variable().unwrap_or_else(|| "no variable".to_owned());
-    let _ = writeln!(text, "# {}: {}.", key.help, key.kind.expected());
+    let kind = match key.kind {
+        Kind::Text => String::new(),
+        kind => format!(" ({})", kind.expected()),
+    };
+    let _ = writeln!(text, "# {}{kind}.", key.help);
     let _ = writeln!(text, "# {variable} · --{} · from {}", key.flag(), setting.place);
     let name = key.name();
     let _ = match &setting.value {

@@ -6,8 +6,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::entry::package_path;
+use super::figures::Moment;
 use super::lost::Fault;
 use super::notice::{notice, private};
+use super::people::provider;
 use super::shell::{Shell, page};
 use super::signed_in::SignedIn;
 use super::text::Shown;
@@ -15,7 +17,6 @@ use crate::auth::actor::Role;
 use crate::auth::form::Form;
 use crate::auth::session::Person;
 use crate::auth::token;
-use crate::clock::rfc3339;
 use crate::db::{packages, tokens, users};
 use crate::state::AppState;
 
@@ -77,7 +78,7 @@ async fn view(state: &AppState, person: &Person, made: Option<String>) -> Result
         login: Shown::word(person.login(), 300),
         email: text(user.as_ref().and_then(|u| u.email.as_ref()).filter(|email| *email != person.login())),
         role: person.role().as_str(),
-        provider: text(user.as_ref().map(|u| &u.issuer)),
+        provider: user.as_ref().map(|u| provider(&u.issuer)).unwrap_or_default(),
         may_publish: person.role() >= Role::Publisher,
         packages: owned.iter().map(owned_package).collect(),
         tokens,
@@ -108,7 +109,7 @@ fn item(row: &tokens::Token, now_ms: i64) -> Result<Item, Fault> {
 }
 
 fn day(at_ms: i64) -> String {
-    rfc3339(at_ms).chars().take(10).collect()
+    Moment::at(at_ms).day
 }
 
 /// `POST /account/tokens`

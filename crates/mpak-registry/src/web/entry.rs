@@ -8,6 +8,8 @@ use super::text::Shown;
 pub(crate) struct Entry {
     /// `@scope/name`.
     pub(crate) name: Shown,
+    /// The same, never cut: for commands.
+    pub(crate) full_name: String,
     /// Its page.
     pub(crate) href: String,
     /// Name for people, where it says more than the name.
@@ -55,6 +57,7 @@ impl Entry {
         let tools = (facts.tools_count > 0).then(|| counted(facts.tools_count as u64, "tool", "tools"));
         Self {
             name: Shown::word(facts.name, 80),
+            full_name: Shown::word(facts.name, 400).to_string(),
             href: package_path(facts.name),
             title: title(facts.display_name, facts.name),
             description: Shown::line(facts.description.unwrap_or_default(), 180),

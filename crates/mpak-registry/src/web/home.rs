@@ -36,9 +36,8 @@ impl Home {
     /// From lists of the catalogue.
     pub(crate) fn new(packages_count: usize, recent: Vec<Entry>, popular: Vec<Entry>, base_url: &str) -> Self {
         let description = Shown::line("A registry of MCP servers that you can check before you run them.", 200);
-        let first = popular.first().map_or("", |e| e.name.as_str());
         Self {
-            try_it: Target::new(first, None, base_url).run(),
+            try_it: popular.first().map_or_else(String::new, |e| Target::new(&e.full_name, None, base_url).run()),
             shell: Shell::new("mpak – MCP servers you can check before you run them", description).without_search(),
             packages: grouped(packages_count as u64),
             packages_count,

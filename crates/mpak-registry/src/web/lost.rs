@@ -6,9 +6,11 @@ use axum::response::{IntoResponse, Response};
 use thiserror::Error;
 
 use super::entry::package_path;
+use super::figures::Moment;
 use super::shell::{Shell, page};
 use super::text::Shown;
 use crate::db::DbError;
+use crate::db::tombstones::Tombstone;
 use crate::search::SearchError;
 
 /// What was looked for and is not there.
@@ -53,13 +55,29 @@ struct LostPage {
     headline: &'static str,
     text: &'static str,
     what: Shown,
+    /// What became of it.
+    more: Shown,
     words: String,
     back: Option<(String, &'static str)>,
 }
 
 /// 404, naming what was looked for and where to look instead.
 pub(crate) fn not_found(lost: Lost, what: &str) -> Response {
+    missing(lost, what, Shown::default())
+}
+
+/// The same for what was here once: since when it is gone, and why.
+pub(crate) fn gone(lost: Lost, what: &str, tombstone: &Tombstone) -> Response {
+    let day = Moment::at(tombstone.at_ms).day;
+    let stays = if lost == Lost::Version { "Its number" } else { "Its name" };
+    let reason = tombstone.reason.as_deref().map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
+    missing(lost, what, Shown::line(&format!("It was taken away on {day}. {stays} is never used again.{reason}"), 800))
+}
+
+fn missing(lost: Lost, what: &str, more: Shown) -> Response {
     let (headline, text) = match lost {
+        Lost::Package if !more.is_empty() => ("This package is gone", "There is nothing here any more under the name"),
+        Lost::Version if !more.is_empty() => ("This version is gone", "There is nothing here any more as"),
         Lost::Page => ("There is no page here", "No page of this registry has the address"),
         Lost::Package => ("This package is not here", "This registry has no package with the name"),
         Lost::Version => ("This version is not here", "Nothing was published as"),
@@ -75,7 +93,8 @@ pub(crate) fn not_found(lost: Lost, what: &str) -> Response {
         code: 404,
         headline,
         text,
-        what: Shown::word(what, 200),
+        what: Shown::word(what, 300),
+        more,
         words: words(what),
         back,
     };
@@ -90,6 +109,7 @@ pub(crate) fn our_fault() -> Response {
         headline: "Something broke on our side",
         text: "The registry could not answer. The cause is in its log; trying again in a moment may help.",
         what: Shown::default(),
+        more: Shown::default(),
         words: String::new(),
         back: None,
     };
@@ -104,6 +124,7 @@ fn not_now() -> Response {
         headline: "The registry cannot answer now",
         text: "Its database does not answer. Nothing is lost; please try again in a moment.",
         what: Shown::default(),
+        more: Shown::default(),
         words: String::new(),
         back: None,
     };

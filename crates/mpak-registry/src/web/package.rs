@@ -142,6 +142,8 @@ pub(crate) struct Package {
     tile: Tile,
     version: Shown,
     is_latest: bool,
+    /// Only those who name the shown version get it.
+    yanked: bool,
     latest: Shown,
     latest_href: String,
     whole: bool,
@@ -221,7 +223,9 @@ impl Package {
         let (room, name) = (facts.room, facts.name.as_str());
         let latest_href = package_path(name);
         let shown = facts.versions.iter().find(|v| v.version == facts.version);
-        let target = Target::new(name, facts.pinned.then_some(facts.version), facts.base_url);
+        let yanked = shown.is_some_and(|v| v.yanked);
+        // The bare name leads to no yanked version.
+        let target = Target::new(name, (facts.pinned || yanked).then_some(facts.version), facts.base_url);
         let tools = manifest.and_then(|m| m.tools.as_deref()).unwrap_or_default();
         let options = manifest.map(|m| m.user_config.as_slice()).unwrap_or_default();
         let description = Shown::line(manifest.map_or("", |m| &m.description), 600);
@@ -235,6 +239,7 @@ impl Package {
             tile: Tile::of(name),
             version: Shown::word(facts.version, 50),
             is_latest: facts.version == facts.latest_version,
+            yanked,
             latest: Shown::word(facts.latest_version, 50),
             whole: room.page_bytes_max.is_none(),
             run: target.run(),

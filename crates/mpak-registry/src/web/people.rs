@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::json;
 
 use super::entry::package_path;
+use super::figures::Moment;
 use super::lost::Fault;
 use super::notice::{notice, private};
 use super::shell::{Shell, page};
@@ -14,8 +15,8 @@ use super::signed_in::Admin;
 use super::text::Shown;
 use crate::auth::actor::Role;
 use crate::auth::form::Form;
+use crate::auth::link::LOCAL;
 use crate::auth::session::{self, Person};
-use crate::clock::rfc3339;
 use crate::db::{Connection, DbResult, events, packages, tokens, users};
 use crate::state::AppState;
 
@@ -73,13 +74,18 @@ fn item(user: &users::User, me: &Person) -> Item {
         id: user.id,
         login: Shown::word(&user.login, 300),
         email: Shown::word(user.email.as_deref().filter(|email| *email != user.login).unwrap_or_default(), 300),
-        provider: Shown::word(&user.issuer, 300),
-        seen: rfc3339(user.seen_at_ms).chars().take(10).collect(),
+        provider: provider(&user.issuer),
+        seen: Moment::at(user.seen_at_ms).day,
         roles: Role::ALL.iter().map(|r| (r.as_str(), *r == role)).collect(),
         role: role.as_str(),
         disabled: user.disabled_at_ms.is_some(),
         is_me: user.id == me.user_id(),
     }
+}
+
+/// Who vouches for somebody; without a provider that is the registry itself.
+pub(super) fn provider(issuer: &str) -> Shown {
+    if issuer == LOCAL { Shown::word("this registry", 300) } else { Shown::word(issuer, 300) }
 }
 
 fn held_package(row: &packages::Owned) -> Held {

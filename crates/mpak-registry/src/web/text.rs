@@ -8,6 +8,8 @@ use std::fmt::{self, Write as _};
 
 /// Stands at the end of a text that was cut.
 const CUT: char = '…';
+/// Most pieces of a text that are shown as code.
+const CODES_COUNT_MAX: usize = 3;
 /// Most combining marks on one character; more are dropped (they would paint over other lines).
 const MARKS_COUNT_MAX: usize = 4;
 
@@ -35,6 +37,13 @@ impl Shown {
     /// The text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text in pieces: every second one stood between backticks, and is shown as code. Only so many
+    /// are, since each makes the page longer.
+    pub(crate) fn pieces(&self) -> Vec<&str> {
+        let pieces: Vec<&str> = self.0.splitn(2 * CODES_COUNT_MAX + 1, '`').collect();
+        if pieces.len() % 2 == 1 { pieces } else { vec![&self.0] }
     }
 
     /// Whether there is nothing to show.
@@ -118,6 +127,20 @@ fn is_mark(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_told_apart() {
+        let many = "`a` ".repeat(9);
+        for (text, expect) in [
+            ("the field `x` is missing", vec!["the field ", "x", " is missing"]),
+            ("no code", vec!["no code"]),
+            ("half a `pair", vec!["half a `pair"]),
+            ("", vec![""]),
+            (many.trim(), vec!["", "a", " ", "a", " ", "a", " `a` `a` `a` `a` `a` `a`"]),
+        ] {
+            assert_eq!(Shown::line(text, 300).pieces(), expect);
+        }
+    }
 
     #[test]
     fn what_reorders_or_hides_text_is_spelled_out() {

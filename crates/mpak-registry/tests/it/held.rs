@@ -3,6 +3,7 @@
 use mpak_registry::admin::{self, package::Verdict};
 use serde_json::Value;
 
+use crate::person::Browser;
 use crate::world::{Registry, bundle};
 
 const NAME: &str = "@antropic/filesystem";
@@ -88,6 +89,31 @@ async fn a_released_package_is_seen_by_all() {
     let events = registry.json(&format!("/api/v1/packages/{NAME}/events")).await;
     let kinds: Vec<&str> = events["events"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["released", "held", "artifact_published"]);
+}
+
+#[tokio::test]
+async fn an_administrator_decides_by_the_page() {
+    let (registry, _) = held().await;
+    let mut browser = Browser::new(&registry);
+    browser.follow(&registry.sign_in_link().unwrap()).await;
+    let page = browser.get("/admin").await;
+    let path = format!("/admin/packages/{NAME}/decision");
+    assert!(page.text.contains(&format!("action=\"{path}\"")) && page.text.contains("@anthropic"), "{}", page.text);
+    let csrf = page.field("csrf");
+    let held = browser.get(&format!("/packages/{NAME}")).await;
+    assert!(held.text.contains("Held for review:") && !held.text.contains("badge.svg"), "no badge is there to embed");
+    assert_eq!(browser.post(&path, &[("csrf", &csrf), ("decision", "remove")]).await.status, 422);
+    let decision = [("csrf", csrf.as_str()), ("decision", "release"), ("reason", "")];
+    let decided = browser.post(&path, &decision).await;
+    assert_eq!((decided.status, decided.location()), (303, "/admin#held"), "{}", decided.text);
+    assert_eq!(registry.get(&format!("/packages/{NAME}")).await.status(), 200);
+    assert_eq!(registry.json("/v1/bundles/search?q=filesystem").await["total"], 1);
+    assert_eq!(browser.post(&path, &decision).await.status, 422, "it is public already");
+    let events = registry.json(&format!("/api/v1/packages/{NAME}/events")).await;
+    assert_eq!(
+        (&events["events"][0]["kind"], &events["events"][0]["actor"]),
+        (&"released".into(), &"user:admin".into())
+    );
 }
 
 #[tokio::test]

@@ -104,6 +104,9 @@ async fn without_an_unyanked_version_a_bare_name_means_nothing() {
     assert!(latest.text().await.unwrap().contains("yanked"));
     assert_eq!(registry.json("/index/v1/@acme/widget.json").await["latest"], Value::Null);
     assert_eq!(download(&registry, "@acme/widget", "1.0.0").await.status(), 200);
+    let page = registry.client.get(format!("{}/packages/@acme/widget", registry.url)).header("accept", "text/html");
+    let page = page.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("mpak run @acme/widget@1.0.0<") && !page.contains(">latest<"), "{page}");
 }
 
 #[tokio::test]
@@ -155,6 +158,14 @@ async fn a_deprecated_package_says_so_wherever_it_is_asked_for() {
     assert_eq!(registry.json("/index/v1/@acme/widget.json").await["deprecated"], Value::Null);
 }
 
+/// A page that is not there, as a browser gets it.
+async fn page(registry: &Registry, path: &str) -> String {
+    let request = registry.client.get(format!("{}{path}", registry.url)).header("accept", "text/html");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 404, "{path}");
+    response.text().await.unwrap()
+}
+
 #[tokio::test]
 async fn what_nobody_depends_on_is_deleted_and_never_used_again() {
     let registry = widget(&["1.0.0", "1.1.0"]).await;
@@ -175,6 +186,8 @@ async fn what_nobody_depends_on_is_deleted_and_never_used_again() {
     assert_eq!(again.status(), 422);
     let body: Value = again.json().await.unwrap();
     assert_eq!(body["error"]["code"], "RETIRED", "{body}");
+    let gone = page(&registry, "/packages/@acme/widget/1.1.0").await;
+    assert!(gone.contains("This version is gone") && gone.contains("It was taken away on 20 Nov 2026."), "{gone}");
     // Old and downloaded stays.
     download(&registry, "@acme/widget", "1.0.0").await;
     registry.wait_ms(3 * DAY_MS + 1_000);
@@ -186,6 +199,8 @@ async fn what_nobody_depends_on_is_deleted_and_never_used_again() {
     assert_eq!((status, &body["package"]), (200, &json!(true)), "{body}");
     assert_eq!(registry.get("/v1/bundles/@acme/widget").await.status(), 404);
     assert_eq!(registry.json("/v1/bundles/search").await["total"], 0);
+    let gone = page(&registry, "/packages/@acme/widget").await;
+    assert!(gone.contains("This package is gone") && gone.contains("The reason given: court order"), "{gone}");
     let reborn = registry.put("@acme/widget", "9.0.0", "any", bundle("@acme/widget", "9.0.0")).send().await.unwrap();
     let body: Value = reborn.json().await.unwrap();
     assert_eq!(body["error"]["code"], "RETIRED", "{body}");

@@ -122,6 +122,14 @@ async fn home_lists_what_is_new_and_what_is_used() {
 }
 
 #[tokio::test]
+async fn the_command_on_the_first_page_is_whole_however_long_the_name() {
+    let registry = Registry::start().await;
+    let name = format!("@{}/{}", "s".repeat(39), "n".repeat(173));
+    registry.publish(&name, "1.0.0", "any", &bundle(&name, "1.0.0")).await;
+    assert!(page(&registry, "/").await.contains(&format!("mpak run {name}")));
+}
+
+#[tokio::test]
 async fn search_finds_filters_pages_and_helps_when_nothing_is_found() {
     let registry = checklist().await;
     for i in 0..25 {
@@ -346,6 +354,6 @@ async fn settings_show_what_must_be_given_and_never_a_secret_default() {
     registry.publish("@acme/keyed", "1.0.0", "any", &ZipBuilder::with_manifest(&manifest).build()).await;
     let html = page(&registry, "/packages/@acme/keyed").await;
     assert!(html.contains("mpak config set @acme/keyed api_key=VALUE<"));
-    assert!(html.contains("required</span>") && html.contains("secret</span>") && html.contains("1 to 9."));
+    assert!(html.contains("required</span>") && html.contains("secret</span>") && html.contains("· 1 to 9<"));
     assert!(!html.contains("hunter2"));
 }

@@ -135,8 +135,10 @@ impl From<ClientError> for CommandError {
             ClientError::Address { .. } => {
                 (Kind::Usage, Some("give it with --registry URL or MPAK_REGISTRY_URL".to_owned()))
             }
-            ClientError::NotFound { .. } => (Kind::NotFound, Some("look for it: mpak search WORD".to_owned())),
-            ClientError::Denied { .. } => (Kind::Refused, Some("check MPAK_TOKEN".to_owned())),
+            ClientError::NotFound { what, .. } => (Kind::NotFound, Some(way_to(what))),
+            ClientError::Denied { .. } => {
+                (Kind::Refused, Some("log in with `mpak login`, or check MPAK_TOKEN".to_owned()))
+            }
             ClientError::Refused { help, .. } => (Kind::Refused, help.clone()),
             ClientError::TokenInClear { .. } => (Kind::Refused, Some("use the registry's https address".to_owned())),
             ClientError::Busy { .. } => (Kind::Network, Some("try again later".to_owned())),
@@ -154,10 +156,47 @@ impl From<ClientError> for CommandError {
             | ClientError::Slow { .. }
             | ClientError::Form { .. } => (Kind::Network, Some("is this the address of an mpak registry?".to_owned())),
         };
-        let error = Self::from_error(kind, &error);
+        let is_unreachable = matches!(error, ClientError::Unreachable { .. } | ClientError::Interrupted { .. });
+        let mut error = Self::from_error(kind, &error);
+        if is_unreachable {
+            // Each layer of the connection says that it failed; only the innermost says why.
+            error.causes = error.causes.pop().into_iter().collect();
+        }
         match hint {
             Some(hint) => error.hint(hint),
             None => error,
+        }
+    }
+}
+
+/// What to type after something was not found: a package, one of its versions, or something of it.
+fn way_to(what: &str) -> String {
+    match what.split_once(" of ") {
+        Some(("a transfer", name)) => return format!("see how it stands: mpak transfer show {name}"),
+        Some((_repository, name)) => return format!("see what there is: mpak trust list {name}"),
+        None => {}
+    }
+    let is_version = |version: &&str| !version.is_empty() && *version != "latest";
+    match what.rsplit_once('@').filter(|(name, version)| name.starts_with('@') && is_version(version)) {
+        Some((name, _)) => format!("see its versions: mpak show {name}"),
+        None => "look for it: mpak search WORD".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_on_fits_what_is_missing() {
+        for (what, way) in [
+            ("@acme/tell@9.9.9", "see its versions: mpak show @acme/tell"),
+            ("@acme/tell@latest", "look for it: mpak search WORD"),
+            ("@acme/tell", "look for it: mpak search WORD"),
+            ("a transfer of @acme/tell", "see how it stands: mpak transfer show @acme/tell"),
+            ("repository 7 of @acme/tell", "see what there is: mpak trust list @acme/tell"),
+        ] {
+            assert_eq!(way_to(what), way, "{what}");
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum What {
     #[command(subcommand)]
     User(user::UserCommand),
     /// Bring the database up to date, as the start of a server does
-    Migrate(upkeep::Plain),
+    Migrate(Plain),
     /// Prove that database, blobs and events agree; exit code 1 when they do not
     Verify(upkeep::Verify),
     /// Write everything into a folder, also while the server runs
@@ -42,13 +42,24 @@ pub enum What {
     /// Put a backup into an empty registry
     Restore(upkeep::Restore),
     /// Make again what follows from the database: latest versions, static files, failed scans
-    Reindex(upkeep::Plain),
+    Reindex(Plain),
     /// Packages: held, released, taken away
     #[command(subcommand)]
     Package(PackageCommand),
     /// Scopes that are kept for somebody
     #[command(subcommand)]
     Scope(ScopeCommand),
+}
+
+/// Flags of commands that need nothing else.
+#[derive(Debug, clap::Args)]
+pub struct Plain {
+    /// Which registry.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `user link`.
@@ -71,7 +82,7 @@ pub enum TokenCommand {
     /// Make a token; it is shown once
     Create(Create),
     /// List tokens, without their secrets
-    List(List),
+    List(Plain),
     /// End a token now
     Revoke(Revoke),
 }
@@ -94,17 +105,6 @@ pub struct Create {
     /// Days until it expires
     #[arg(long, value_name = "N", default_value_t = TOKEN_DAYS_MAX)]
     pub days: u32,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Flags of `token list`.
-#[derive(Debug, clap::Args)]
-pub struct List {
-    /// Which registry.
-    #[command(flatten)]
-    pub place: Place,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -158,7 +158,7 @@ fn create(args: &Create, settings: &Settings) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(args: &List, settings: &Settings) -> CommandResult {
+fn list(args: &Plain, settings: &Settings) -> CommandResult {
     let tokens = admin::list_tokens(&args.place.load(settings)?, &Clock::system()).map_err(|e| refusal(&e))?;
     if args.json {
         ui::json(&serde_json::json!({"tokens": tokens}));
@@ -225,10 +225,9 @@ impl Args {
     pub fn wants_json(&self) -> bool {
         match &self.what {
             What::Token(TokenCommand::Create(args)) => args.json,
-            What::Token(TokenCommand::List(args)) => args.json,
             What::Token(TokenCommand::Revoke(args)) => args.json,
             What::User(command) => command.wants_json(),
-            What::Migrate(args) | What::Reindex(args) => args.json,
+            What::Token(TokenCommand::List(args)) | What::Migrate(args) | What::Reindex(args) => args.json,
             What::Verify(args) => args.json,
             What::Backup(args) => args.json,
             What::Restore(args) => args.json,

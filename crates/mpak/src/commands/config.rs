@@ -273,6 +273,9 @@ fn registry(home: &Home, args: &RegistryArgs, settings: &Settings) -> CommandRes
         ui::json(&serde_json::json!({"registry": registry.as_str()}));
     } else {
         ui::data(registry.as_str());
+        if args.url.is_some() {
+            ui::note("stored; --registry and MPAK_REGISTRY_URL win over it");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -52,7 +52,7 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     ui::note("To connect this machine, open this page in a browser where you are signed in:");
     ui::note(&format!("    {}", ui::safe(page.as_str())));
     ui::note(&format!("and type the code  {}", ui::safe(&code.user_code)));
-    ui::note("Waiting; it is on its way once the page says so (Ctrl-C stops).");
+    ui::note("Waiting for the decision on that page; Ctrl-C stops.");
     let token = wait(&client, &code)?;
     // 3. Kept for this registry only.
     let registry = client.registry().to_string();

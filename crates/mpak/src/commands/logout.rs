@@ -31,7 +31,11 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let address = registry.to_string();
     let Some(login) = Secrets::read(&home)?.login(&address).cloned() else {
         let text = format!("this machine is not logged in to {address}");
-        return Err(CommandError::new(Kind::No, text).hint("MPAK_TOKEN is ended with `unset MPAK_TOKEN`"));
+        let error = CommandError::new(Kind::No, text);
+        return Err(match settings.token {
+            Some(_) => error.hint("MPAK_TOKEN is ended with `unset MPAK_TOKEN`"),
+            None => error,
+        });
     };
     // 1. There. A token that the registry does not accept any more is ended already.
     let revoked = if args.local {

@@ -148,7 +148,8 @@ fn proof(auth: Option<Auth>, client: &Client, settings: &Settings) -> Result<Pro
 /// Tells what the identity says, what the registry expects, and whether it would take it.
 fn explain(client: &Client, proof: &Proof, parcels: &[Parcel], json: bool) -> CommandResult {
     let Proof::Identity(token) = proof else {
-        return Err(CommandError::new(Kind::Usage, "this is no CI job with an identity: MPAK_TOKEN would be used"));
+        return Err(CommandError::new(Kind::Usage, "this is no CI job with an identity; a token would be used")
+            .hint("`mpak whoami` tells whose token, and what it may"));
     };
     let claims = token.claims().unwrap_or_default();
     let mut answers = Vec::new();
@@ -227,7 +228,8 @@ fn settle_name(manifest: &str, given: Option<&str>) -> Result<PackageName, Comma
             usage(e).hint(format!("publish under a scope: --name @you/{}", manifest.trim_start_matches('@')))
         });
     };
-    let name = PackageName::publishable(given).map_err(usage)?;
+    let base = manifest.rsplit('/').next().unwrap_or(manifest);
+    let name = PackageName::publishable(given).map_err(|e| usage(e).hint(format!("like --name @you/{base}")))?;
     if manifest != name.as_str() && manifest != name.base() {
         return Err(CommandError::new(
             Kind::Usage,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use mpak_api::bundle::{Detail, VersionSummary, VersionsResponse, WirePlatform};
+use mpak_api::index;
 use mpak_bundle::name::PackageSpec;
 use serde_json::Value;
 
@@ -34,20 +35,29 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let client = client(configured_registry(args.registry.as_deref(), settings)?, settings)?;
     let detail = client.detail(&spec.name)?;
     let versions = client.versions(&spec.name)?;
+    // What existing registries cannot tell; there it is left out.
+    let index = client.well_known().ok().flatten();
+    let index = index.and_then(|known| client.index(&known, &spec.name, spec.name.as_str()).ok());
     if args.json {
         let mut value = serde_json::to_value(&detail).expect("our own types serialise");
         value["versions_detail"] = serde_json::to_value(&versions.versions).expect("our own types serialise");
+        if let Some(index) = &index {
+            let yanked = index.versions.iter().filter(|v| v.yanked).map(|v| v.version.as_str());
+            value["yanked"] = yanked.collect();
+            value["deprecated"] = serde_json::to_value(&index.deprecated).expect("our own types serialise");
+        }
         ui::json(&value);
         return Ok(ExitCode::SUCCESS);
     }
-    for line in lines(&detail, &versions) {
+    for line in lines(&detail, &versions, index.as_ref()) {
         ui::note(&line);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn lines(detail: &Detail, versions: &VersionsResponse) -> Vec<String> {
+fn lines(detail: &Detail, versions: &VersionsResponse, index: Option<&index::Package>) -> Vec<String> {
     let mut out = header(detail);
+    out.extend(index.and_then(|index| index.deprecated.as_ref()).map(deprecation));
     out.extend(trust(detail));
     out.extend(provenance(detail.summary.provenance.as_ref()));
     let summary = &detail.summary;
@@ -55,7 +65,7 @@ fn lines(detail: &Detail, versions: &VersionsResponse) -> Vec<String> {
     out.push(format!("  Downloads: {}", summary.downloads));
     out.push(format!("  Published: {}", safe(day(&summary.published_at))));
     out.extend(tools(&summary.tools));
-    out.extend(version_lines(versions));
+    out.extend(version_lines(versions, index));
     out.extend(platforms(versions));
     out.push("\nPull (download only):".to_owned());
     out.push(format!("  mpak bundle pull {}", safe(&summary.name)));
@@ -85,6 +95,11 @@ fn header(detail: &Detail) -> Vec<String> {
     let given = rows.into_iter().filter_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)));
     out.extend(given.map(|(name, value)| format!("  {name}: {}", safe(value))));
     out
+}
+
+fn deprecation(deprecated: &index::Deprecated) -> String {
+    let instead = deprecated.replacement.as_deref().map(|name| format!("; use {} instead", safe(name)));
+    format!("\nDeprecated: {}{}", safe(&deprecated.message), instead.unwrap_or_default())
 }
 
 fn trust(detail: &Detail) -> Vec<String> {
@@ -134,18 +149,24 @@ fn tools(tools: &Value) -> Vec<String> {
     out
 }
 
-fn version_lines(versions: &VersionsResponse) -> Vec<String> {
+fn version_lines(versions: &VersionsResponse, index: Option<&index::Package>) -> Vec<String> {
     let all = &versions.versions;
+    let yanked =
+        |v: &VersionSummary| index.is_some_and(|i| i.versions.iter().any(|o| o.yanked && o.version == v.version));
     let mut out = vec![format!("\nVersions ({}):", all.len())];
-    out.extend(all.iter().take(VERSIONS_SHOWN_MAX).map(|v| version_line(v, &versions.latest)));
+    out.extend(all.iter().take(VERSIONS_SHOWN_MAX).map(|v| version_line(v, &versions.latest, yanked(v))));
     if all.len() > VERSIONS_SHOWN_MAX {
         out.push(format!("  ... and {} more", all.len() - VERSIONS_SHOWN_MAX));
     }
     out
 }
 
-fn version_line(version: &VersionSummary, latest: &str) -> String {
-    let mark = if version.version == latest { " (latest)" } else { "" };
+fn version_line(version: &VersionSummary, latest: &str, yanked: bool) -> String {
+    let mark = match (yanked, version.version == latest) {
+        (true, _) => " (yanked)",
+        (false, true) => " (latest)",
+        (false, false) => "",
+    };
     let lock = if version.provenance.is_some() { " 🔒" } else { "" };
     let platforms: Vec<String> = version.platforms.iter().map(platform).collect();
     let platforms = if platforms.is_empty() { String::new() } else { format!(" [{}]", platforms.join(", ")) };

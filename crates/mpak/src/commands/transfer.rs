@@ -66,7 +66,12 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let client = commands::client(configured_registry(of.registry.as_deref(), settings)?, settings)?;
     let path = format!("{}/transfer", path::package(&name));
     let ask = |method, path: &str, body: Option<&Value>| {
-        client.manage(method, path, token(&client)?, body, &of.package).map_err(CommandError::from)
+        // What is missing where there is no answer: of a package that is there, the transfer.
+        let what = match args.what {
+            What::Accept(_) | What::Cancel(_) => format!("a transfer of {name}"),
+            What::Request(_) | What::Show(_) => name.to_string(),
+        };
+        client.manage(method, path, token(&client)?, body, &what).map_err(CommandError::from)
     };
     let answer = match &args.what {
         What::Request(wish) => ask(Method::POST, &path, Some(&json!({"name": wish.name, "owner": wish.owner})))?,

@@ -133,10 +133,14 @@ fn list(args: &List, settings: &Settings) -> CommandResult {
     let all = listed["trusted_publishers"].as_array().cloned().unwrap_or_default();
     if all.is_empty() {
         ui::note("no repository may publish it without a token");
+        return Ok(ExitCode::SUCCESS);
     }
-    for one in &all {
-        let text = |name: &str| ui::safe(one[name].as_str().unwrap_or("-"));
-        ui::data(&format!("{}\t{}\t{}\t{}", one["id"], text("repository"), text("workflow"), text("issuer")));
+    let text = |one: &Value, name: &str| ui::safe(one[name].as_str().unwrap_or("-"));
+    let row =
+        |one: &Value| vec![one["id"].to_string(), text(one, "repository"), text(one, "workflow"), text(one, "issuer")];
+    let rows: Vec<_> = all.iter().map(row).collect();
+    for line in ui::table(&["ID", "REPOSITORY", "WORKFLOW", "ISSUER"], &rows) {
+        ui::data(&line);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -172,6 +176,10 @@ impl Call {
 
     fn send(&self, method: Method, below: &str, body: Option<&Value>) -> Result<Value, CommandError> {
         let path = format!("{}{below}", path::trusted_publishers(&self.package));
-        Ok(self.client.manage(method, &path, &self.token, body, self.package.as_str())?)
+        let what = match below.strip_prefix('/') {
+            Some(id) => format!("repository {id} of {}", self.package),
+            None => self.package.to_string(),
+        };
+        Ok(self.client.manage(method, &path, &self.token, body, &what)?)
     }
 }

@@ -34,15 +34,20 @@ pub fn run(args: &Args, settings: &Settings, yank: bool) -> CommandResult {
         CommandError::new(Kind::Usage, "a yank is about one version").hint(format!("name it: {}@1.2.3", spec.name))
     })?;
     let client = commands::client(configured_registry(args.registry.as_deref(), settings)?, settings)?;
-    let (method, done) = if yank { (Method::PUT, "yanked") } else { (Method::DELETE, "no longer yanked") };
+    let method = if yank { Method::PUT } else { Method::DELETE };
     let path = format!("{}/yank", path::package_version(&spec.name, version));
     let body = json!({"reason": args.reason});
     let answer = client.manage(method, &path, token(&client)?, Some(&body), &args.package)?;
     if args.json {
         ui::json(&answer);
     } else {
-        let already = if answer["changed"] == false { " already" } else { "" };
-        ui::note(&format!("{}@{version} is{already} {done}", spec.name));
+        let done = match (yank, answer["changed"] == false) {
+            (true, false) => "is yanked",
+            (true, true) => "is already yanked",
+            (false, false) => "is no longer yanked",
+            (false, true) => "was not yanked",
+        };
+        ui::note(&format!("{}@{version} {done}", spec.name));
     }
     Ok(ExitCode::SUCCESS)
 }

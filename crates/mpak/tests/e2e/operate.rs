@@ -37,6 +37,29 @@ fn serve(world: &World, arguments: &[&str]) -> Serving {
     Serving { child, host, token }
 }
 
+#[test]
+fn a_start_that_waits_for_its_database_ends_when_told_and_says_so_once() {
+    let world = World::new();
+    let data = world.path("registry").display().to_string();
+    let args = ["serve", "--data", &data, "--listen", "127.0.0.1:0", "--database-url", "postgres://x@127.0.0.1:9/x"];
+    let log = world.path("registry.log");
+    let mut command = world.command(&args);
+    let mut child = command.stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !fs::read_to_string(&log).unwrap().contains("does not answer yet") {
+        assert!(Instant::now() < deadline, "it never waited");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Several tries, one line.
+    std::thread::sleep(Duration::from_millis(1_500));
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+    let told = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    let log = fs::read_to_string(&log).unwrap();
+    assert_eq!(log.matches("does not answer yet").count(), 1, "{log}");
+}
+
 impl Serving {
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();

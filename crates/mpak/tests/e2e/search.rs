@@ -17,7 +17,7 @@ fn packages_are_found_for_people_and_programs() {
     let ran = world.mpak(&["search", "tell"]);
     assert_eq!(ran.stdout, "");
     let expected = "\nFound 1 result(s) for \"tell\":\n\nBundles (1):\n\n\
-        NAME        VERSION  TRUST  DESCRIPTION                    \n\
+        NAME        VERSION  TRUST  DESCRIPTION\n\
         @acme/tell  1.0.0    -      Tells what it was started with.\n\n\
         Use \"mpak bundle show <name>\" for details.\n";
     assert_eq!(ran.stderr, expected);

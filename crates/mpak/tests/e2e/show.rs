@@ -6,6 +6,7 @@ use crate::registry::Registry;
 use crate::servers::Server;
 use crate::stand_in::{Answer, StandIn};
 use crate::world::World;
+use crate::yank::published;
 
 #[test]
 fn a_package_is_shown_for_people_and_programs() {
@@ -33,6 +34,19 @@ fn a_package_is_shown_for_people_and_programs() {
     let json = world.mpak(&["bundle", "show", "@acme/tell", "--json"]).json();
     assert_eq!((&json["name"], &json["latest_version"]), (&json!("@acme/tell"), &json!("1.1.0")));
     assert_eq!(json["versions_detail"][0]["platforms"], json!([{"os": "linux", "arch": "x64"}]));
+}
+
+#[test]
+fn what_became_of_a_package_is_shown() {
+    let (world, _registry) = published(&["1.0.0", "1.1.0"]);
+    world.mpak(&["yank", "@acme/widget@1.1.0"]).ok();
+    world.mpak(&["deprecate", "@acme/widget", "Not maintained"]).ok();
+    let shown = world.mpak(&["show", "@acme/widget"]);
+    for part in ["\nDeprecated: Not maintained\n", "  1.1.0 (yanked) - ", "  1.0.0 (latest) - "] {
+        assert!(shown.stderr.contains(part), "`{part}` is missing in\n{}", shown.stderr);
+    }
+    let json = world.mpak(&["show", "@acme/widget", "--json"]).json();
+    assert_eq!((&json["yanked"], &json["deprecated"]["message"]), (&json!(["1.1.0"]), &json!("Not maintained")));
 }
 
 #[test]

@@ -6,6 +6,8 @@ use crate::yank::published;
 fn a_rename_is_asked_for_shown_and_cancelled() {
     let (world, _registry) = published(&["1.0.0"]);
     assert!(world.mpak(&["transfer", "show", "@acme/widget"]).fails(5).contains("no transfer under way"));
+    let nothing = world.mpak(&["transfer", "accept", "@acme/widget"]).fails(5);
+    assert!(nothing.contains("a transfer of @acme/widget was not found"), "{nothing}");
     let asked = world.mpak(&["transfer", "request", "@acme/widget", "--name", "@acme/gizmo"]);
     assert!(asked.stderr.contains("@acme/widget becomes @acme/gizmo on "), "{}", asked.stderr);
     assert_eq!(world.mpak(&["transfer", "show", "@acme/widget", "--json"]).json()["state"], "accepted");

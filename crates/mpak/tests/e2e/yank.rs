@@ -35,6 +35,7 @@ fn a_yanked_version_is_pulled_by_its_name_with_a_warning() {
     assert_eq!(exact.json()["version"], "1.1.0");
     assert!(world.mpak(&["yank", "@acme/widget@1.1.0"]).stderr.contains("already yanked"));
     assert_eq!(world.mpak(&["unyank", "@acme/widget@1.1.0", "--json"]).json()["changed"], true);
+    assert!(world.mpak(&["unyank", "@acme/widget@1.1.0"]).stderr.contains("@acme/widget@1.1.0 was not yanked"));
     assert_eq!(world.mpak(&["pull", "@acme/widget", "--json"]).json()["version"], "1.1.0");
 }
 

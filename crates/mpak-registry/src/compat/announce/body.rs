@@ -21,7 +21,7 @@ pub(crate) struct Announcement {
 }
 
 /// The artifact of an announcement.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Artifact {
     pub(crate) filename: String,
     pub(crate) os: String,
@@ -188,23 +188,11 @@ impl Check {
             Some(Ok(members)) => members,
             Some(Err(_)) if raw.is_some_and(|raw| raw.get() != "null") => {
                 self.problem("/artifact", "type", &json!({"type": "object"}), "must be object");
-                return Artifact {
-                    filename: String::new(),
-                    os: String::new(),
-                    arch: String::new(),
-                    sha256: String::new(),
-                    size: 0,
-                };
+                return Artifact::default();
             }
             _ => {
                 self.missing("", "artifact");
-                return Artifact {
-                    filename: String::new(),
-                    os: String::new(),
-                    arch: String::new(),
-                    sha256: String::new(),
-                    size: 0,
-                };
+                return Artifact::default();
             }
         };
         let at = "/artifact";

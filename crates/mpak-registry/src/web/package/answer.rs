@@ -18,7 +18,9 @@ use crate::auth::asker;
 use crate::db::artifacts::Artifact;
 use crate::db::versions::{Listed, Version};
 use crate::db::yanks::Yank;
-use crate::db::{self, Connection, DbResult, artifacts, events, jobs, packages, scans, transfers, versions, yanks};
+use crate::db::{
+    self, Connection, DbResult, artifacts, events, jobs, packages, scans, tombstones, transfers, versions, yanks,
+};
 use crate::ingest::scan;
 use crate::state::AppState;
 use crate::web::entry::package_path;
@@ -80,7 +82,7 @@ async fn answer(
     let Ok(name) = PackageName::lookup(name) else { return Ok(lost::not_found(Lost::Package, name)) };
     let mut c = state.db.read().await?;
     let Some(package) = visible(state, &mut c, &name, headers).await? else {
-        return Ok(lost::not_found(Lost::Package, name.as_str()));
+        return Ok(missing(&mut c, &name, None).await?);
     };
     if package.name != name.as_str() {
         let version = wanted.map(|v| format!("/{}", mpak_api::path::encode(v))).unwrap_or_default();
@@ -88,7 +90,7 @@ async fn answer(
     }
     let asked = wanted.filter(|v| *v != "latest").unwrap_or(&package.latest_version);
     let Some(version) = versions::find(&mut c, package.id, asked).await? else {
-        return Ok(lost::not_found(Lost::Version, &format!("{name}@{asked}")));
+        return Ok(missing(&mut c, &name, wanted).await?);
     };
     // 2. All versions with their artifacts.
     let listed = versions::list(&mut c, package.id).await?;
@@ -120,6 +122,15 @@ async fn answer(
         asker.within(|| page(StatusCode::OK, &Package::new(asked.facts(&versions, downloads, &base_url))))
     });
     Ok(rendered.await?)
+}
+
+/// The page for what is not here: never, or not any more.
+async fn missing(c: &mut Connection, name: &PackageName, version: Option<&str>) -> DbResult<Response> {
+    let lost = if version.is_some() { Lost::Version } else { Lost::Package };
+    let what = version.map_or_else(|| name.to_string(), |version| format!("{name}@{version}"));
+    let gone = tombstones::of_package(c, name.as_str()).await?;
+    let tombstone = gone.iter().find(|t| t.version == version.unwrap_or(tombstones::WHOLE));
+    Ok(tombstone.map_or_else(|| lost::not_found(lost, &what), |tombstone| lost::gone(lost, &what, tombstone)))
 }
 
 /// Events that are read for a page.

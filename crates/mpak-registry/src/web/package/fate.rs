@@ -39,6 +39,8 @@ pub(crate) struct Fate {
     pub(super) banners: Vec<Banner>,
     pub(super) history: Vec<Happened>,
     pub(super) more: bool,
+    /// Whether strangers see nothing of the package.
+    pub(super) hidden: bool,
 }
 
 /// Most bytes of a text of others.
@@ -57,6 +59,7 @@ pub(crate) fn fate(
         banners: banners(package, yank, transfer),
         history: shown.map(|event| happened(event, room)).collect(),
         more: events.len() > room.events_count_max,
+        hidden: package.state != packages::PUBLIC,
     }
 }
 
@@ -70,9 +73,9 @@ fn banners(package: &Package, yank: Option<&Yank>, transfer: Option<&Transfer>) 
     match package.state.as_str() {
         packages::HELD => {
             let text = format!("{reason}. Only its owners and administrators see this page.");
-            banner("warn", "Held for review.", &text, None);
+            banner("warn", "Held for review:", &text, None);
         }
-        packages::REMOVED => banner("fail", "Removed.", reason, None),
+        packages::REMOVED => banner("fail", "Removed:", reason, None),
         _ => {}
     }
     if let Some(message) = &package.deprecated_message {
@@ -80,7 +83,7 @@ fn banners(package: &Package, yank: Option<&Yank>, transfer: Option<&Transfer>) 
     }
     if let Some(yank) = yank {
         let reason = yank.reason.as_deref().unwrap_or("no reason was given");
-        banner("warn", "This version was yanked.", reason, None);
+        banner("warn", "This version was yanked:", reason, None);
     }
     if let Some(transfer) = transfer.filter(|t| t.state == "accepted") {
         let day = Moment::at(transfer.effective_at_ms).day;
@@ -100,7 +103,21 @@ fn happened(event: &Event, room: Room) -> Happened {
     Happened {
         at: Moment::at(event.at_ms),
         what: Shown::line(&what, room.event_bytes_max),
-        actor: Shown::line(&event.actor, 80),
+        actor: Shown::line(&actor(&event.actor), 80),
+    }
+}
+
+/// `user:ada` is ada, `token:ci` is told as a token.
+fn actor(label: &str) -> String {
+    match label.split_once(':') {
+        Some(("user", login)) => login.to_owned(),
+        Some(("token", name)) => format!("token “{name}”"),
+        Some(("oidc", job)) => match job.split_once(':') {
+            Some((issuer, repository)) => format!("{repository} ({issuer})"),
+            None => job.to_owned(),
+        },
+        _ if label == "admin" => "the operator".to_owned(),
+        _ => label.to_owned(),
     }
 }
 

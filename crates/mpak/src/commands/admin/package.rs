@@ -1,13 +1,12 @@
-//! `mpak admin package`, `scope` and `user invite`: what an operator decides about names and people.
+//! `mpak admin package` and `scope`: what an operator decides about names.
 
 use std::process::ExitCode;
 
 use mpak_registry::admin::package::{self, Listed, Verdict};
-use mpak_registry::admin::person;
 use mpak_registry::clock::Clock;
 use serde_json::json;
 
-use super::refusal;
+use super::{Plain, refusal};
 use crate::configuration::Place;
 use crate::error::CommandResult;
 use crate::settings::Settings;
@@ -17,9 +16,9 @@ use crate::ui::{self, safe};
 #[derive(Debug, clap::Subcommand)]
 pub enum PackageCommand {
     /// List packages that wait for a decision
-    Held(List),
+    Held(Plain),
     /// List packages that were taken away
-    Removed(List),
+    Removed(Plain),
     /// Show a package, whatever its state, and what happened to it
     Show(One),
     /// Let everybody see a held package
@@ -38,22 +37,11 @@ pub enum PackageCommand {
 #[derive(Debug, clap::Subcommand)]
 pub enum ScopeCommand {
     /// List reserved scopes
-    List(List),
+    List(Plain),
     /// Let nobody begin packages in a scope
     Reserve(Scope),
     /// End a reservation
     Release(Scope),
-}
-
-/// Flags of lists.
-#[derive(Debug, clap::Args)]
-pub struct List {
-    /// Which registry.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// One package.
@@ -88,25 +76,6 @@ pub struct Scope {
     pub json: bool,
 }
 
-/// Flags of `user invite`.
-#[derive(Debug, clap::Args)]
-pub struct Person {
-    /// Login of the account
-    pub login: String,
-    /// What it may do: reader, publisher or admin
-    #[arg(long, default_value = "publisher", value_parser = ["reader", "publisher", "admin"])]
-    pub role: String,
-    /// Login at GitHub, for claiming packages; you vouch for it
-    #[arg(long, value_name = "LOGIN")]
-    pub github: Option<String>,
-    /// Which registry.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Runs `admin package`.
 pub fn run(command: &PackageCommand, settings: &Settings) -> CommandResult {
     match command {
@@ -121,7 +90,7 @@ pub fn run(command: &PackageCommand, settings: &Settings) -> CommandResult {
     }
 }
 
-fn list(args: &List, removed: bool, settings: &Settings) -> CommandResult {
+fn list(args: &Plain, removed: bool, settings: &Settings) -> CommandResult {
     let found = package::list(&args.place.load(settings)?, removed).map_err(|e| refusal(&e))?;
     if args.json {
         ui::json(&json!({"packages": found}));
@@ -176,13 +145,16 @@ pub fn run_scope(command: &ScopeCommand, settings: &Settings) -> CommandResult {
     }
 }
 
-fn scopes(args: &List, settings: &Settings) -> CommandResult {
+fn scopes(args: &Plain, settings: &Settings) -> CommandResult {
     let found = package::reserved_scopes(&args.place.load(settings)?).map_err(|e| refusal(&e))?;
     if args.json {
         ui::json(&json!({"scopes": found}));
+    } else if found.is_empty() {
+        ui::note("no scope is reserved");
     } else {
-        for scope in &found {
-            ui::data(&format!("@{}  {}", safe(&scope.scope), safe(&scope.reason)));
+        let rows: Vec<_> = found.iter().map(|s| vec![format!("@{}", safe(&s.scope)), safe(&s.reason)]).collect();
+        for line in ui::table(&["SCOPE", "REASON"], &rows) {
+            ui::data(&line);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -195,22 +167,7 @@ fn reserve(args: &Scope, reason: Option<&str>, settings: &Settings) -> CommandRe
     if args.json {
         ui::json(&json!({"scope": args.scope, "state": state}));
     } else {
-        ui::note(&format!("{} is {state}", safe(&args.scope)));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Runs `admin user invite`.
-pub fn add_person(args: &Person, settings: &Settings) -> CommandResult {
-    let config = args.place.load(settings)?;
-    let made = person::add(&config, &args.login, args.github.as_deref(), &args.role, &Clock::system());
-    let made = made.map_err(|e| refusal(&e))?;
-    if args.json {
-        ui::json(&made);
-    } else {
-        ui::data(&made.token);
-        ui::note(&format!("`{}` is a {}; this token is theirs until {}", args.login, args.role, made.expires_at));
-        ui::note("It is not shown again. They use it as MPAK_TOKEN.");
+        ui::note(&format!("@{} is {state}", safe(args.scope.trim_start_matches('@'))));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,21 +9,11 @@ use mpak_registry::admin::verify::{Verdict, verify};
 use mpak_registry::clock::Clock;
 use mpak_registry::config::Config;
 
+use super::Plain;
 use crate::configuration::Place;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
 use crate::ui;
-
-/// Flags of `migrate` and `reindex`.
-#[derive(Debug, clap::Args)]
-pub struct Plain {
-    /// Which registry.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
 
 /// Flags of `verify`.
 #[derive(Debug, clap::Args)]
@@ -140,6 +130,10 @@ fn tell(manifest: &Manifest, json: bool, what: &str) {
 /// Puts a backup into an empty registry.
 pub fn run_restore(args: &Restore, settings: &Settings) -> CommandResult {
     let config: Config = args.place.load(settings)?;
+    if args.from.join("manifest.json").symlink_metadata().is_err() {
+        return Err(CommandError::new(Kind::Usage, format!("`{}` is no backup", args.from.display()))
+            .hint("give the folder that `mpak admin backup DIR` wrote"));
+    }
     let restored = backup::restore(&config, &args.from).map_err(|e| refusal(&e))?;
     tell(&restored, args.json, "restored");
     if !args.verify {

@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use mpak_registry::admin::person;
 use mpak_registry::admin::users::{self, ListedUser, UserError};
 use mpak_registry::clock::Clock;
 
+use super::Plain;
 use crate::configuration::Place;
 use crate::error::{CommandError, CommandResult, Kind};
 use crate::settings::Settings;
@@ -14,11 +16,11 @@ use crate::ui;
 #[derive(Debug, clap::Subcommand)]
 pub enum UserCommand {
     /// List people
-    List(List),
+    List(Plain),
     /// Add somebody before the first sign-in
     Add(Add),
     /// Add an account that no provider vouches for, with a token
-    Invite(super::package::Person),
+    Invite(Invite),
     /// Make somebody a reader, publisher or admin
     Role(Role),
     /// Shut somebody out now
@@ -27,17 +29,6 @@ pub enum UserCommand {
     Enable(One),
     /// Make a link that signs the administrator in once, where no provider is configured
     Link(super::Link),
-}
-
-/// Flags of `user list`.
-#[derive(Debug, clap::Args)]
-pub struct List {
-    /// Which registry.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Flags of `user add`.
@@ -54,6 +45,25 @@ pub struct Add {
     /// reader, publisher or admin
     #[arg(long, default_value = "reader")]
     pub role: String,
+    /// Which registry.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `user invite`.
+#[derive(Debug, clap::Args)]
+pub struct Invite {
+    /// Login of the account
+    pub login: String,
+    /// What it may do: reader, publisher or admin
+    #[arg(long, default_value = "publisher", value_parser = ["reader", "publisher", "admin"])]
+    pub role: String,
+    /// Login at GitHub, for claiming packages; you vouch for it
+    #[arg(long, value_name = "LOGIN")]
+    pub github: Option<String>,
     /// Which registry.
     #[command(flatten)]
     pub place: Place,
@@ -109,7 +119,7 @@ pub fn run(command: &UserCommand, settings: &Settings) -> CommandResult {
     match command {
         UserCommand::List(args) => list(args, settings),
         UserCommand::Add(args) => add(args, settings),
-        UserCommand::Invite(args) => super::package::add_person(args, settings),
+        UserCommand::Invite(args) => invite(args, settings),
         UserCommand::Role(args) => role(args, settings),
         UserCommand::Disable(args) => disable(args, true, settings),
         UserCommand::Enable(args) => disable(args, false, settings),
@@ -117,7 +127,7 @@ pub fn run(command: &UserCommand, settings: &Settings) -> CommandResult {
     }
 }
 
-fn list(args: &List, settings: &Settings) -> CommandResult {
+fn list(args: &Plain, settings: &Settings) -> CommandResult {
     let users = users::list(&args.place.load(settings)?).map_err(|e| refusal(&e))?;
     if args.json {
         ui::json(&serde_json::json!({"users": users}));
@@ -143,6 +153,20 @@ fn add(args: &Add, settings: &Settings) -> CommandResult {
     let id = users::add(&config, &args.issuer, &args.subject, &args.login, &args.role, &Clock::system());
     let id = id.map_err(|e| refusal(&e))?;
     tell(args.json, id, &format!("user {id} `{}` is a {}", ui::safe(&args.login), args.role));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn invite(args: &Invite, settings: &Settings) -> CommandResult {
+    let config = args.place.load(settings)?;
+    let made = person::add(&config, &args.login, args.github.as_deref(), &args.role, &Clock::system());
+    let made = made.map_err(|e| super::refusal(&e))?;
+    if args.json {
+        ui::json(&made);
+    } else {
+        ui::data(&made.token);
+        ui::note(&format!("`{}` is a {}; this token is theirs until {}", args.login, args.role, made.expires_at));
+        ui::note("It is not shown again. They use it as MPAK_TOKEN.");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
