@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::controls::CONTROLS;
 use crate::report::{self, Report};
-use crate::secrets::{Scanner, Secrets};
+use crate::secrets::Secrets;
 
 mod source;
 
@@ -120,9 +120,9 @@ impl Evidence {
         let dependencies = dependencies::survey(source);
         let sboms = SBOMS.iter().filter_map(|path| sbom_file(source, path)).collect();
         // 3. Every file once, to its end: an archive whose data is unsound gives no evidence.
-        let mut scanner = Scanner::new();
-        let files = source.visit(&mut scanner)?;
-        Ok(Self { files, manifest, dependencies, sboms, secrets: scanner.finish() })
+        let mut secrets = Secrets::default();
+        let files = source.visit(&mut secrets)?;
+        Ok(Self { files, manifest, dependencies, sboms, secrets })
     }
 
     /// Nothing at all.

@@ -1,40 +1,47 @@
-//! Finds credentials in a stream: keywords first, then the shape around them, then randomness, check
-//! digits and placeholders.
+//! Finds credentials in files: keywords first, then the shape around them, then randomness, check digits
+//! and placeholders; texts that are encoded or in pieces are read and searched as well.
 //!
-//! In: the bytes of every file, from an attacker, once. Out: [`Secrets`]: places and masked texts. At
-//! most one chunk is held, and nothing is ever sent anywhere.
+//! In: the bytes of one file, from an attacker. Out: [`FileSecrets`]: places and masked texts. Files are
+//! independent of each other and can be searched side by side; [`Secrets`] puts them together. The work on
+//! a file grows with its bytes and no faster, and nothing is ever sent anywhere.
 
-use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::ops::Range;
-use std::sync::OnceLock;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::rules::{self, Confidence, SecretRule};
 
+mod assigned;
 pub mod check;
+mod encoded;
+mod joined;
+mod keywords;
+mod kind;
+mod named;
 mod placeholder;
+mod search;
+mod words;
 
-use check::Outcome;
+pub use encoded::Layer;
+use kind::Kind;
+pub(crate) use kind::is_test_of_dependency;
+use search::{Found, Text, Work, search};
 
 /// New bytes judged at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes after the judged ones that are seen with them, so that nothing is cut: the longest match.
 const AHEAD_BYTES: usize = 20 << 10;
-/// Bytes before the judged ones that are seen with them, for word boundaries.
-const BEHIND_BYTES: usize = 64;
-/// Bytes before a keyword in which its match may start.
-const BEFORE_KEYWORD_BYTES: usize = 96;
+/// Bytes before the judged ones that are seen with them, for names and boundaries.
+const BEHIND_BYTES: usize = 2 << 10;
 /// A NUL among these first bytes makes a file binary.
 const PROBE_BYTES: usize = 8 << 10;
 /// Most hits kept of one confidence; the others are counted.
 const HITS_COUNT_MAX: usize = 1_000;
 /// Most hits kept of one file and one confidence.
 const FILE_HITS_COUNT_MAX: usize = 100;
-/// Most bytes that expressions run over, all rules and files together: real bundles with thousands of
-/// files stay far below it, and a flood of keywords would take minutes.
-const EXAMINED_BYTES_MAX: u64 = 256 << 20;
+/// Bytes that may be looked at closely in any file, and for each of its bytes. Real files stay far below;
+/// a flood of keywords would take minutes.
+const WORK_BYTES_MIN: u64 = 4 << 20;
+const WORK_BYTES_EACH: u64 = 16;
 
 /// One credential.
 #[derive(Clone, Debug)]
@@ -49,6 +56,23 @@ pub struct Hit {
     pub line: u32,
     /// What may be shown.
     pub masked: String,
+    /// How it was written, unless plainly.
+    pub layer: Option<Layer>,
+}
+
+/// All credentials of one file.
+#[derive(Clone, Debug, Default)]
+pub struct FileSecrets {
+    /// Path in the bundle.
+    pub path: String,
+    /// In the order of the file.
+    pub hits: Vec<Hit>,
+    /// How many more there were, at least.
+    pub omitted_count: u64,
+    /// Bytes that were looked at closely.
+    pub examined_bytes: u64,
+    /// Whether it was not searched to its end, because there was more to look at than is allowed.
+    pub unfinished: bool,
 }
 
 /// All credentials of a bundle.
@@ -58,81 +82,64 @@ pub struct Secrets {
     pub hits: Vec<Hit>,
     /// How many more there were, at least.
     pub omitted_count: u64,
-    /// Bytes that expressions ran over.
+    /// Bytes that were looked at closely.
     pub examined_bytes: u64,
-    /// Files that were not searched to their end, because there was more to examine than is allowed.
+    /// Files that were not searched to their end.
     pub unfinished: Vec<String>,
-}
-
-/// Looks through files one after the other.
-#[derive(Default)]
-pub struct Scanner {
-    secrets: Secrets,
-    kept: [usize; 2],
-}
-
-impl Scanner {
-    /// With the embedded rules.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Starts a file; write its bytes and then call [`FileScan::finish`].
-    pub fn file<'a>(&'a mut self, path: &'a str) -> FileScan<'a> {
-        FileScan { scanner: self, path, buffer: Vec::new(), judged: 0, line: 1, binary: None, last: None, kept: [0; 2] }
-    }
-
-    /// A whole text in memory.
-    pub fn text(&mut self, path: &str, bytes: &[u8]) {
-        let mut file = self.file(path);
-        file.feed(bytes);
-        file.finish();
-    }
-
-    /// What was found.
-    pub fn finish(self) -> Secrets {
-        self.secrets
-    }
-}
-
-/// One file on its way through.
-pub struct FileScan<'a> {
-    scanner: &'a mut Scanner,
-    path: &'a str,
-    /// `BEHIND_BYTES` already judged, then bytes not judged yet.
-    buffer: Vec<u8>,
-    /// How many bytes of `buffer` are judged.
-    judged: usize,
-    /// Line of the first byte of `buffer`.
-    line: u32,
-    /// Decided from the first chunk.
-    binary: Option<bool>,
-    /// Line, confidence and masked text of the last hit.
-    last: Option<(u32, Confidence, String)>,
     /// By confidence.
     kept: [usize; 2],
 }
 
-impl Write for FileScan<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.feed(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+impl Secrets {
+    /// Adds a file; the order of the files is the order of the calls.
+    pub fn add(&mut self, file: FileSecrets) {
+        self.omitted_count += file.omitted_count;
+        self.examined_bytes += file.examined_bytes;
+        if file.unfinished {
+            self.unfinished.push(file.path);
+        }
+        for hit in file.hits {
+            let kept = &mut self.kept[hit.confidence as usize];
+            if *kept < HITS_COUNT_MAX {
+                *kept += 1;
+                self.hits.push(hit);
+            } else {
+                self.omitted_count += 1;
+            }
+        }
     }
 }
 
-/// A match in the buffer.
-struct Match {
-    start: usize,
-    end: usize,
-    rank: usize,
-    confidence: Confidence,
-    masked: String,
+/// Searches a whole file in memory.
+pub fn scan_file(path: &str, bytes: &[u8]) -> FileSecrets {
+    let mut file = Collector::new(path);
+    if let Some(wide) = Wide::of(bytes) {
+        file.whole(&wide.narrowed(bytes));
+    } else {
+        file.whole(bytes);
+    }
+    file.found
 }
 
-impl FileScan<'_> {
+/// Searches a file that arrives in pieces: write its bytes and then call [`FileScan::finish`].
+pub struct FileScan {
+    file: Collector,
+    /// `BEHIND_BYTES` already judged, then bytes not judged yet.
+    buffer: Vec<u8>,
+    /// How many bytes of `buffer` are judged.
+    judged: usize,
+    /// Decided by the first piece.
+    wide: Option<Option<Wide>>,
+    /// The first half of a character.
+    half: Option<u8>,
+}
+
+impl FileScan {
+    /// A file, by its path in the bundle.
+    pub fn new(path: &str) -> Self {
+        Self { file: Collector::new(path), buffer: Vec::new(), judged: 0, wide: None, half: None }
+    }
+
     fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = (BEHIND_BYTES + CHUNK_BYTES + AHEAD_BYTES).saturating_sub(self.buffer.len());
@@ -145,207 +152,171 @@ impl FileScan<'_> {
         }
     }
 
-    /// Judges what is left. Must be called at the end of the file.
-    pub fn finish(mut self) {
-        self.judge(self.buffer.len());
-    }
-
     /// Judges matches that start in `judged..until`, and lets go of what lies before.
     fn judge(&mut self, until: usize) {
-        let binary = *self.binary.get_or_insert_with(|| self.buffer.iter().take(PROBE_BYTES).any(|b| *b == 0));
-        let found = self.examine(until, binary);
-        let (mut line, mut counted) = (self.line, 0);
-        for found in found {
-            line = line.saturating_add(newlines(&self.buffer[counted..found.start]));
-            counted = found.start;
-            self.keep(found, line);
-        }
+        self.file.judge(&self.buffer, self.judged..until);
         let gone = until.saturating_sub(BEHIND_BYTES);
-        self.line = self.line.saturating_add(newlines(&self.buffer[..gone]));
         self.buffer.drain(..gone);
         self.judged = until - gone;
     }
 
-    /// Matches of the rules that can still add something, within the bounds of the work.
-    fn examine(&mut self, until: usize, binary: bool) -> Vec<Match> {
+    /// Judges what is left.
+    pub fn finish(mut self) -> FileSecrets {
+        self.judge(self.buffer.len());
+        self.file.found
+    }
+}
+
+impl Write for FileScan {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(first) = bytes.first() else { return Ok(0) };
+        match *self.wide.get_or_insert_with(|| Wide::of(bytes)) {
+            None => self.feed(bytes),
+            Some(wide) => {
+                let whole = self.half.take().map(|half| [half, *first]);
+                let rest = &bytes[usize::from(whole.is_some())..];
+                self.half = rest.chunks_exact(2).remainder().first().copied();
+                let mut narrowed = whole.map_or(Vec::new(), |pair| wide.narrowed(&pair));
+                narrowed.extend(wide.narrowed(rest));
+                self.feed(&narrowed);
+            }
+        }
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Text of two bytes for each character.
+#[derive(Clone, Copy, Debug)]
+enum Wide {
+    LittleEndian,
+    BigEndian,
+}
+
+impl Wide {
+    /// By its mark, or by characters of ASCII at the beginning.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let head = &bytes[..bytes.len().min(64)];
+        let all = |low: usize| {
+            head.len() >= 32
+                && head
+                    .chunks_exact(2)
+                    .all(|pair| pair[1 - low] == 0 && (pair[low].is_ascii_graphic() || pair[low].is_ascii_whitespace()))
+        };
+        match head {
+            [0xff, 0xfe, ..] => Some(Self::LittleEndian),
+            [0xfe, 0xff, ..] => Some(Self::BigEndian),
+            _ if all(0) => Some(Self::LittleEndian),
+            _ if all(1) => Some(Self::BigEndian),
+            _ => None,
+        }
+    }
+
+    /// Credentials are of ASCII; other characters only end them.
+    fn narrowed(self, bytes: &[u8]) -> Vec<u8> {
+        let narrow = |pair: &[u8]| {
+            let (low, high) = match self {
+                Self::LittleEndian => (pair[0], pair[1]),
+                Self::BigEndian => (pair[1], pair[0]),
+            };
+            if high == 0 { low } else { 0xff }
+        };
+        bytes.chunks_exact(2).map(narrow).collect()
+    }
+}
+
+/// What was found in one file so far.
+struct Collector {
+    found: FileSecrets,
+    kind: Kind,
+    /// Decided from the first chunk.
+    binary: Option<bool>,
+    /// Line of the first byte that is not judged.
+    line: u32,
+    /// By confidence.
+    kept: [usize; 2],
+    work: Work,
+    /// Line, confidence and masked text of the last hit.
+    last: Option<(u32, Confidence, String)>,
+}
+
+impl Collector {
+    fn new(path: &str) -> Self {
+        Self {
+            found: FileSecrets { path: path.to_owned(), ..FileSecrets::default() },
+            kind: Kind::of(path),
+            binary: None,
+            line: 1,
+            kept: [0; 2],
+            work: Work { done_bytes: 0, allowed_bytes: WORK_BYTES_MIN },
+            last: None,
+        }
+    }
+
+    fn whole(&mut self, bytes: &[u8]) {
+        let mut from = 0;
+        while from < bytes.len() {
+            let until = (from + CHUNK_BYTES).min(bytes.len());
+            // What lies far ahead is cut, so that no chunk's work grows with the file.
+            self.judge(&bytes[..(until + AHEAD_BYTES).min(bytes.len())], from..until);
+            from = until;
+        }
+    }
+
+    /// Judges matches that start in a range.
+    fn judge(&mut self, bytes: &[u8], range: Range<usize>) {
+        let probe = &bytes[..bytes.len().min(PROBE_BYTES)];
+        let binary = *self.binary.get_or_insert_with(|| probe.contains(&0));
+        self.work.allowed_bytes += range.len() as u64 * WORK_BYTES_EACH;
         let full = |confidence: Confidence| self.kept[confidence as usize] >= FILE_HITS_COUNT_MAX;
         // A file full of sure hits has failed; one full of doubtful ones may still hide a sure one.
         if full(Confidence::High) {
-            self.scanner.secrets.omitted_count += 1;
-            return Vec::new();
+            self.found.omitted_count += 1;
+            return;
         }
-        let least = if binary || full(Confidence::Low) { Confidence::High } else { Confidence::Low };
-        let windows = windows(&self.buffer, self.judged, least);
-        let bytes: usize = windows.iter().map(|window| window.end - window.start).sum();
-        let secrets = &mut self.scanner.secrets;
-        secrets.examined_bytes += bytes as u64;
-        if secrets.examined_bytes > EXAMINED_BYTES_MAX {
-            if secrets.unfinished.last().is_none_or(|path| path != self.path) {
-                secrets.unfinished.push(self.path.to_owned());
-            }
-            return Vec::new();
+        let least = if full(Confidence::Low) { Confidence::High } else { Confidence::Low };
+        let text = Text { bytes, kind: self.kind, least, binary, depth: 0 };
+        let all = search(text, range.clone(), &mut self.work);
+        self.found.examined_bytes = self.work.done_bytes;
+        self.found.unfinished |= self.work.is_exceeded();
+        let (mut line, mut counted) = (self.line, range.start);
+        self.line = line.saturating_add(newlines(&bytes[range]));
+        for one in all {
+            let start = one.start.max(counted);
+            line = line.saturating_add(newlines(&bytes[counted..start]));
+            counted = start;
+            self.keep(one, line);
         }
-        matches(&self.buffer, self.judged..until, windows, binary)
     }
 
-    fn keep(&mut self, found: Match, line: u32) {
+    fn keep(&mut self, found: Found, line: u32) {
         // The same value twice on one line says nothing new.
         let seen = (line, found.confidence, found.masked);
         if self.last.as_ref() == Some(&seen) {
             return;
         }
         let masked = self.last.insert(seen).2.clone();
-        let rank = found.confidence as usize;
-        if self.kept[rank] >= FILE_HITS_COUNT_MAX || self.scanner.kept[rank] >= HITS_COUNT_MAX {
-            self.scanner.secrets.omitted_count += 1;
+        let kept = &mut self.kept[found.confidence as usize];
+        if *kept >= FILE_HITS_COUNT_MAX {
+            self.found.omitted_count += 1;
             return;
         }
-        self.kept[rank] += 1;
-        self.scanner.kept[rank] += 1;
-        self.scanner.secrets.hits.push(Hit {
+        *kept += 1;
+        self.found.hits.push(Hit {
             rule: &rules::secrets()[found.rank],
             confidence: found.confidence,
-            path: self.path.to_owned(),
+            path: self.found.path.clone(),
             line,
             masked,
+            layer: found.layer,
         });
     }
 }
 
 fn newlines(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0, |count: u32, byte| count.saturating_add(u32::from(*byte == b'\n')))
-}
-
-/// Keywords of all rules in one automaton; the pattern's id gives keyword and rule.
-struct Keywords {
-    automaton: AhoCorasick,
-    /// By pattern: the rule's rank, and the keyword where its case matters.
-    patterns: Vec<(usize, Option<&'static [u8]>)>,
-}
-
-fn keywords() -> &'static Keywords {
-    static KEYWORDS: OnceLock<Keywords> = OnceLock::new();
-    KEYWORDS.get_or_init(|| {
-        let all =
-            rules::secrets().iter().enumerate().flat_map(|(rank, rule)| rule.keywords.iter().map(move |k| (rank, k)));
-        let (texts, patterns): (Vec<&str>, Vec<_>) = all
-            .map(|(rank, keyword)| {
-                let exact = keyword.bytes().any(|b| b.is_ascii_uppercase());
-                (keyword.as_str(), (rank, exact.then_some(keyword.as_bytes())))
-            })
-            .unzip();
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(texts)
-            .expect("the embedded keywords are few");
-        Keywords { automaton, patterns }
-    })
-}
-
-/// All matches that start in a range, in order, without overlaps: the surer match wins, then the rule listed first.
-fn matches(buffer: &[u8], range: Range<usize>, windows: Vec<Window>, binary: bool) -> Vec<Match> {
-    let mut found = Vec::new();
-    for Window { rank, start, end } in windows {
-        let rule = &rules::secrets()[rank];
-        let Some(regex) = rule.regex() else { continue };
-        let mut at = start;
-        while let Some(groups) = regex.captures_at(&buffer[..end], at) {
-            let whole = groups.get(0).expect("group 0 is the match");
-            at = whole.end().max(whole.start() + 1);
-            if !range.contains(&whole.start()) {
-                if whole.start() >= range.end {
-                    break;
-                }
-                continue;
-            }
-            let secret = groups.name("secret").unwrap_or(whole);
-            let outcome = judge(rule, whole.as_bytes(), secret.as_bytes());
-            if let Some((confidence, masked)) =
-                outcome.filter(|(confidence, _)| !binary || *confidence == Confidence::High)
-            {
-                found.push(Match { start: secret.start(), end: secret.end(), rank, confidence, masked });
-            }
-            if at >= end {
-                break;
-            }
-        }
-    }
-    found.sort_by_key(|m| (m.start, m.rank));
-    let mut apart: Vec<Match> = Vec::new();
-    for next in found {
-        match apart.last_mut() {
-            Some(last) if next.start < last.end => {
-                if (Reverse(next.confidence), next.rank) < (Reverse(last.confidence), last.rank) {
-                    *last = next;
-                }
-            }
-            _ => apart.push(next),
-        }
-    }
-    apart
-}
-
-/// Where one rule is worth running.
-struct Window {
-    rank: usize,
-    start: usize,
-    end: usize,
-}
-
-/// Where each rule of a confidence is worth running: around its keywords, overlapping windows joined.
-fn windows(buffer: &[u8], from: usize, least: Confidence) -> Vec<Window> {
-    let Keywords { automaton, patterns } = keywords();
-    let rules = rules::secrets();
-    let mut open: Vec<Option<(usize, usize)>> = vec![None; rules.len()];
-    let mut done: Vec<Window> = Vec::new();
-    for hit in automaton.find_overlapping_iter(buffer) {
-        let (rank, exact) = patterns[hit.pattern().as_usize()];
-        let rule = &rules[rank];
-        let other_case = exact.is_some_and(|keyword| buffer[hit.range()] != *keyword);
-        if other_case || rule.confidence < least {
-            continue;
-        }
-        let start = hit.start().saturating_sub(BEFORE_KEYWORD_BYTES);
-        let end = (hit.end() + rule.span).min(buffer.len());
-        if end <= from {
-            continue;
-        }
-        match &mut open[rank] {
-            Some((_, last)) if start <= *last => *last = end.max(*last),
-            window => {
-                done.extend(window.map(|(start, end)| Window { rank, start, end }));
-                *window = Some((start, end));
-            }
-        }
-    }
-    let last = open.iter().enumerate();
-    done.extend(last.filter_map(|(rank, window)| window.map(|(start, end)| Window { rank, start, end })));
-    done
-}
-
-/// Randomness, placeholders, check digits: what is left is shown masked.
-fn judge(rule: &SecretRule, whole: &[u8], secret: &[u8]) -> Option<(Confidence, String)> {
-    if entropy(secret) < rule.entropy_min {
-        return None;
-    }
-    let outcome = match rule.check {
-        Some(check) if check.knows_placeholders() => check.judge(whole, secret),
-        _ if placeholder::is_placeholder(secret) => Outcome::Drop,
-        Some(check) => check.judge(whole, secret),
-        None => Outcome::Keep,
-    };
-    let confidence = match outcome {
-        Outcome::Keep => rule.confidence,
-        Outcome::Lower => Confidence::Low,
-        Outcome::Drop => return None,
-    };
-    let masked = match rule.check {
-        Some(check) => check.masked(whole, secret),
-        None => masked(secret),
-    };
-    Some((confidence, masked))
+    u32::try_from(memchr::memchr_iter(b'\n', bytes).count()).unwrap_or(u32::MAX)
 }
 
 /// The first four characters of what is long enough to spare them.
@@ -377,10 +348,8 @@ mod tests {
         rules::secrets().iter().find(|r| r.id == "github-token").unwrap().matches[0].replace('·', "")
     }
 
-    fn scan(bytes: &[u8]) -> Secrets {
-        let mut scanner = Scanner::new();
-        scanner.text("file", bytes);
-        scanner.finish()
+    fn scan(bytes: &[u8]) -> FileSecrets {
+        scan_file("file.js", bytes)
     }
 
     #[test]
@@ -405,16 +374,63 @@ mod tests {
 
     #[test]
     fn small_writes_give_the_same_as_one_large_one() {
-        let text = format!("{}{}\n", "x".repeat(100_000), token()).repeat(30);
-        let mut scanner = Scanner::new();
-        let mut file = scanner.file("file");
+        let text = format!("{}{}\n", "x ".repeat(50_000), token()).repeat(30);
+        let mut file = FileScan::new("file.js");
         for piece in text.as_bytes().chunks(777) {
             file.write_all(piece).unwrap();
         }
-        file.finish();
-        let (small, large) = (scanner.finish(), scan(text.as_bytes()));
+        let (small, large) = (file.finish(), scan(text.as_bytes()));
+        assert_eq!(small.hits.len(), 30);
         assert_eq!(small.hits.len(), large.hits.len());
         assert!(small.hits.iter().zip(&large.hits).all(|(a, b)| a.line == b.line));
+    }
+
+    #[test]
+    fn text_of_two_bytes_for_each_character_is_read() {
+        let text = format!("\u{feff}first\r\ntoken = {}\r\n", token());
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [&little[..], &big, &little[2..], &big[2..]] {
+            assert_eq!(scan(bytes).hits.len(), 1);
+            assert_eq!(scan(bytes).hits[0].line, 2);
+        }
+        for bytes in [little, big] {
+            let mut file = FileScan::new("file.ps1");
+            file.write_all(&bytes[..33]).unwrap();
+            file.write_all(&bytes[33..]).unwrap();
+            assert_eq!(file.finish().hits.len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_or_in_pieces_is_found_and_named() {
+        let token = token();
+        let encode = |text: &str| base64::engine::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+        let hex = |text: &str| text.bytes().map(|b| format!("{b:02x}")).collect::<String>();
+        let sentence = format!("machine access with {token} only");
+        for (text, layer) in [
+            (encode(&sentence), Layer::Base64),
+            (encode(&encode(&sentence)), Layer::Base64),
+            (hex(&sentence), Layer::Hex),
+            (encode(&hex(&sentence)), Layer::Base64),
+            (format!("'{}' + '{}'", &token[..7], &token[7..]), Layer::Joined),
+            (format!("'{}'+\"{}\"", &token[..2], &token[2..]), Layer::Joined),
+            (token.bytes().map(|b| format!("%{b:02X}")).collect(), Layer::Percent),
+            (token.bytes().map(|b| format!("\\x{b:02x}")).collect(), Layer::Escapes),
+        ] {
+            let found = scan(format!("first\nconst text = \"{text}\";").as_bytes());
+            assert_eq!(found.hits.len(), 1, "{text}");
+            assert_eq!((found.hits[0].layer, found.hits[0].line), (Some(layer), 2), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_too_often_is_not_unwrapped_for_ever() {
+        let mut text = token();
+        for _ in 0..3 {
+            text = base64::engine::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+        }
+        assert!(scan(text.as_bytes()).hits.is_empty());
     }
 
     #[test]
@@ -445,10 +461,12 @@ mod tests {
 
     #[test]
     fn what_takes_too_long_is_named_and_not_taken_for_clean() {
-        let mut scanner = Scanner::new();
-        scanner.secrets.examined_bytes = EXAMINED_BYTES_MAX;
-        scanner.text("flood", format!("{}\n", token()).as_bytes());
-        assert_eq!(scanner.finish().unfinished, ["flood"]);
+        let mut file = Collector::new("flood");
+        file.work.done_bytes = u64::MAX / 2;
+        file.whole(format!("{}\n", token()).as_bytes());
+        let mut secrets = Secrets::default();
+        secrets.add(file.found);
+        assert_eq!(secrets.unfinished, ["flood"]);
     }
 
     #[test]
@@ -456,6 +474,10 @@ mod tests {
         let keywords: String = rules::secrets().iter().flat_map(|r| r.keywords.clone()).collect();
         for bytes in [
             vec![0xff; 3 << 20],
+            b"%\\x".repeat(500_000),
+            b"'a'+".repeat(300_000),
+            b"token=\"".repeat(300_000),
+            b"QUJD".repeat(500_000),
             b"ghp_".repeat(500_000),
             b"-----BEGIN PRIVATE KEY-----".repeat(50_000),
             b"postgres://a:b@".repeat(100_000),

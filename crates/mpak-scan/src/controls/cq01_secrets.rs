@@ -6,7 +6,8 @@ use crate::control::Verdict;
 use crate::evidence::Evidence;
 use crate::report::{Finding, Severity};
 use crate::rules::Confidence;
-use crate::secrets::Hit;
+use crate::secrets::check::Check;
+use crate::secrets::{Hit, is_test_of_dependency};
 
 const FIX: &str = "revoke it, remove it from the bundle, and let the user supply it through `user_config`";
 
@@ -22,7 +23,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
             .at(path, None)
             .fix("leave the file out, or shorten it; what cannot be searched is not passed")
     }));
-    let sure = secrets.hits.iter().filter(|hit| hit.confidence == Confidence::High).count();
+    let sure = secrets.hits.iter().filter(|hit| severity(hit) == Severity::Critical).count();
     if sure > 0 {
         let reason = match sure {
             1 => "a credential was found".to_owned(),
@@ -38,16 +39,27 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
 }
 
 fn finding(hit: &Hit) -> Finding {
-    let severity = match hit.confidence {
-        Confidence::High => Severity::Critical,
-        Confidence::Low => Severity::Low,
+    let severity = severity(hit);
+    let certainty = match severity {
+        Severity::Critical => "",
+        Severity::Medium => "test key of a dependency: ",
+        _ if hit.rule.check == Some(Check::Documented) => "",
+        _ => "possible ",
     };
-    let certainty = match hit.confidence {
-        Confidence::High => "",
-        Confidence::Low => "possible ",
-    };
-    Finding::new(format!("CQ-01/{}", hit.rule.id), severity, format!("{certainty}{}", hit.rule.name))
+    let layer = hit.layer.map_or(String::new(), |layer| format!(", {}", layer.as_str()));
+    Finding::new(format!("CQ-01/{}", hit.rule.id), severity, format!("{certainty}{}{layer}", hit.rule.name))
         .at(&hit.path, Some(hit.line))
         .seen(&hit.masked)
         .fix(FIX)
+}
+
+/// A key pair among the tests of a dependency is one that was made to be shipped: it says nothing about
+/// anybody's account. Every other format is issued by somebody, so it opens something wherever it lies.
+fn severity(hit: &Hit) -> Severity {
+    let is_key_pair = matches!(hit.rule.check, Some(Check::Pem | Check::Der | Check::JsonWebKey));
+    match hit.confidence {
+        Confidence::High if is_key_pair && is_test_of_dependency(&hit.path) => Severity::Medium,
+        Confidence::High => Severity::Critical,
+        Confidence::Low => Severity::Low,
+    }
 }

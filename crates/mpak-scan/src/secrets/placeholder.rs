@@ -15,8 +15,6 @@ const WORDS: [&str; 12] = [
     "notreal",
     "deadbeef",
 ];
-/// Characters of templates: `<key>`, `${KEY}`, `{{key}}`, `%(key)s`.
-const TEMPLATE: [u8; 7] = *b"<>{}$%*";
 /// One character so often in a row is no chance.
 const RUN_MAX: usize = 6;
 /// So many characters counted up or down is no chance.
@@ -24,7 +22,19 @@ const COUNT_MAX: usize = 8;
 
 /// Whether a text stands for a credential and is none.
 pub(super) fn is_placeholder(secret: &[u8]) -> bool {
-    holds_word(secret) || secret.iter().any(|b| TEMPLATE.contains(b)) || runs(secret)
+    holds_word(secret) || is_template(secret) || runs(secret)
+}
+
+/// `<key>`, `${KEY}`, `$KEY`, `{{key}}`, `%(key)s`, `%KEY%`, `***`; one such character alone may be chance.
+fn is_template(secret: &[u8]) -> bool {
+    let has = |text: &[u8]| secret.windows(text.len()).any(|w| w == text);
+    let around = |open: u8, close: u8| secret.first() == Some(&open) && secret.last() == Some(&close);
+    secret.first() == Some(&b'$')
+        || secret.iter().any(|b| matches!(b, b'{' | b'}'))
+        || (secret.contains(&b'<') && secret.contains(&b'>'))
+        || [&b"$("[..], b"%(", b"***", b"..."].iter().any(|text| has(text))
+        || around(b'%', b'%')
+        || secret == b"%s"
 }
 
 /// One of [`WORDS`] in lower case, upper case, or capitalised; a mixture is chance.

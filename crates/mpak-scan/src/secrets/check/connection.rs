@@ -10,8 +10,9 @@ const WEAK_BYTES: usize = 8;
 
 pub(super) fn judge(whole: &[u8], secret: &[u8]) -> Outcome {
     let (user, host) = parts(whole, secret);
+    let secret = &percent_decoded(secret)[..];
     let letters = secret.iter().any(u8::is_ascii_alphabetic);
-    let mixed = letters && secret.iter().any(|b| !b.is_ascii_alphabetic());
+    let mixed = letters && (secret.iter().any(|b| !b.is_ascii_alphabetic()) || super::is_random(secret));
     if secret.len() < WEAK_BYTES
         || secret == user
         || names_itself(secret)
@@ -19,6 +20,9 @@ pub(super) fn judge(whole: &[u8], secret: &[u8]) -> Outcome {
         || placeholder::is_placeholder(secret)
     {
         Outcome::Drop
+    } else if is_web(whole) {
+        // Documentation is full of these, so only what a machine made is sure.
+        if secret.len() >= STRONG_BYTES && mixed && super::is_random(secret) { Outcome::Keep } else { Outcome::Lower }
     } else if secret.len() >= STRONG_BYTES && mixed {
         Outcome::Keep
     } else if is_documentation(host) {
@@ -48,6 +52,28 @@ fn parts<'a>(whole: &'a [u8], secret: &[u8]) -> (&'a [u8], &'a [u8]) {
     let user_end = whole[start..].iter().position(|b| *b == b':').map_or(start, |at| start + at);
     let host_start = (user_end + 1 + secret.len() + 1).min(whole.len());
     (&whole[start..user_end], &whole[host_start..])
+}
+
+/// With what percent-encoding stands for.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (mut out, mut at) = (Vec::with_capacity(text.len()), 0);
+    while let Some(byte) = text.get(at) {
+        let pair = (text.get(at + 1).copied().and_then(digit), text.get(at + 2).copied().and_then(digit));
+        if let (b'%', (Some(high), Some(low))) = (byte, pair) {
+            out.push(high * 16 + low);
+            at += 3;
+        } else {
+            out.push(*byte);
+            at += 1;
+        }
+    }
+    out
+}
+
+fn is_web(whole: &[u8]) -> bool {
+    let scheme = whole.split(|b| *b == b':').next().unwrap_or_default().to_ascii_lowercase();
+    [&b"http"[..], b"https", b"ws", b"wss", b"ftp", b"ftps", b"git", b"socks5"].contains(&scheme.as_slice())
 }
 
 /// `password`, `MyPassword1`, `your-secret`: a text that says what should stand there.

@@ -52,6 +52,12 @@ fn decoded(body: &[u8]) -> Option<Vec<u8>> {
     BASE64.decode(plain).ok()
 }
 
+/// A key in DER, in base 64 without a frame.
+pub(super) fn is_bare_key(text: &[u8]) -> bool {
+    let whole = &text[..text.len() - usize::from(text.len() % 4 == 1)];
+    BASE64.decode(whole).is_ok_and(|key| key.len() >= KEY_BYTES_MIN && is_der_key(&key))
+}
+
 /// A DER SEQUENCE of about this length that starts with the INTEGER 0 or 1: PKCS#1, PKCS#8, SEC 1.
 fn is_der_key(key: &[u8]) -> bool {
     let (length, header) = match key {
