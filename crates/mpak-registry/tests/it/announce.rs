@@ -194,6 +194,7 @@ async fn c11_names_of_files_are_no_paths() {
     for name in ["a/b.mcpb", "..mcpb.zip", "x.zip", "a\\b.mcpb", &format!("{}.mcpb", "x".repeat(251))] {
         ci.refused(&announced.with("/artifact/filename", name), 400, "Invalid artifact filename").await;
     }
+    ci.registry.assert_agrees().await;
 }
 
 #[tokio::test]
@@ -281,6 +282,7 @@ async fn c21_versions_are_semantic_and_no_paths() {
         assert_eq!(status, 422, "{version}: {body}");
     }
     assert_eq!(ci.registry.get(&format!("/v1/bundles/{NAME}")).await.status(), 404);
+    ci.registry.assert_agrees().await;
 }
 
 #[tokio::test]
@@ -292,6 +294,7 @@ async fn c22_tags_are_no_paths() {
         ci.refused(&announced.with("/release_tag", tag), 400, "Invalid release tag").await;
         assert_eq!(ci.forge.requests().len(), before, "nobody was asked for {tag}");
     }
+    ci.registry.assert_agrees().await;
 }
 
 #[tokio::test]
@@ -440,6 +443,20 @@ async fn a_tag_that_was_moved_is_refused() {
 }
 
 #[tokio::test]
+async fn a_tag_that_cannot_be_looked_up_is_not_taken_for_the_one_that_was_built() {
+    let ci = Ci::start().await;
+    let announced = ci.widget("1.0.0");
+    ci.forge.tag(REPOSITORY, "v1.0.0", &"0".repeat(40));
+    for (status, expect) in [(StatusCode::BAD_GATEWAY, 503), (StatusCode::FORBIDDEN, 400)] {
+        ci.forge.set_tag_outage(Some(status));
+        ci.refused(&announced, expect, "Failed to fetch release v1.0.0").await;
+    }
+    assert_eq!(ci.registry.get(&format!("/v1/bundles/{NAME}")).await.status(), 404);
+    ci.forge.set_tag_outage(None);
+    ci.refused(&announced, 400, "of another commit").await;
+}
+
+#[tokio::test]
 async fn hostile_deliveries_leave_nothing_behind() {
     let ci = Ci::start_with(|config| config.limits.archive_bytes_max = 1 << 20).await;
     let announced = ci.widget("1.0.0");
@@ -476,6 +493,7 @@ async fn hostile_deliveries_leave_nothing_behind() {
     let url = format!("{}/acme/storage/releases/download/v1.0.0/{}", ci.forge.url(), real.file);
     ci.forge.asset(REPOSITORY, "v1.0.0", &announced.file, elsewhere(&url));
     ci.accepted(&announced).await;
+    ci.registry.assert_agrees().await;
 }
 
 #[tokio::test]
@@ -499,6 +517,7 @@ async fn a_release_server_killed_in_the_middle_leaves_nothing_behind() {
     assert!(message(&body).starts_with("Failed to download"), "{body}");
     assert_eq!(std::fs::read_dir(ci.registry.data().join("tmp")).unwrap().count(), 0);
     assert_eq!(ci.registry.get(&format!("/v1/bundles/{NAME}")).await.status(), 404);
+    ci.registry.assert_agrees().await;
 }
 
 #[tokio::test]
@@ -536,4 +555,5 @@ async fn the_same_new_version_from_ten_builds_is_made_once() {
     let created = all.iter().filter(|(_, body)| body["status"] == "created").count();
     let updated = all.iter().filter(|(_, body)| body["status"] == "updated").count();
     assert_eq!((created, updated), (1, 9), "{all:?}");
+    ci.registry.assert_agrees().await;
 }

@@ -57,6 +57,7 @@ async fn of_different_bytes_for_one_artifact_exactly_one_wins() {
     assert_eq!(download["bundle"]["sha256"], won[0].1["sha256"]);
     let blobs = registry.everything().into_keys().filter(|p| p.to_string_lossy().contains("blobs/")).count();
     assert_eq!(blobs, 1, "the bytes that lost are not kept");
+    registry.assert_agrees().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,4 +74,5 @@ async fn the_same_publish_many_times_at_once_is_one() {
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [[200; 9].as_slice(), &[201]].concat());
+    registry.assert_agrees().await;
 }

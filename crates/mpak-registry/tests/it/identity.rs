@@ -105,9 +105,12 @@ async fn no_spoiled_token_is_believed() {
         let words = if member == "iss" { "issuer ``" } else { member };
         invalid(&ci, &format!("without {member}"), &without(member), words).await;
     }
+    assert_eq!(ci.registry.get("/v1/bundles/@acme/widget").await.status(), 404);
+    ci.registry.assert_agrees().await;
     // What was spoiled all the time is good otherwise.
     let (status, body) = post(&ci, &good).await;
     assert_eq!(status, 200, "{body}");
+    ci.registry.assert_agrees().await;
 }
 
 #[tokio::test]

@@ -165,6 +165,13 @@ impl Registry {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// Asserts that database, blobs and events agree, as `mpak admin verify` does beside a running server.
+    pub(crate) async fn assert_agrees(&self) {
+        let config = self.config();
+        let verdict = tokio::task::spawn_blocking(move || admin::verify::verify(&config, true)).await.unwrap().unwrap();
+        assert!(verdict.agrees, "{:?}", verdict.problems);
+    }
+
     /// Everything that is kept: files of the data folder and tables of the database, as digests.
     pub(crate) fn everything(&self) -> BTreeMap<PathBuf, Sha256> {
         self.everything_in_full().into_iter().map(|(path, content)| (path, Sha256::of(&content))).collect()
