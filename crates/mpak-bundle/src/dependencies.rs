@@ -1,4 +1,5 @@
-//! Components vendored in a bundle: what package managers left as records of their own.
+//! Components vendored in a bundle: what package managers left as records of their own, and what compilers
+//! left in programs.
 //!
 //! In: the files of a bundle, from an attacker. Out: components, sorted, without doubles. What is
 //! installed counts; a lockfile is only asked where nothing of its ecosystem is installed, because it
@@ -9,6 +10,7 @@ use std::fmt::Write as _;
 
 use crate::manifest::Contents;
 
+mod binary;
 mod cargo;
 mod golang;
 mod npm;
@@ -113,6 +115,7 @@ pub fn survey(contents: &dyn Contents) -> Survey {
     // 1. What is installed.
     npm::installed(&paths, &mut records);
     pypi::installed(&paths, &mut records);
+    binary::built_in(&paths, &mut records);
     // 2. Lockfiles of ecosystems of which nothing is installed.
     let installed: BTreeSet<Ecosystem> = records.components.iter().map(|c| c.ecosystem).collect();
     for (ecosystem, lockfiles) in [

@@ -7,6 +7,7 @@ mod cd01_tool_declaration;
 mod cq01_secrets;
 mod pr01_source_repository;
 mod sc01_sbom;
+mod sc02_vulnerability_scanning;
 
 /// All controls that judge a bundle. Source: MTF 0.1 Appendix A.1.
 pub static CONTROLS: &[Control] = &[
@@ -56,7 +57,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "supply_chain",
         page: include_str!("../../../docs/controls/sc-02.md"),
-        judge: None,
+        judge: Some(sc02_vulnerability_scanning::judge),
     },
     Control {
         id: "SC-03",

@@ -13,12 +13,16 @@ use mpak_bundle::manifest::{self, FileKind, ManifestRead, Reading};
 use mpak_bundle::sbom::{self, Sbom};
 use serde_json::Value;
 
+use crate::advisories::{Snapshot, SnapshotError};
 use crate::controls::CONTROLS;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
+use crate::vex::Statement;
 
+mod advised;
 mod source;
 
+pub use advised::Advised;
 use source::Source;
 
 /// The manifest's path.
@@ -35,6 +39,7 @@ pub struct Evidence {
     dependencies: Survey,
     sboms: Vec<SbomFile>,
     secrets: Secrets,
+    advised: Advised,
 }
 
 /// A bill of materials that the bundle carries.
@@ -122,7 +127,8 @@ impl Evidence {
         // 3. Every file once, to its end: an archive whose data is unsound gives no evidence.
         let mut secrets = Secrets::default();
         let files = source.visit(&mut secrets)?;
-        Ok(Self { files, manifest, dependencies, sboms, secrets })
+        let advised = Advised::gather(source);
+        Ok(Self { files, manifest, dependencies, sboms, secrets, advised })
     }
 
     /// Nothing at all.
@@ -134,7 +140,29 @@ impl Evidence {
             dependencies: Survey::default(),
             sboms: Vec::new(),
             secrets: Secrets::default(),
+            advised: Advised::default(),
         }
+    }
+
+    /// Looks the components up in a snapshot of advisories.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] of a damaged snapshot.
+    pub fn with_advisories(mut self, snapshot: &Snapshot) -> Result<Self, SnapshotError> {
+        self.advised.look_up(snapshot, &self.dependencies, &self.sboms)?;
+        Ok(self)
+    }
+
+    /// Adds VEX statements by whoever answers for the bundle: the registry, or the person who scans.
+    #[must_use]
+    pub fn with_vex(mut self, statements: Vec<Statement>) -> Self {
+        self.advised.hear(statements);
+        self
+    }
+
+    /// What is published about the components.
+    pub fn advised(&self) -> &Advised {
+        &self.advised
     }
 
     /// All files, in the order of the bundle.

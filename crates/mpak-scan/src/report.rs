@@ -180,7 +180,7 @@ pub(crate) fn assemble(controls: &[Control], evidence: &Evidence) -> Report {
         level,
         score: level::score(&results, level),
         ruleset: ruleset(controls),
-        advisories: None,
+        advisories: evidence.advised().found().map(|found| found.date.clone()),
         controls_run: controls.iter().filter(|c| c.judge.is_some()).count(),
         controls: results,
     }

@@ -20,7 +20,8 @@ fn a_good_bundle_satisfies_everything_that_has_code() {
     for id in ["AI-01", "SC-01", "CQ-01", "CD-01", "PR-01"] {
         assert_eq!(control(&report, id).status, Status::Pass, "{:?}", control(&report, id));
     }
-    assert_eq!(report.controls_run, report.controls.len() - report.count(Status::NotRun));
+    let without_code = report.controls.iter().filter(|c| c.reason == "not implemented yet").count();
+    assert_eq!(report.controls_run, report.controls.len() - without_code);
     assert!(report.failing_at(4).is_empty());
 }
 

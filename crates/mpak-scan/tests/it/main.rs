@@ -1,7 +1,9 @@
 //! Public interface of the crate, hostile input built by `mpak-testkit`.
 
+mod advisories;
 mod controls;
 mod hostile;
 mod quality;
 mod report;
+mod vulnerabilities;
 mod world;
