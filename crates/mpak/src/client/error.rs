@@ -141,14 +141,15 @@ impl From<ClientError> for CommandError {
             }
             ClientError::Refused { help, .. } => (Kind::Refused, help.clone()),
             ClientError::TokenInClear { .. } => (Kind::Refused, Some("use the registry's https address".to_owned())),
-            ClientError::Busy { .. } => (Kind::Network, Some("try again later".to_owned())),
+            ClientError::Busy { .. } | ClientError::Status { message: Some(_), .. } => {
+                (Kind::Network, Some("try again later".to_owned()))
+            }
             ClientError::Unreachable { .. } => {
                 (Kind::Network, Some("check the connection, or choose another registry with --registry URL".to_owned()))
             }
             ClientError::Interrupted { .. } => {
                 (Kind::Network, Some("do the same again: what was published already stays as it is".to_owned()))
             }
-            ClientError::Status { message: Some(_), .. } => (Kind::Network, Some("try again later".to_owned())),
             ClientError::Insecure { .. } => (Kind::Verification, None),
             ClientError::Local { .. } => (Kind::NeedsPerson, None),
             ClientError::Status { .. }
