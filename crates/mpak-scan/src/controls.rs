@@ -5,6 +5,9 @@ use crate::control::Control;
 mod ai01_manifest_validation;
 mod cd01_tool_declaration;
 mod cq01_secrets;
+mod cq03_static_analysis;
+mod cq04_input_validation;
+mod cq05_safe_execution;
 mod pr01_source_repository;
 mod sc01_sbom;
 mod sc02_vulnerability_scanning;
@@ -105,7 +108,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "code_quality",
         page: include_str!("../../../docs/controls/cq-03.md"),
-        judge: None,
+        judge: Some(cq03_static_analysis::judge),
     },
     Control {
         id: "CQ-04",
@@ -113,7 +116,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "code_quality",
         page: include_str!("../../../docs/controls/cq-04.md"),
-        judge: None,
+        judge: Some(cq04_input_validation::judge),
     },
     Control {
         id: "CQ-05",
@@ -121,7 +124,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "code_quality",
         page: include_str!("../../../docs/controls/cq-05.md"),
-        judge: None,
+        judge: Some(cq05_safe_execution::judge),
     },
     Control {
         id: "CQ-06",

@@ -21,9 +21,12 @@ use crate::vex::Statement;
 
 mod advised;
 mod source;
+mod sources;
 
 pub use advised::Advised;
-use source::Source;
+use source::{Source, Visitor};
+pub use sources::Code;
+use sources::{Ownership, Sources};
 
 /// The manifest's path.
 pub const MANIFEST: &str = "manifest.json";
@@ -40,6 +43,7 @@ pub struct Evidence {
     sboms: Vec<SbomFile>,
     secrets: Secrets,
     advised: Advised,
+    code: Code,
 }
 
 /// A bill of materials that the bundle carries.
@@ -125,10 +129,13 @@ impl Evidence {
         let dependencies = dependencies::survey(source);
         let sboms = SBOMS.iter().filter_map(|path| sbom_file(source, path)).collect();
         // 3. Every file once, to its end: an archive whose data is unsound gives no evidence.
-        let mut secrets = Secrets::default();
-        let files = source.visit(&mut secrets)?;
+        let sources = Sources::new(Ownership::new(&source.paths(), entry_point(&manifest).as_deref()));
+        let mut visitor = Visitor { secrets: Secrets::default(), sources };
+        let files = source.visit(&mut visitor)?;
         let advised = Advised::gather(source);
-        Ok(Self { files, manifest, dependencies, sboms, secrets, advised })
+        // 4. What the code does.
+        let code = visitor.sources.read();
+        Ok(Self { files, manifest, dependencies, sboms, secrets: visitor.secrets, advised, code })
     }
 
     /// Nothing at all.
@@ -141,6 +148,7 @@ impl Evidence {
             sboms: Vec::new(),
             secrets: Secrets::default(),
             advised: Advised::default(),
+            code: Code::default(),
         }
     }
 
@@ -185,6 +193,11 @@ impl Evidence {
         &self.sboms
     }
 
+    /// The code, read and followed.
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
     /// Credentials.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
@@ -226,6 +239,12 @@ fn manifest_facts(source: &dyn Source, limits: &Limits) -> ManifestFacts {
         None => serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).ok(),
     };
     ManifestFacts::Read { read: Box::new(read), document }
+}
+
+/// Where the server starts, as the manifest's document says it.
+fn entry_point(manifest: &ManifestFacts) -> Option<String> {
+    let ManifestFacts::Read { document: Some(document), .. } = manifest else { return None };
+    document.get("server")?.get("entry_point")?.as_str().map(str::to_owned)
 }
 
 fn sbom_file(source: &dyn Source, path: &str) -> Option<SbomFile> {

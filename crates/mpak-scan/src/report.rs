@@ -61,13 +61,38 @@ pub struct Finding {
     pub evidence: Option<String>,
     /// What to do.
     pub remediation: Option<String>,
+    /// The way of the data, from its source to this place.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub path: Vec<Step>,
+}
+
+/// A place on the way of some data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Path in the bundle.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// What happens there.
+    pub what: String,
+    /// The line of code.
+    pub code: String,
 }
 
 impl Finding {
     /// A finding about the bundle as a whole.
     pub fn new(rule: impl Into<String>, severity: Severity, title: impl Into<String>) -> Self {
         let title = clip(&title.into());
-        Self { rule: rule.into(), severity, title, file: None, line: None, evidence: None, remediation: None }
+        Self {
+            rule: rule.into(),
+            severity,
+            title,
+            file: None,
+            line: None,
+            evidence: None,
+            remediation: None,
+            path: Vec::new(),
+        }
     }
 
     /// Where.
@@ -82,6 +107,14 @@ impl Finding {
     #[must_use]
     pub fn seen(mut self, evidence: impl AsRef<str>) -> Self {
         self.evidence = Some(clip(evidence.as_ref()));
+        self
+    }
+
+    /// The way of the data; the code of each step is cut to a readable length.
+    #[must_use]
+    pub fn along(mut self, path: Vec<Step>) -> Self {
+        self.path =
+            path.into_iter().map(|step| Step { code: clip(&step.code), what: clip(&step.what), ..step }).collect();
         self
     }
 

@@ -1,0 +1,46 @@
+//! CQ-04 Input Validation: each handler's input has types that are checked before it runs.
+//!
+//! Spec: MTF 0.1 §3.4 CQ-04. "WARN (L3), BLOCK (L4)" for a handler without any check.
+
+use crate::code::tools::{Handler, Kind, Schema};
+use crate::control::{Status, Verdict};
+use crate::evidence::Evidence;
+use crate::report::{Finding, Severity};
+
+/// Judges.
+pub(super) fn judge(evidence: &Evidence) -> Verdict {
+    let code = evidence.code();
+    if code.first_party_count == 0 {
+        return Verdict::new(
+            Status::NotApplicable,
+            "the bundle holds no Python, JavaScript or TypeScript of the server's own",
+        );
+    }
+    let tools: Vec<&Handler> = code.handlers.iter().filter(|handler| handler.kind == Kind::Tool).collect();
+    if tools.is_empty() {
+        return Verdict::not_run("no tool handler was found in the code, so none could be judged");
+    }
+    let mut found = Vec::new();
+    let mut unchecked = 0;
+    for handler in &tools {
+        let unit = code.program.unit(handler.unit);
+        let name = handler.name.as_deref().unwrap_or("the handler of all tools");
+        let (severity, title) = match &handler.schema {
+            Schema::Typed => continue,
+            _ if handler.inputs.is_empty() => continue,
+            Schema::Partly(params) => (Severity::Low, format!("`{name}` takes {} without a type", params.join(", "))),
+            Schema::None => {
+                unchecked += 1;
+                (Severity::Medium, format!("`{name}` takes input that nothing checks"))
+            }
+        };
+        found.push(
+            Finding::new("CQ-04/unchecked", severity, title)
+                .at(unit.path.clone(), Some(handler.span.line))
+                .seen(unit.line(handler.span))
+                .fix("give each parameter a type (Python), or a schema that is parsed before the handler runs"),
+        );
+    }
+    let reason = format!("{} of {} tool handlers check their input", tools.len() - unchecked, tools.len());
+    Verdict::pass_or_warn(reason, found).failing_from((unchecked > 0).then_some(4))
+}

@@ -1,0 +1,119 @@
+//! CQ-05 Safe Execution Patterns: what others choose must not be run.
+//!
+//! Spec: MTF 0.1 §3.4 CQ-05.
+
+use crate::code::flow::sinks::SinkKind;
+use crate::code::flow::value::Source;
+use crate::code::flow::{Danger, Flow};
+use crate::control::{Status, Verdict};
+use crate::evidence::{Code, Evidence};
+use crate::report::{Finding, Severity, Step};
+
+/// Judges.
+pub(super) fn judge(evidence: &Evidence) -> Verdict {
+    let code = evidence.code();
+    if code.first_party_count == 0 && code.flows.is_empty() {
+        return if code.unread.is_empty() {
+            Verdict::new(
+                Status::NotApplicable,
+                "the bundle holds no Python, JavaScript or TypeScript of the server's own",
+            )
+        } else {
+            Verdict::not_run("the server's own code could not be read; CQ-03 says why")
+        };
+    }
+    let found = findings(code, "CQ-05", |flow| match flow.kind {
+        SinkKind::Shell | SinkKind::Code | SinkKind::Deserialise | SinkKind::Query | SinkKind::Template => true,
+        SinkKind::Process => !flow.is_argument,
+        SinkKind::Path | SinkKind::Host | SinkKind::Opener => false,
+    });
+    verdict(found, code, "runs what others choose")
+}
+
+/// Fails on findings of high severity, warns on those of medium severity.
+pub(super) fn verdict(mut found: Vec<Finding>, code: &Code, bad: &str) -> Verdict {
+    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.file, a.line).cmp(&(&b.file, b.line))));
+    let serious = found.iter().filter(|finding| finding.severity >= Severity::High).count();
+    let (files, tools) = (code.first_party_count, code.handlers.len());
+    let judged = format!("{files} files of source code and {tools} handlers were followed");
+    if serious > 0 {
+        return Verdict::fail(format!("the server {bad}: {serious} serious findings; {judged}"), found);
+    }
+    let status = if found.iter().any(|f| f.severity >= Severity::Medium) { Status::Warn } else { Status::Pass };
+    Verdict { findings: found, ..Verdict::new(status, judged) }
+}
+
+/// Flows as findings.
+pub(super) fn findings(code: &Code, control: &str, wanted: impl Fn(&Flow) -> bool) -> Vec<Finding> {
+    code.flows.iter().filter(|flow| wanted(flow)).map(|flow| finding(code, control, flow)).collect()
+}
+
+fn finding(code: &Code, control: &str, flow: &Flow) -> Finding {
+    let severity = match flow.danger {
+        Danger::Constant => Severity::Info,
+        Danger::Low => Severity::Low,
+        Danger::Medium => Severity::Medium,
+        Danger::High => Severity::High,
+        Danger::Critical => Severity::Critical,
+    };
+    let unit = code.program.unit(flow.unit);
+    let who = match flow.source {
+        Some(Source::Tool) => "text that the model chooses",
+        Some(Source::Network) => "text from the network",
+        Some(Source::Unknown) => "text of unknown origin",
+        Some(Source::Environment) => "text from the environment",
+        None => "constant text",
+    };
+    let (rule, what, fix) = words(flow);
+    let step = |(unit, span, what): &(_, crate::code::facts::Span, String)| {
+        let unit = code.program.unit(*unit);
+        Step { file: unit.path.clone(), line: span.line, what: what.clone(), code: unit.line(*span).to_owned() }
+    };
+    Finding::new(format!("{control}/{rule}"), severity, format!("{who} {what} by `{}`", flow.call))
+        .at(unit.path.clone(), Some(flow.span.line))
+        .seen(unit.line(flow.span))
+        .along(flow.path.iter().map(step).collect())
+        .fix(fix)
+}
+
+/// Rule, what happens, what to do.
+fn words(flow: &Flow) -> (&'static str, &'static str, &'static str) {
+    match flow.kind {
+        SinkKind::Shell => (
+            "shell",
+            "is run by a shell,",
+            "start the program with a list of arguments and without a shell, with `--` before what others choose",
+        ),
+        SinkKind::Process if flow.is_argument => (
+            "argument",
+            "may be taken for an option of a program started",
+            "put `--` before it, or refuse what begins with `-`",
+        ),
+        SinkKind::Process => ("program", "chooses the program that is started", "start a fixed program"),
+        SinkKind::Code => ("code", "is run as code", "parse it as data, or choose from a fixed set of functions"),
+        SinkKind::Deserialise => (
+            "deserialise",
+            "is made into objects, which can run code,",
+            "use a format that holds data only, such as JSON, or a safe loader",
+        ),
+        SinkKind::Query => (
+            "query",
+            "is put into a query that is run",
+            "pass it as a bound parameter; take names of tables and columns from a fixed set",
+        ),
+        SinkKind::Template => {
+            ("template", "is run as a template", "keep templates constant and pass the text as a variable")
+        }
+        SinkKind::Path => (
+            "path",
+            "names a file that is touched",
+            "resolve the path with its links, then check by components that it lies below an allowed folder",
+        ),
+        SinkKind::Host => (
+            "host",
+            "chooses the host of a request",
+            "compare the parsed host with a fixed set, or let the text choose only what comes behind the host",
+        ),
+        SinkKind::Opener => ("opener", "is opened", "parse it, allow https only, and pass on the parsed form"),
+    }
+}
