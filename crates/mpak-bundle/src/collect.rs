@@ -206,6 +206,20 @@ pub enum CollectError {
 /// # Errors
 /// [`CollectError`]; the first problem found in the order of names ends the work.
 pub fn collect(root: &Path, limits: &Limits, exclude: &[PathBuf]) -> Result<Collected, CollectError> {
+    let collected = collect_any(root, limits, exclude)?;
+    if collected.files.first().is_none_or(|file| file.path.as_str() != MANIFEST) {
+        let root = collected.root;
+        let ignored = fs::symlink_metadata(root.join(MANIFEST)).is_ok();
+        return Err(if ignored { CollectError::ManifestIgnored } else { CollectError::NoManifest { root } });
+    }
+    Ok(collected)
+}
+
+/// Collects a folder that need not hold a manifest: something to be judged, not to be packed.
+///
+/// # Errors
+/// [`CollectError`], as [`collect`].
+pub fn collect_any(root: &Path, limits: &Limits, exclude: &[PathBuf]) -> Result<Collected, CollectError> {
     // 1. The folder, links resolved: the border that no link may cross.
     let root = folder(root)?;
     // 2. What is left out.
@@ -227,10 +241,6 @@ pub fn collect(root: &Path, limits: &Limits, exclude: &[PathBuf]) -> Result<Coll
     let Walk { mut files, ignored_count, mut findings, .. } = walk;
     // 4. One order everywhere, the manifest first so that a reader of the first bytes finds it.
     files.sort_unstable_by(|a, b| order(&a.path).cmp(&order(&b.path)));
-    if files.first().is_none_or(|file| file.path.as_str() != MANIFEST) {
-        let ignored = fs::symlink_metadata(root.join(MANIFEST)).is_ok();
-        return Err(if ignored { CollectError::ManifestIgnored } else { CollectError::NoManifest { root } });
-    }
     // 5. Names that some systems cannot tell apart.
     refuse_collisions(&files)?;
     // 6. What is packed and perhaps should not be.

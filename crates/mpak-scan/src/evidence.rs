@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use mpak_bundle::archive::{Archive, ArchiveError};
-use mpak_bundle::collect::{CollectError, collect};
+use mpak_bundle::collect::{CollectError, collect_any};
 use mpak_bundle::dependencies::{self, Survey};
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::{self, FileKind, ManifestRead, Reading};
@@ -92,7 +92,7 @@ pub enum GatherError {
     /// The archive is unsound.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// The folder holds no bundle.
+    /// The folder cannot be listed.
     #[error(transparent)]
     Collect(#[from] CollectError),
     /// A file of the folder cannot be read.
@@ -114,12 +114,12 @@ impl Evidence {
         Self::gather(archive, limits)
     }
 
-    /// From a folder, with the ignore rules of `pack`.
+    /// From any folder, with the ignore rules of `pack`; where it holds no manifest AI-01 says so.
     ///
     /// # Errors
     /// [`GatherError`].
     pub fn from_folder(folder: &Path, limits: &Limits) -> Result<Self, GatherError> {
-        Self::gather(&collect(folder, limits, &[])?, limits)
+        Self::gather(&collect_any(folder, limits, &[])?, limits)
     }
 
     fn gather(source: &dyn Source, limits: &Limits) -> Result<Self, GatherError> {

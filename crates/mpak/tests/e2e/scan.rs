@@ -84,14 +84,24 @@ fn what_is_no_bundle_is_refused() {
     world.write("text.mcpb", "not a zip");
     let error = world.mpak(&["scan", "text.mcpb"]).fails(65);
     assert!(error.contains("(not-a-zip)\n  help: give a .mcpb file"), "{error}");
-    world.write("folder/readme", "no manifest");
-    for path in ["text.mcpb", "folder"] {
-        let error = world.mpak(&["scan", path]).fails(65);
-        assert!(error.starts_with("error: ") && error.contains("help: "), "{error}");
-        let ran = world.mpak(&["scan", path, "--json"]);
-        assert_eq!(ran.json()["error"]["code"], "not_a_bundle");
-    }
+    let ran = world.mpak(&["scan", "text.mcpb", "--json"]);
+    assert_eq!(ran.json()["error"]["code"], "not_a_bundle");
     world.mpak(&["scan", "absent.mcpb"]).fails(5);
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_judged_by_what_is_there() {
+    let world = World::new();
+    let code = "from mcp.server.fastmcp import FastMCP\nimport os\nmcp = FastMCP('x')\n@mcp.tool()\ndef run(cmd: str):\n    os.system('ls ' + cmd)\n";
+    world.write("folder/server.py", code);
+    let ran = world.mpak(&["scan", "folder", "--json"]);
+    assert_eq!(ran.code, 1, "AI-01 fails");
+    let report = ran.json();
+    let control = |id: &str| report["controls"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap().clone();
+    assert_eq!(control("AI-01")["status"], "fail");
+    let flow = &control("CQ-05")["findings"][0];
+    assert_eq!((flow["severity"].as_str(), flow["line"].as_u64()), (Some("critical"), Some(6)));
+    assert_eq!(flow["path"][0]["what"], "the model chooses `cmd` of run");
 }
 
 #[test]
