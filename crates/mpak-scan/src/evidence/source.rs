@@ -24,23 +24,23 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    fn begin<'a>(&mut self, path: &'a str, bytes: u64) -> Pass<'a> {
+    fn begin(&mut self, path: &str, bytes: u64) -> Pass {
         Pass { secrets: FileScan::new(path), kept: self.sources.wants(path, bytes).then(Vec::new) }
     }
 
-    fn end(&mut self, path: &str, pass: Pass<'_>) {
+    fn end(&mut self, path: &str, pass: Pass) {
         self.secrets.add(pass.secrets.finish());
         pass.kept.into_iter().for_each(|bytes| self.sources.add(path, bytes));
     }
 }
 
 /// One file on its way through: searched, and kept where its bytes are wanted.
-struct Pass<'a> {
-    secrets: FileScan<'a>,
+struct Pass {
+    secrets: FileScan,
     kept: Option<Vec<u8>>,
 }
 
-impl Write for Pass<'_> {
+impl Write for Pass {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
