@@ -114,7 +114,7 @@ impl Forge {
 
     /// Names itself by another address, under which others reach it.
     pub fn set_url(&self, url: &str) {
-        self.content().url = url.to_owned();
+        url.clone_into(&mut self.content().url);
     }
 
     /// Publishes a release without assets.

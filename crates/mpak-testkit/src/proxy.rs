@@ -217,8 +217,7 @@ impl Way {
     /// before the connection is held; nothing when all go.
     fn pass(&self, mut from: TcpStream, mut to: TcpStream, before_hold: fn(&Self, &[u8]) -> Option<usize>) {
         let mut piece = vec![0; PIECE_BYTES];
-        loop {
-            let Ok(count @ 1..) = from.read(&mut piece) else { break };
+        while let Ok(count @ 1..) = from.read(&mut piece) {
             let piece = &piece[..count];
             let passed = match before_hold(self, piece) {
                 None => to.write_all(piece).is_ok(),
