@@ -13,6 +13,7 @@ use crate::manifest::Contents;
 mod binary;
 mod cargo;
 mod golang;
+pub mod lock;
 mod npm;
 mod pypi;
 
@@ -101,6 +102,8 @@ pub struct Survey {
     pub unreadable: Vec<String>,
     /// Whether there were more components than are kept.
     pub truncated: bool,
+    /// What lockfiles and projects say.
+    pub locks: lock::Locks,
 }
 
 /// Finds all components, sorted, without doubles.
@@ -128,8 +131,10 @@ pub fn survey(contents: &dyn Contents) -> Survey {
             lockfiles(&paths, &mut records);
         }
     }
-    // 3. Sorted, one per name and version, bounded.
-    records.finish()
+    // 3. What lockfiles and projects say.
+    let locks = lock::read(&paths, &mut records);
+    // 4. Sorted, one per name and version, bounded.
+    Survey { locks, ..records.finish() }
 }
 
 /// Reads records and gathers what they say.
@@ -198,7 +203,12 @@ impl Records<'_> {
         self.components.dedup_by(|b, a| a.ecosystem == b.ecosystem && a.name == b.name && a.version == b.version);
         let truncated = self.components.len() > COMPONENTS_COUNT_MAX;
         self.components.truncate(COMPONENTS_COUNT_MAX);
-        Survey { components: self.components, unreadable: self.unreadable.into_iter().collect(), truncated }
+        Survey {
+            components: self.components,
+            unreadable: self.unreadable.into_iter().collect(),
+            truncated,
+            locks: lock::Locks::default(),
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Listed {
     pub version: Option<String>,
     /// Package URL.
     pub purl: Option<String>,
+    /// Whether a hash of its content, SHA-256 or better, is listed.
+    pub hashed: bool,
 }
 
 /// Why a document is not a bill of materials.
@@ -95,6 +97,16 @@ pub fn read(bytes: &[u8]) -> Result<Sbom, SbomError> {
     } else {
         Err(SbomError::Format)
     }
+}
+
+/// Whether a list of hashes holds one that is not broken.
+fn hashed(list: Option<&Value>, algorithm: &str) -> bool {
+    let all = list.and_then(Value::as_array).into_iter().flatten();
+    let names =
+        all.filter_map(|hash| hash.get(algorithm)?.as_str()).map(|name| name.to_ascii_uppercase().replace('-', ""));
+    names
+        .into_iter()
+        .any(|name| ["SHA256", "SHA384", "SHA512", "SHA3", "BLAKE"].iter().any(|good| name.starts_with(good)))
 }
 
 /// The package URL without qualifiers and subpath and with its percent-encoding undone, for comparing.
@@ -189,8 +201,12 @@ mod tests {
                 {"referenceType":"purl","referenceLocator":"pkg:pypi/a@1.0"}]}]}"#;
         let read = read(document.as_bytes()).unwrap();
         assert_eq!(read.format, Format::Spdx);
-        let listed =
-            Listed { name: Some("a".into()), version: Some("1.0".into()), purl: Some("pkg:pypi/a@1.0".into()) };
+        let listed = Listed {
+            name: Some("a".into()),
+            version: Some("1.0".into()),
+            purl: Some("pkg:pypi/a@1.0".into()),
+            hashed: false,
+        };
         assert_eq!(read.components, [listed]);
     }
 

@@ -3,14 +3,28 @@
 use crate::control::Control;
 
 mod ai01_manifest_validation;
+mod ai04_reproducible_builds;
+mod ai05_bundle_completeness;
 mod cd01_tool_declaration;
+mod cd04_credential_scopes;
+mod cd05_token_lifetime;
 mod cq01_secrets;
 mod cq03_static_analysis;
 mod cq04_input_validation;
 mod cq05_safe_execution;
+mod cq06_behavior;
 mod pr01_source_repository;
+mod pr02_author_identity;
+mod pr03_build_attestation;
+mod pr04_commit_linkage;
+mod pr05_repository_health;
 mod sc01_sbom;
 mod sc02_vulnerability_scanning;
+mod sc03_dependency_pinning;
+mod sc04_lockfile_integrity;
+mod sc05_trusted_sources;
+
+pub(crate) use sc05_trusted_sources::SOURCES_TOML;
 
 /// All controls that judge a bundle. Source: MTF 0.1 Appendix A.1.
 pub static CONTROLS: &[Control] = &[
@@ -36,7 +50,7 @@ pub static CONTROLS: &[Control] = &[
         level: 4,
         domain: "artifact_integrity",
         page: include_str!("../../../docs/controls/ai-04.md"),
-        judge: None,
+        judge: Some(ai04_reproducible_builds::judge),
     },
     Control {
         id: "AI-05",
@@ -44,7 +58,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "artifact_integrity",
         page: include_str!("../../../docs/controls/ai-05.md"),
-        judge: None,
+        judge: Some(ai05_bundle_completeness::judge),
     },
     Control {
         id: "SC-01",
@@ -68,7 +82,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "supply_chain",
         page: include_str!("../../../docs/controls/sc-03.md"),
-        judge: None,
+        judge: Some(sc03_dependency_pinning::judge),
     },
     Control {
         id: "SC-04",
@@ -76,7 +90,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "supply_chain",
         page: include_str!("../../../docs/controls/sc-04.md"),
-        judge: None,
+        judge: Some(sc04_lockfile_integrity::judge),
     },
     Control {
         id: "SC-05",
@@ -84,7 +98,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "supply_chain",
         page: include_str!("../../../docs/controls/sc-05.md"),
-        judge: None,
+        judge: Some(sc05_trusted_sources::judge),
     },
     Control {
         id: "CQ-01",
@@ -132,7 +146,7 @@ pub static CONTROLS: &[Control] = &[
         level: 4,
         domain: "code_quality",
         page: include_str!("../../../docs/controls/cq-06.md"),
-        judge: None,
+        judge: Some(cq06_behavior::judge),
     },
     Control {
         id: "CD-01",
@@ -164,7 +178,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "capability_declaration",
         page: include_str!("../../../docs/controls/cd-04.md"),
-        judge: None,
+        judge: Some(cd04_credential_scopes::judge),
     },
     Control {
         id: "CD-05",
@@ -172,7 +186,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "capability_declaration",
         page: include_str!("../../../docs/controls/cd-05.md"),
-        judge: None,
+        judge: Some(cd05_token_lifetime::judge),
     },
     Control {
         id: "PR-01",
@@ -188,7 +202,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "provenance",
         page: include_str!("../../../docs/controls/pr-02.md"),
-        judge: None,
+        judge: Some(pr02_author_identity::judge),
     },
     Control {
         id: "PR-03",
@@ -196,7 +210,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "provenance",
         page: include_str!("../../../docs/controls/pr-03.md"),
-        judge: None,
+        judge: Some(pr03_build_attestation::judge),
     },
     Control {
         id: "PR-04",
@@ -204,7 +218,7 @@ pub static CONTROLS: &[Control] = &[
         level: 4,
         domain: "provenance",
         page: include_str!("../../../docs/controls/pr-04.md"),
-        judge: None,
+        judge: Some(pr04_commit_linkage::judge),
     },
     Control {
         id: "PR-05",
@@ -212,7 +226,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "provenance",
         page: include_str!("../../../docs/controls/pr-05.md"),
-        judge: None,
+        judge: Some(pr05_repository_health::judge),
     },
 ];
 

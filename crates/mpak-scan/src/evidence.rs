@@ -8,22 +8,28 @@ use std::path::Path;
 use mpak_bundle::archive::{Archive, ArchiveError};
 use mpak_bundle::collect::{CollectError, collect_any};
 use mpak_bundle::dependencies::{self, Survey};
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::{self, FileKind, ManifestRead, Reading};
 use mpak_bundle::sbom::{self, Sbom};
 use serde_json::Value;
 
 use crate::advisories::{Snapshot, SnapshotError};
+use crate::completeness::{self, Completeness};
+use crate::content::ContentKind;
 use crate::controls::CONTROLS;
+use crate::outside::Outside;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
 use crate::vex::Statement;
 
 mod advised;
+mod given;
 mod source;
 mod sources;
 
 pub use advised::Advised;
+pub use given::{OauthUse, Place};
 use source::{Source, Visitor};
 pub use sources::Code;
 use sources::{Ownership, Sources};
@@ -44,6 +50,10 @@ pub struct Evidence {
     secrets: Secrets,
     advised: Advised,
     code: Code,
+    completeness: Completeness,
+    outside: Outside,
+    artifact: Option<Sha256>,
+    oauth: OauthUse,
 }
 
 /// A bill of materials that the bundle carries.
@@ -64,6 +74,10 @@ pub struct FileFact {
     pub bytes: u64,
     /// Whether it gets an execute bit.
     pub executable: bool,
+    /// What its first bytes say it is.
+    pub kind: ContentKind,
+    /// Digest of its content.
+    pub sha256: Sha256,
 }
 
 /// What is known of `manifest.json`.
@@ -133,9 +147,22 @@ impl Evidence {
         let mut visitor = Visitor { secrets: Secrets::default(), sources };
         let files = source.visit(&mut visitor)?;
         let advised = Advised::gather(source);
-        // 4. What the code does.
+        // 4. Which of them are there for a reason, and what the code does.
+        let completeness = completeness::look(source, &files, document_of(&manifest));
         let code = visitor.sources.read();
-        Ok(Self { files, manifest, dependencies, sboms, secrets: visitor.secrets, advised, code })
+        Ok(Self {
+            files,
+            manifest,
+            dependencies,
+            sboms,
+            secrets: visitor.secrets,
+            advised,
+            code,
+            completeness,
+            outside: Outside::default(),
+            artifact: None,
+            oauth: OauthUse::Unknown,
+        })
     }
 
     /// Nothing at all.
@@ -149,6 +176,10 @@ impl Evidence {
             secrets: Secrets::default(),
             advised: Advised::default(),
             code: Code::default(),
+            completeness: Completeness::default(),
+            outside: Outside::default(),
+            artifact: None,
+            oauth: OauthUse::Unknown,
         }
     }
 
@@ -203,6 +234,11 @@ impl Evidence {
         &self.secrets
     }
 
+    /// Which files are there for a reason.
+    pub fn completeness(&self) -> &Completeness {
+        &self.completeness
+    }
+
     /// A CycloneDX 1.6 document of the components found, for bundles without their own.
     pub fn generated_sbom(&self) -> Value {
         let field = |name: &str| self.document().and_then(|d| d.get(name)).and_then(Value::as_str).unwrap_or_default();
@@ -211,10 +247,14 @@ impl Evidence {
 
     /// The manifest as a JSON document, also where the typed reading refuses it.
     pub fn document(&self) -> Option<&Value> {
-        match &self.manifest {
-            ManifestFacts::Read { document, .. } => document.as_ref(),
-            ManifestFacts::Missing | ManifestFacts::TooLarge { .. } => None,
-        }
+        document_of(&self.manifest)
+    }
+}
+
+fn document_of(manifest: &ManifestFacts) -> Option<&Value> {
+    match manifest {
+        ManifestFacts::Read { document, .. } => document.as_ref(),
+        ManifestFacts::Missing | ManifestFacts::TooLarge { .. } => None,
     }
 }
 

@@ -3,12 +3,18 @@
 
 pub mod advisories;
 pub mod code;
+pub mod completeness;
+pub mod content;
 pub mod control;
 pub mod controls;
+mod credentials;
 pub mod evidence;
 pub mod level;
 pub mod names;
+pub mod outside;
+mod provenance;
 pub mod report;
 pub mod rules;
 pub mod secrets;
+mod supply;
 pub mod vex;

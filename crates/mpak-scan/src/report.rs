@@ -263,6 +263,8 @@ pub fn ruleset(controls: &[Control]) -> String {
         let _ = writeln!(text, "{} {} {}", control.id, control.level, control.judge.is_some());
     }
     text.push_str(rules::SECRETS_TOML);
+    text.push_str(crate::credentials::SCOPES_TOML);
+    text.push_str(crate::controls::SOURCES_TOML);
     let digest = Sha256::of(text.as_bytes()).to_string();
     format!("{}+sha256.{}", env!("CARGO_PKG_VERSION"), &digest[..16])
 }

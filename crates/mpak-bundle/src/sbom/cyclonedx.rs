@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{COMPONENTS_COUNT_MAX, Format, Listed, Sbom, SbomError, text};
+use super::{COMPONENTS_COUNT_MAX, Format, Listed, Sbom, SbomError, hashed, text};
 use crate::dependencies::Component;
 
 /// Licences that are written as SPDX expressions; anything else is free text.
@@ -127,7 +127,8 @@ fn gather(parent: &Value, components: &mut Vec<Listed>) -> Result<(), SbomError>
         // Files are listed by some tools; they are not packages.
         if component.get("type").and_then(Value::as_str) != Some("file") {
             let field = |name: &str| text(component, name);
-            components.push(Listed { name: field("name"), version: field("version"), purl: field("purl") });
+            let hashed = hashed(component.get("hashes"), "alg");
+            components.push(Listed { name: field("name"), version: field("version"), purl: field("purl"), hashed });
         }
         gather(component, components)?;
     }

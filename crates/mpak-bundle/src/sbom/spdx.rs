@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{COMPONENTS_COUNT_MAX, Format, Listed, Sbom, SbomError, text};
+use super::{COMPONENTS_COUNT_MAX, Format, Listed, Sbom, SbomError, hashed, text};
 
 pub(super) fn read(document: &Value, version: &str) -> Result<Sbom, SbomError> {
     let Some(number) = version.strip_prefix("SPDX-2.").filter(|minor| minor.parse::<u8>().is_ok_and(|m| m >= 3)) else {
@@ -41,5 +41,10 @@ fn listed(package: &Value) -> Listed {
         .flatten()
         .find(|r| r.get("referenceType").and_then(Value::as_str) == Some("purl"))
         .and_then(|r| text(r, "referenceLocator"));
-    Listed { name: text(package, "name"), version: text(package, "versionInfo"), purl }
+    Listed {
+        name: text(package, "name"),
+        version: text(package, "versionInfo"),
+        purl,
+        hashed: hashed(package.get("checksums"), "algorithm"),
+    }
 }

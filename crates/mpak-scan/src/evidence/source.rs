@@ -9,6 +9,7 @@ use mpak_bundle::manifest::Contents;
 
 use super::sources::Sources;
 use super::{FileFact, GatherError};
+use crate::content::Watched;
 use crate::secrets::{FileScan, Secrets};
 
 /// A bundle or folder whose files can be listed and read.
@@ -59,10 +60,12 @@ impl Source for Archive {
         let mut files = Vec::with_capacity(self.entries().len());
         for entry in self.entries() {
             let path = entry.path.as_str();
-            let mut pass = visitor.begin(path, entry.bytes);
-            self.copy(entry, &mut pass)?;
+            let mut stream = Watched::new(visitor.begin(path, entry.bytes));
+            self.copy(entry, &mut stream)?;
+            let (pass, kind, sha256) = stream.finish();
             visitor.end(path, pass);
-            files.push(FileFact { path: path.to_owned(), bytes: entry.bytes, executable: entry.executable });
+            let (path, bytes, executable) = (path.to_owned(), entry.bytes, entry.executable);
+            files.push(FileFact { path, bytes, executable, kind, sha256 });
         }
         Ok(files)
     }
@@ -73,12 +76,14 @@ impl Source for Collected {
         let mut files = Vec::with_capacity(self.files().len());
         for file in self.files() {
             let path = file.path.as_str();
-            let mut pass = visitor.begin(path, file.bytes);
+            let mut stream = Watched::new(visitor.begin(path, file.bytes));
             File::open(&file.source)
-                .and_then(|mut reader| io::copy(&mut reader, &mut pass))
+                .and_then(|mut reader| io::copy(&mut reader, &mut stream))
                 .map_err(|source| GatherError::Io { path: path.to_owned(), source })?;
+            let (pass, kind, sha256) = stream.finish();
             visitor.end(path, pass);
-            files.push(FileFact { path: path.to_owned(), bytes: file.bytes, executable: file.executable });
+            let (path, bytes, executable) = (path.to_owned(), file.bytes, file.executable);
+            files.push(FileFact { path, bytes, executable, kind, sha256 });
         }
         Ok(files)
     }

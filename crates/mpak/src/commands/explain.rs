@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use mpak_scan::control::Control;
 use mpak_scan::controls::{self, CONTROLS};
+use mpak_scan::outside::SCHEMA;
 use serde_json::{Value, json};
 
 use crate::error::{CommandError, CommandResult, Kind};
@@ -13,7 +14,7 @@ use crate::ui;
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Control, for example CQ-01; without one all are listed
+    /// Control, for example CQ-01, or `evidence` for the schema of evidence; without one all are listed
     #[arg(value_name = "ID")]
     pub id: Option<String>,
     /// Print JSON
@@ -24,6 +25,8 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, _: &Settings) -> CommandResult {
     match &args.id {
+        // The schema of `mpak scan --evidence`: it is JSON already.
+        Some(id) if id.trim().eq_ignore_ascii_case("evidence") => ui::data(SCHEMA.trim_end()),
         Some(id) => {
             let control = controls::find(id.trim()).ok_or_else(|| unknown(id))?;
             if args.json {

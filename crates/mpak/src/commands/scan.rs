@@ -1,5 +1,7 @@
 //! `mpak scan`: judge a bundle.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use mpak_bundle::limits::Limits;
 use mpak_scan::control::Status;
 use mpak_scan::evidence::{Evidence, GatherError, scan};
 use mpak_scan::level;
+use mpak_scan::outside::{EVIDENCE_BYTES_MAX, Outside};
 use mpak_scan::report::{ControlResult, Finding, Report};
 
 use crate::bundle_file::{not_a_bundle, open_file};
@@ -24,6 +27,9 @@ pub struct Args {
     /// Exit with 1 when a control that this level requires fails
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub level: u8,
+    /// What a registry knows of the bundle from outside it, as JSON (`mpak explain evidence`)
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -34,11 +40,12 @@ pub fn run(args: &Args, _: &Settings) -> CommandResult {
     if ui::interactive() && !args.json {
         ui::note(&format!("scanning {}", ui::safe(&args.path.display().to_string())));
     }
-    let report = scan(&gather(&args.path)?);
+    let outside = args.evidence.as_deref().map(outside).transpose()?;
+    let report = scan(&gather(&args.path, outside)?);
     if args.json {
         ui::json(&report);
     } else {
-        for line in text(&report, args.level) {
+        for line in text(&report, args.level, args.evidence.is_some()) {
             ui::data(line.trim_end());
         }
     }
@@ -55,23 +62,49 @@ fn verdict(report: &Report, level: u8) -> ExitCode {
     }
 }
 
-fn gather(path: &Path) -> Result<Evidence, CommandError> {
+fn gather(path: &Path, outside: Option<Outside>) -> Result<Evidence, CommandError> {
     let limits = Limits::default();
+    let mut digest = None;
     let gathered = if path.is_dir() {
         Evidence::from_folder(path, &limits)
     } else {
         let archive = Archive::open(open_file(path)?, &limits).map_err(GatherError::from);
-        archive.and_then(|archive| Evidence::from_archive(&archive, &limits))
+        archive.and_then(|archive| {
+            digest = outside.as_ref().map(|_| archive.sha256()).transpose()?;
+            Evidence::from_archive(&archive, &limits)
+        })
     };
-    gathered.map_err(|error| match &error {
+    let gathered = gathered.map_err(|error| match &error {
         GatherError::Archive(error) => not_a_bundle(path, error),
         _ => CommandError::from_error(Kind::NotABundle, &error)
             .hint("give the path of a .mcpb file, or of a folder with a manifest.json"),
+    })?;
+    // Evidence about other bytes proves nothing about these.
+    let with_digest = match digest {
+        Some(sha256) => gathered.with_artifact(sha256),
+        None => Ok(gathered),
+    };
+    with_digest.and_then(|evidence| evidence.with_outside(outside.unwrap_or_default())).map_err(|error| {
+        CommandError::from_error(Kind::Verification, &error).hint("ask the registry for the evidence of this file")
     })
 }
 
-fn text(report: &Report, level: u8) -> Vec<String> {
-    let mut lines = vec![headline(report), format!("ruleset {}", report.ruleset), String::new()];
+/// What is known from outside.
+fn outside(path: &Path) -> Result<Outside, CommandError> {
+    let mut bytes = Vec::new();
+    let limit = EVIDENCE_BYTES_MAX as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(|error| {
+        let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Usage };
+        CommandError::from_error(kind, &error).context(&format!("cannot read the evidence `{}`", path.display()))
+    })?;
+    Outside::read(&bytes).map_err(|error| {
+        CommandError::from_error(Kind::Usage, &error).hint("`mpak explain evidence` prints the schema")
+    })
+}
+
+fn text(report: &Report, level: u8, with_evidence: bool) -> Vec<String> {
+    let mut lines = vec![headline(report, with_evidence), format!("ruleset {}", report.ruleset), String::new()];
     lines.extend(ui::table(&["CONTROL", "LEVEL", "STATUS", "NAME", "REASON"], &rows(report)));
     for result in report.controls.iter().filter(|c| !c.findings.is_empty()) {
         lines.push(String::new());
@@ -83,11 +116,27 @@ fn text(report: &Report, level: u8) -> Vec<String> {
     lines
 }
 
-fn headline(report: &Report) -> String {
+fn headline(report: &Report, with_evidence: bool) -> String {
     let name = level::name(report.level).map(|name| format!(" {name}")).unwrap_or_default();
     let assessed = if report.assessed_level().is_none() { " (not assessed)" } else { "" };
+    let possible = within_reach(report);
+    let hint = if with_evidence || !assessed.is_empty() || possible <= report.level {
+        String::new()
+    } else {
+        format!(" (up to L{possible} with publisher evidence)")
+    };
     let (run, all) = (report.controls_run, report.controls.len());
-    format!("L{}{name}{assessed}  score {}  {run} of {all} controls run", report.level, report.score)
+    format!("L{}{name}{assessed}{hint}  score {}  {run} of {all} controls run", report.level, report.score)
+}
+
+/// The level that the bundle would have if evidence from outside spoke for it.
+fn within_reach(report: &Report) -> u8 {
+    const BY_EVIDENCE: [&str; 3] = ["AI-03", "PR-02", "PR-03"];
+    let held = |c: &ControlResult, level| {
+        c.satisfied_at(level) || (c.status == Status::NotRun && BY_EVIDENCE.contains(&c.id.as_str()))
+    };
+    let reached = |&level: &u8| report.controls.iter().filter(|c| c.level <= level).all(|c| held(c, level));
+    (1..level::LEVEL_MAX).take_while(reached).last().unwrap_or(0)
 }
 
 fn rows(report: &Report) -> Vec<Vec<String>> {

@@ -35,3 +35,10 @@ fn an_unknown_id_is_not_found_and_suggests() {
     }
     assert_eq!(world.mpak(&["explain", "zz", "--json"]).json()["error"]["code"], "not_found");
 }
+
+#[test]
+fn the_schema_of_evidence_is_printed() {
+    let world = World::new();
+    let schema: serde_json::Value = serde_json::from_str(&world.mpak(&["explain", "evidence"]).ok()).unwrap();
+    assert!(schema["properties"]["publisher"].is_object());
+}

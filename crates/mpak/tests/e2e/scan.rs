@@ -70,7 +70,10 @@ fn the_level_decides_what_counts() {
     manifest.as_object_mut().unwrap().remove("repository");
     world.write("x.mcpb", ZipBuilder::with_manifest(&manifest).build());
     let out = world.mpak(&["scan", "x.mcpb"]).ok();
-    assert!(out.contains("nothing that level 1 requires fails; above it: AI-01, PR-01 ("), "{out}");
+    assert!(
+        out.contains("nothing that level 1 requires fails; above it: AI-01, AI-04, PR-01, PR-02, PR-04 ("),
+        "{out}"
+    );
     let out = world.mpak(&["scan", "x.mcpb", "--level", "2"]);
     assert_eq!(out.code, 1);
     assert!(out.stdout.contains("fails from level 2"), "{}", out.stdout);
@@ -113,4 +116,32 @@ fn hostile_texts_reach_the_terminal_escaped() {
     let out = world.mpak(&["scan", "x.mcpb"]).stdout;
     assert!(out.contains("tool-without") || out.contains("has no description"), "{out}");
     assert!(!out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out:?}");
+}
+
+#[test]
+fn evidence_from_outside_is_judged_and_bound_to_the_bundle() {
+    let world = World::new();
+    let mut manifest = complete_manifest();
+    manifest["author"] = json!({"name": "Acme", "email": "security@acme.example"});
+    let bytes = ZipBuilder::with_manifest(&manifest).build();
+    let digest = mpak_bundle::digest::Sha256::of(&bytes);
+    world.write("good.mcpb", bytes);
+    let publisher = json!({"verified": true, "issuer": "https://token.actions.githubusercontent.com", "owner_id": "1", "owners_count": 2});
+    world.write("e.json", json!({"version": 1, "artifact": {"sha256": digest}, "publisher": publisher}).to_string());
+    let report = world.mpak(&["scan", "good.mcpb", "--evidence", "e.json", "--json"]).json();
+    let status = |report: &Value, id: &str| {
+        let all = report["controls"].as_array().unwrap().clone();
+        all.into_iter().find(|c| c["id"] == id).unwrap()["status"].clone()
+    };
+    assert_eq!(status(&report, "PR-02"), "pass");
+    let without = world.mpak(&["scan", "good.mcpb", "--json"]).json();
+    assert_eq!(status(&without, "PR-02"), "not_run");
+    // About another bundle, not evidence at all, not there.
+    world.write("other.json", json!({"version": 1, "artifact": {"sha256": "0".repeat(64)}}).to_string());
+    let error = world.mpak(&["scan", "good.mcpb", "--evidence", "other.json"]).fails(4);
+    assert!(error.contains("the evidence is about `sha256:0000"), "{error}");
+    world.write("bad.json", r#"{"version":1,"publisher":{"tier":9}}"#);
+    let error = world.mpak(&["scan", "good.mcpb", "--evidence", "bad.json"]).fails(2);
+    assert!(error.contains("publisher.tier") && error.contains("mpak explain evidence"), "{error}");
+    world.mpak(&["scan", "good.mcpb", "--evidence", "absent.json"]).fails(5);
 }

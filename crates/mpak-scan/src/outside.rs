@@ -1,0 +1,533 @@
+//! What is known of a bundle from outside it: facts that a registry verified, given to the scanner.
+//!
+//! In: the JSON of `mpak scan --evidence FILE`, from whoever runs the scan. It is trusted as far as its
+//! giver is; the bundle has no part in it. Out: typed facts, all optional. What is not known stays `None`,
+//! and the controls that need it are `not_run`. Format: docs/formats/evidence.md.
+
+use mpak_bundle::digest::Sha256;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+pub mod behaviour;
+
+use behaviour::Behaviour;
+
+/// The JSON Schema of the format.
+pub const SCHEMA: &str = include_str!("../../../docs/formats/evidence.schema.json");
+
+/// The only version there is.
+pub const VERSION: u64 = 1;
+/// Largest document that is read.
+pub const EVIDENCE_BYTES_MAX: usize = 16 << 20;
+/// Most items of one list.
+pub const ITEMS_COUNT_MAX: usize = 10_000;
+
+/// Facts from outside the bundle; the default knows nothing.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Outside {
+    /// The artifact that all this is about.
+    pub artifact: Option<Artifact>,
+    /// The day on which it was gathered, `YYYY-MM-DD` or RFC 3339; the scanner has no clock of its own.
+    pub as_of: Option<String>,
+    /// Who published it.
+    pub publisher: Option<Publisher>,
+    /// The source repository as somebody saw it who looked.
+    pub repository: Option<Repository>,
+    /// Signatures over the bundle; `None` where nobody looked, empty where there are none.
+    pub signatures: Option<Vec<Signature>>,
+    /// Who built it; `None` where nobody looked.
+    pub attestation: Option<Attestation>,
+    /// OpenSSF Scorecard of the source repository.
+    pub scorecard: Option<Scorecard>,
+    /// What the server did in a sandbox.
+    pub behaviour: Option<Behaviour>,
+    /// OpenVEX documents, as they came.
+    pub vex: Vec<Value>,
+    /// Builds of the same source by others.
+    pub rebuilds: Vec<Rebuild>,
+    /// Package hosts that the organisation allows beside the public registries.
+    pub approved_hosts: Vec<ApprovedHost>,
+}
+
+/// The artifact that evidence is about.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Artifact {
+    /// Digest of the bundle's file.
+    pub sha256: Sha256,
+}
+
+/// The publisher as the registry knows it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Publisher {
+    /// Whether the registry verified what stands here (a signed identity token, a confirmed address).
+    pub verified: bool,
+    /// Issuer of the identity, an https URL.
+    pub issuer: Option<String>,
+    /// Subject at the issuer.
+    pub subject: Option<String>,
+    /// `OWNER/REPOSITORY` or URL of the repository that the identity is bound to.
+    pub repository: Option<String>,
+    /// Stable id of the repository at its platform.
+    pub repository_id: Option<String>,
+    /// Stable id of the owner at the issuer.
+    pub owner_id: Option<String>,
+    /// Path of the workflow that published.
+    pub workflow: Option<String>,
+    /// Git ref that it ran on.
+    #[serde(rename = "ref")]
+    pub git_ref: Option<String>,
+    /// Commit that it ran on.
+    pub sha: Option<String>,
+    /// Tier of MTF PK-01, 1 to 3, where the registry has determined it.
+    pub tier: Option<u8>,
+    /// Age of the account in days.
+    pub account_age_days: Option<u32>,
+    /// How many owners the package has.
+    pub owners_count: Option<u32>,
+    /// SHA-256 of the public keys (DER SubjectPublicKeyInfo) that may sign for the package.
+    pub keys: Vec<Sha256>,
+}
+
+/// The source repository, looked at.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Repository {
+    /// Its URL.
+    pub url: Option<String>,
+    /// Whether it answers anonymously.
+    pub reachable: Option<bool>,
+    /// A commit that was looked for.
+    pub commit: Option<String>,
+    /// Whether that commit is in it.
+    pub commit_found: Option<bool>,
+    /// Whether the platform says that the commit's signature is good.
+    pub commit_signed: Option<bool>,
+}
+
+/// How a signature is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureMethod {
+    /// Sigstore bundle.
+    Sigstore,
+    /// Detached, with a long-lived key.
+    Key,
+    /// The PKCS#7 block that bundle tools append.
+    Mcpb,
+}
+
+/// What verification of a signature gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureState {
+    /// There is one and it does not hold.
+    Invalid,
+    /// It holds; nobody vouches for the signer but the signer.
+    ValidSelfSigned,
+    /// It holds; the signer is not known.
+    ValidUntrusted,
+    /// It holds and the signer is known.
+    ValidTrusted,
+    /// It holds, and the certificate's time was over.
+    Expired,
+}
+
+/// A signature, verified by somebody.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Signature {
+    /// How it is made.
+    pub method: SignatureMethod,
+    /// What verification gave.
+    pub state: SignatureState,
+    /// Who signed: an identity URI or a key's fingerprint.
+    #[serde(default)]
+    pub signer: Option<String>,
+    /// Whether the signer may sign for this package.
+    #[serde(default)]
+    pub authorized: Option<bool>,
+}
+
+/// Provenance of the build.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Attestation {
+    /// Somebody looked and there is none.
+    Absent,
+    /// Verified by the registry: facts.
+    Verified(Provenance),
+    /// Found and refused by the registry.
+    Invalid {
+        /// Why.
+        reason: String,
+    },
+    /// A Sigstore bundle, not verified yet.
+    Bundle(Value),
+}
+
+/// What a verified attestation says. Source: SLSA provenance v1.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Provenance {
+    /// Digests that it is about.
+    pub subjects: Vec<Sha256>,
+    /// `predicateType`.
+    pub predicate_type: String,
+    /// `runDetails.builder.id`.
+    pub builder: String,
+    /// Issuer of the identity that signed.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// The identity that signed: the workflow's URI.
+    #[serde(default)]
+    pub identity: Option<String>,
+    /// Repository that was built from.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// Workflow that built.
+    #[serde(default)]
+    pub workflow: Option<String>,
+    /// Commit that was built from.
+    #[serde(default)]
+    pub commit: Option<String>,
+}
+
+/// OpenSSF Scorecard.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Scorecard {
+    /// Repository that was looked at.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// 0 to 10.
+    pub score: f64,
+    /// Name of a check → 0 to 10, −1 for inconclusive.
+    #[serde(default)]
+    pub checks: std::collections::BTreeMap<String, f64>,
+    /// Day of the look, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub date: Option<String>,
+}
+
+/// Somebody built the same source again.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Rebuild {
+    /// Digest of what came out.
+    pub sha256: Sha256,
+    /// Who did it.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Commit that was built.
+    #[serde(default)]
+    pub commit: Option<String>,
+}
+
+/// A package host that the organisation allows, named without disclosing it.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ApprovedHost {
+    /// `npm`, `pypi`, `cargo` or `golang`; without it, all.
+    #[serde(default)]
+    pub ecosystem: Option<String>,
+    /// SHA-256 of the lower-case host.
+    pub host_sha256: Sha256,
+}
+
+/// Why evidence cannot be read.
+#[derive(Debug, Error)]
+pub enum OutsideError {
+    /// Too large.
+    #[error("the evidence has {bytes} bytes, expected at most {EVIDENCE_BYTES_MAX}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Not JSON, or nested too deep.
+    #[error("the evidence is not JSON: {0}")]
+    Json(serde_json::Error),
+    /// Not an object.
+    #[error("expected an object with `version`, found something else")]
+    Shape,
+    /// Another version.
+    #[error("expected evidence of `version` {VERSION}, found `{found}`")]
+    Version {
+        /// What stands there.
+        found: String,
+    },
+    /// A part is not what it should be.
+    #[error("`{section}`: {source}")]
+    Section {
+        /// The field at the top.
+        section: &'static str,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// A list is too long.
+    #[error("`{section}` has {count} items, expected at most {ITEMS_COUNT_MAX}")]
+    Count {
+        /// The field at the top.
+        section: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// A number that cannot be.
+    #[error("`{field}` is {found}, expected {expected}")]
+    Range {
+        /// The field.
+        field: String,
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: &'static str,
+    },
+}
+
+/// Evidence about something else than what is scanned.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the evidence is about `{}`, and the bundle is `{}`", expected.prefixed(), found.prefixed())]
+pub struct OtherArtifact {
+    /// What the evidence is about.
+    pub expected: Sha256,
+    /// What is scanned.
+    pub found: Sha256,
+}
+
+impl Outside {
+    /// Reads the JSON form. Fields that nobody knows are ignored, so that a newer registry can say more.
+    ///
+    /// # Errors
+    /// [`OutsideError`].
+    pub fn read(bytes: &[u8]) -> Result<Self, OutsideError> {
+        // 1. Size, syntax (the parser bounds the depth), version.
+        if bytes.len() > EVIDENCE_BYTES_MAX {
+            return Err(OutsideError::TooLarge { bytes: bytes.len() });
+        }
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let value: Value = serde_json::from_slice(text).map_err(OutsideError::Json)?;
+        let Value::Object(mut object) = value else { return Err(OutsideError::Shape) };
+        match object.get("version") {
+            Some(version) if version.as_u64() == Some(VERSION) => {}
+            other => {
+                let found = other.map_or_else(|| "nothing".to_owned(), |v| v.to_string().chars().take(40).collect());
+                return Err(OutsideError::Version { found });
+            }
+        }
+        // 2. Each part by itself, so that the error names it.
+        let object = &mut object;
+        let outside = Self {
+            artifact: section(object, "artifact")?,
+            as_of: section(object, "as_of")?,
+            publisher: section(object, "publisher")?,
+            repository: section(object, "repository")?,
+            signatures: list(object, "signatures")?,
+            attestation: section(object, "attestation")?,
+            scorecard: section(object, "scorecard")?,
+            behaviour: match section(object, "behaviour")? {
+                Some(behaviour) => Some(behaviour),
+                None => section(object, "behavior")?,
+            },
+            vex: list(object, "vex")?.unwrap_or_default(),
+            rebuilds: list(object, "rebuilds")?.unwrap_or_default(),
+            approved_hosts: list(object, "approved_hosts")?.unwrap_or_default(),
+        };
+        // 3. Numbers that cannot be.
+        outside.ranges()?;
+        Ok(outside)
+    }
+
+    fn ranges(&self) -> Result<(), OutsideError> {
+        let wrong = |field: &str, found: String, expected| {
+            Err(OutsideError::Range { field: field.chars().take(80).collect(), found, expected })
+        };
+        if let Some(tier) = self.publisher.as_ref().and_then(|p| p.tier).filter(|tier| !(1..=3).contains(tier)) {
+            return wrong("publisher.tier", tier.to_string(), "1 to 3");
+        }
+        let Some(card) = &self.scorecard else { return Ok(()) };
+        if !(0.0..=10.0).contains(&card.score) {
+            return wrong("scorecard.score", card.score.to_string(), "0 to 10");
+        }
+        match card.checks.iter().find(|(_, score)| !(-1.0..=10.0).contains(*score)) {
+            Some((name, score)) => wrong(&format!("scorecard.checks.{name}"), score.to_string(), "-1 to 10"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One part; absent and `null` are the same.
+fn section<T: DeserializeOwned>(
+    object: &mut Map<String, Value>,
+    section: &'static str,
+) -> Result<Option<T>, OutsideError> {
+    match object.remove(section) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            serde_json::from_value(value).map(Some).map_err(|source| OutsideError::Section { section, source })
+        }
+    }
+}
+
+fn list<T: DeserializeOwned>(
+    object: &mut Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<Vec<T>>, OutsideError> {
+    let count = object.get(name).and_then(Value::as_array).map_or(0, Vec::len);
+    if count > ITEMS_COUNT_MAX {
+        return Err(OutsideError::Count { section: name, count });
+    }
+    section(object, name)
+}
+
+/// The repository of a URL or of `OWNER/REPOSITORY` in one form: lower case, without scheme, user, `.git`
+/// and trailing parts. `None` where it names no repository.
+pub(crate) fn repository_key(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches("git+");
+    let rest = match text.split_once("://") {
+        Some((_, rest)) => rest.rsplit_once('@').map_or(rest, |(_, rest)| rest).to_owned(),
+        // `git@host:owner/repository` and the bare form of GitHub's claims.
+        None => match text.split_once('@') {
+            Some((_, rest)) => rest.replacen(':', "/", 1),
+            None if text.split('/').count() == 2 => format!("github.com/{text}"),
+            None => text.to_owned(),
+        },
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let rest = rest.trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase();
+    let parts = rest.split('/').filter(|part| !part.is_empty()).count();
+    (parts >= 3 && !rest.starts_with('/')).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn full() -> Value {
+        json!({
+            "version": 1, "artifact": {"sha256": "ab".repeat(32)}, "as_of": "2026-11-21",
+            "publisher": {"verified": true, "issuer": "https://issuer.example", "subject": "repo:a/b", "repository": "a/b",
+                "repository_id": "1", "owner_id": "2", "workflow": ".github/workflows/x.yml", "ref": "refs/tags/v1",
+                "sha": "0".repeat(40), "tier": 1, "account_age_days": 400, "owners_count": 2, "keys": ["cd".repeat(32)]},
+            "repository": {"url": "https://github.com/a/b", "reachable": true, "commit": "0".repeat(40),
+                "commit_found": true, "commit_signed": true},
+            "signatures": [{"method": "sigstore", "state": "valid-trusted", "signer": "x", "authorized": true}],
+            "attestation": {"verified": {"subjects": ["ab".repeat(32)], "predicate_type": "https://slsa.dev/provenance/v1",
+                "builder": "x", "issuer": "i", "identity": "w", "repository": "a/b", "workflow": "w", "commit": "0".repeat(40)}},
+            "scorecard": {"repository": "a/b", "score": 7.5, "checks": {"Token-Permissions": 10}, "date": "2026-11-01"},
+            "behaviour": {"started": true, "tools_called": ["a"], "tools_listed": ["a"],
+                "network": [{"during": "init", "host": "example.org", "port": 443}],
+                "files": [{"during": "call", "path": "/x", "access": "read", "sensitive": true}],
+                "environment": [{"during": "init", "name": "HOME"}],
+                "processes": [{"during": "call", "command": "ls"}], "scopes": ["repo"],
+                "differences": [{"tool": "a", "text": "t"}], "observed_by": "s"},
+            "vex": [{"statements": []}], "rebuilds": [{"sha256": "ab".repeat(32), "by": "x", "commit": "c"}],
+            "approved_hosts": [{"ecosystem": "npm", "host_sha256": "ab".repeat(32)}],
+            "later": {"unknown": true},
+        })
+    }
+
+    #[test]
+    fn a_full_document_is_read_and_unknown_fields_are_ignored() {
+        let outside = Outside::read(full().to_string().as_bytes()).unwrap();
+        let publisher = outside.publisher.as_ref().unwrap();
+        assert_eq!((publisher.git_ref.as_deref(), publisher.owners_count), (Some("refs/tags/v1"), Some(2)));
+        assert!(matches!(outside.attestation, Some(Attestation::Verified(_))));
+        assert_eq!(outside.behaviour.unwrap().network[0].host, "example.org");
+    }
+
+    #[test]
+    fn nothing_but_the_version_is_required() {
+        let outside = Outside::read(br#"{"version":1,"publisher":null}"#).unwrap();
+        assert!(outside.publisher.is_none() && outside.signatures.is_none() && outside.vex.is_empty());
+    }
+
+    #[test]
+    fn wrong_types_everywhere_are_errors_that_name_the_part() {
+        let Value::Object(good) = full() else { unreachable!() };
+        for section in good.keys().filter(|k| !["version", "later", "vex"].contains(&k.as_str())) {
+            for wrong in [
+                json!(7),
+                json!([7]),
+                json!({"sha256": 1, "verified": "x", "method": [], "url": 1, "score": "", "started": 1}),
+            ] {
+                let mut spoiled = good.clone();
+                spoiled[section] = wrong.clone();
+                let error = Outside::read(Value::Object(spoiled).to_string().as_bytes()).unwrap_err();
+                assert!(error.to_string().contains(section.as_str()), "{section} = {wrong}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_documents_are_refused() {
+        let deep = format!("{{\"version\":1,\"vex\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let many = format!("{{\"version\":1,\"vex\":[{}0]}}", "0,".repeat(ITEMS_COUNT_MAX));
+        for (text, expected) in [
+            ("", "not JSON"),
+            ("[]", "expected an object"),
+            ("{}", "found `nothing`"),
+            (r#"{"version":2}"#, "found `2`"),
+            (r#"{"version":"1"}"#, "found `\"1\"`"),
+            (r#"{"version":1,"publisher":{"tier":4}}"#, "publisher.tier"),
+            (r#"{"version":1,"scorecard":{"score":11}}"#, "scorecard.score"),
+            (r#"{"version":1,"scorecard":{"score":1,"checks":{"x":-2}}}"#, "scorecard.checks.x"),
+            (r#"{"version":1,"artifact":{"sha256":"xyz"}}"#, "artifact"),
+            (deep.as_str(), "not JSON"),
+            (many.as_str(), "10001 items"),
+        ] {
+            let error = Outside::read(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{}: {error}", &text[..text.len().min(60)]);
+        }
+        let large = vec![b' '; EVIDENCE_BYTES_MAX + 1];
+        assert!(matches!(Outside::read(&large), Err(OutsideError::TooLarge { .. })));
+    }
+
+    /// Every field of the typed form stands in the schema, and the other way round.
+    #[test]
+    fn the_schema_and_the_types_have_the_same_fields() {
+        fn fields(schema: &Value, root: &Value, value: &Value, at: &str) {
+            let schema = match schema.get("$ref").and_then(Value::as_str) {
+                Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
+                None => schema,
+            };
+            match value {
+                Value::Object(object) if schema.get("properties").is_some() => {
+                    let known = schema["properties"].as_object().unwrap();
+                    for (name, value) in object {
+                        let below = known.get(name).unwrap_or_else(|| panic!("{at}/{name} is not in the schema"));
+                        fields(below, root, value, &format!("{at}/{name}"));
+                    }
+                    let missing: Vec<&String> = known.keys().filter(|name| !object.contains_key(*name)).collect();
+                    let allowed = ["version", "behavior", "absent", "invalid", "bundle"];
+                    assert!(
+                        missing.iter().all(|m| allowed.contains(&m.as_str())),
+                        "{at}: {missing:?} are not in the types"
+                    );
+                }
+                Value::Array(items) => {
+                    for (i, item) in items.iter().enumerate() {
+                        fields(&schema["items"], root, item, &format!("{at}/{i}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let typed = serde_json::to_value(Outside::read(full().to_string().as_bytes()).unwrap()).unwrap();
+        fields(&schema, &schema, &typed, "");
+    }
+
+    #[test]
+    fn repositories_are_compared_in_one_form() {
+        for (text, expected) in [
+            ("https://github.com/Acme/Widget.git", Some("github.com/acme/widget")),
+            ("git+https://user:x@github.com/acme/widget/", Some("github.com/acme/widget")),
+            ("acme/widget", Some("github.com/acme/widget")),
+            ("git@gitlab.com:a/b/c.git", Some("gitlab.com/a/b/c")),
+            ("https://github.com/acme", None),
+            ("", None),
+            ("///", None),
+        ] {
+            assert_eq!(repository_key(text).as_deref(), expected, "{text}");
+        }
+    }
+}
