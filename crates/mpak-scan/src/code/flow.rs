@@ -76,6 +76,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
         stack: Vec::new(),
         visited: BTreeSet::new(),
         harmless: HashMap::new(),
+        proofs: Vec::new(),
         steps: 0,
         root_steps: 0,
         judged: true,
@@ -84,6 +85,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
     for (id, unit) in program.units() {
         engine.judged = first_party(unit);
         engine.root(id, FunctionId::TOP, Vec::new());
+        engine.env.settle();
     }
     let top = engine.env.clone();
     // 2. What the model calls; twice, so that what one handler stores another one finds.
@@ -112,19 +114,48 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
 /// What is known at a point.
 #[derive(Clone, Default)]
 struct Env {
+    /// Of variables, when the root began; shared, since it is copied at every branch.
+    before: Rc<HashMap<(UnitId, VarId), Value>>,
+    /// Of variables that were assigned since.
     vars: HashMap<(UnitId, VarId), Value>,
     /// What is proven of a source's own text.
     proven: HashMap<Origin, Safe>,
 }
 
 impl Env {
+    fn get(&self, unit: UnitId, var: VarId) -> Option<&Value> {
+        self.vars.get(&(unit, var)).or_else(|| self.before.get(&(unit, var)))
+    }
+
+    fn get_mut(&mut self, unit: UnitId, var: VarId) -> Option<&mut Value> {
+        if !self.vars.contains_key(&(unit, var)) {
+            let value = self.before.get(&(unit, var))?.clone();
+            self.vars.insert((unit, var), value);
+        }
+        self.vars.get_mut(&(unit, var))
+    }
+
+    /// Makes what is known the begin of all that follows.
+    fn settle(&mut self) {
+        let mut before = std::mem::take(&mut self.before);
+        Rc::make_mut(&mut before).extend(self.vars.drain());
+        self.before = before;
+    }
+
     fn or(mut self, other: &Self) -> Self {
         for (var, value) in &other.vars {
-            let joined = match self.vars.remove(var) {
+            let joined = match self.vars.remove(var).or_else(|| self.before.get(var).cloned()) {
                 Some(before) => before.or(value),
                 None => value.clone(),
             };
             self.vars.insert(*var, joined);
+        }
+        for (var, value) in &mut self.vars {
+            if !other.vars.contains_key(var)
+                && let Some(before) = other.before.get(var)
+            {
+                *value = std::mem::take(value).or(before);
+            }
         }
         self.proven.retain(|origin, safe| {
             let both = other.proven.get(origin).copied().unwrap_or_default();
@@ -155,6 +186,8 @@ struct Engine<'p> {
     visited: BTreeSet<(UnitId, FunctionId)>,
     /// Members of a source that hold no free text.
     harmless: HashMap<Origin, Vec<String>>,
+    /// Functions that are run for what their answer proves, innermost last.
+    proofs: Vec<guards::Proof>,
     steps: u64,
     root_steps: u64,
     /// Whether flows count that do not start in a handler.
@@ -277,6 +310,7 @@ impl Engine<'_> {
                 false
             }
             Statement::Return(value) => {
+                self.proven_by_answer(place, *value);
                 let value = value.map(|value| self.eval(place, value)).unwrap_or_default();
                 returned.push(value);
                 true
@@ -378,7 +412,11 @@ impl Engine<'_> {
             return;
         }
         let ExprKind::Var(var) = self.unit(place).expr(of) else { return };
-        let slot = self.env.vars.entry((place.unit, *var)).or_default();
+        let var = *var;
+        if self.env.get(place.unit, var).is_none() {
+            self.env.vars.insert((place.unit, var), Value::default());
+        }
+        let Some(slot) = self.env.get_mut(place.unit, var) else { return };
         match (name, &mut slot.fields) {
             (Some(name), Some(fields)) => {
                 Rc::make_mut(fields).insert(name, value);
@@ -527,7 +565,7 @@ impl Engine<'_> {
     }
 
     fn variable(&mut self, place: Place, var: VarId, expr: ExprId) -> Value {
-        if let Some(value) = self.env.vars.get(&(place.unit, var)) {
+        if let Some(value) = self.env.get(place.unit, var) {
             return value.clone();
         }
         if let Some(import) = self.program.import(place.unit, var)
@@ -536,7 +574,7 @@ impl Engine<'_> {
             && import.member.is_some()
             && let ExprKind::Var(var) = self.program.unit(unit).expr(value)
         {
-            return self.env.vars.get(&(unit, *var)).cloned().unwrap_or_default();
+            return self.env.get(unit, *var).cloned().unwrap_or_default();
         }
         Value::default()
     }
@@ -731,8 +769,8 @@ impl Engine<'_> {
         for (arg, param) in args.iter().zip(params) {
             if let ExprKind::Var(var) = self.unit(place).expr(arg.value) {
                 let var = *var;
-                let inner = self.env.vars.get(&(unit, param)).cloned().unwrap_or_default();
-                if let Some(outer) = self.env.vars.get_mut(&(place.unit, var)) {
+                let inner = self.env.get(unit, param).cloned().unwrap_or_default();
+                if let Some(outer) = self.env.get_mut(place.unit, var) {
                     for taint in &mut outer.taints {
                         if let Some(same) = inner.taints.iter().find(|t| t.origin == taint.origin && t.direct) {
                             taint.safe = taint.safe.and(same.safe);
@@ -741,7 +779,20 @@ impl Engine<'_> {
                 }
             }
         }
+        self.forget(unit, function);
         Some(if is_class { Value::default() } else { result })
+    }
+
+    /// Forgets the variables of a function that is done, unless functions inside it may still use them.
+    fn forget(&mut self, unit: UnitId, function: FunctionId) {
+        if self.stack.first().is_some_and(|(_, root)| *root == FunctionId::TOP) {
+            return;
+        }
+        let source = self.program.unit(unit);
+        if source.functions.iter().any(|inner| inner.parent == Some(function)) {
+            return;
+        }
+        self.env.vars.retain(|(of, var), _| *of != unit || source.vars[var.0 as usize].function != function);
     }
 
     /// Runs functions that are given to a call; what they give back.
@@ -913,8 +964,11 @@ impl Engine<'_> {
         let ExprKind::Call { callee, .. } = self.unit(place).expr(expr) else { return };
         let ExprKind::Member { of, .. } = self.unit(place).expr(*callee) else { return };
         let ExprKind::Var(var) = self.unit(place).expr(*of) else { return };
-        let key = (place.unit, *var);
-        let slot = self.env.vars.entry(key).or_default();
+        let var = *var;
+        if self.env.get(place.unit, var).is_none() {
+            self.env.vars.insert((place.unit, var), Value::default());
+        }
+        let Some(slot) = self.env.get_mut(place.unit, var) else { return };
         for value in values {
             slot.absorb(&value.derived());
             if let Some(items) = &mut slot.items {
@@ -1096,27 +1150,6 @@ fn is_known(language: Language, name: &str) -> bool {
                     )
             }
         }
-}
-
-/// What a function gives back, at all places.
-fn returns(unit: &Unit, function: FunctionId) -> Vec<ExprId> {
-    fn collect(block: &Block, found: &mut Vec<ExprId>) {
-        for statement in block {
-            match statement {
-                Statement::Return(Some(value)) => found.push(*value),
-                Statement::If { then, otherwise, .. } => {
-                    collect(then, found);
-                    collect(otherwise, found);
-                }
-                Statement::Loop { body, .. } => collect(body, found),
-                Statement::Any(ways) => ways.iter().for_each(|way| collect(way, found)),
-                _ => {}
-            }
-        }
-    }
-    let mut found = Vec::new();
-    collect(&unit.function(function).body, &mut found);
-    found
 }
 
 #[cfg(test)]

@@ -6,11 +6,26 @@
 
 use super::super::facts::{Arg, Comparison, ExprId, ExprKind};
 use super::super::program::Meaning;
-use super::value::Safe;
+use super::value::{Origin, Safe, Value};
 use super::{Engine, Place, sinks};
+
+use std::collections::HashMap;
 
 /// Deepest nesting of tests that is looked into.
 const DEPTH_MAX: u32 = 12;
+
+/// Most functions that are run as proofs inside each other.
+const PROOFS_DEPTH_MAX: usize = 4;
+
+/// A function that is run for what its answer proves.
+pub(super) struct Proof {
+    /// The answer.
+    holds: bool,
+    /// How deep in calls the function is.
+    depth: usize,
+    /// What holds wherever it gives that answer.
+    proven: Option<HashMap<Origin, Safe>>,
+}
 
 impl Engine<'_> {
     /// Remembers what holds when a test came out like this.
@@ -28,7 +43,7 @@ impl Engine<'_> {
                 parts.iter().for_each(|&part| self.prove_deep(place, part, false, depth));
             }
             ExprKind::Compare { op, left, right } => self.compared(place, *op, (*left, *right), holds),
-            ExprKind::Call { callee, args, .. } => self.called(place, *callee, args, holds, depth),
+            ExprKind::Call { callee, args, .. } => self.called(place, test, *callee, args, holds, depth),
             ExprKind::Var(var) => {
                 if let &[only] = self.program.definitions(place.unit, *var) {
                     self.prove_deep(place, only, holds, depth);
@@ -108,11 +123,11 @@ impl Engine<'_> {
         value.taints.is_empty() && items.chain(fields).all(|value| value.taints.is_empty())
     }
 
-    fn called(&mut self, place: Place, callee: ExprId, args: &[Arg], holds: bool, depth: u32) {
+    fn called(&mut self, place: Place, test: ExprId, callee: ExprId, args: &[Arg], holds: bool, depth: u32) {
         let unit = self.program.unit(place.unit);
         // A function of the bundle that gives back what a test says.
-        if let Meaning::Function(inner, function) = self.program.meaning(place.unit, place.function, callee) {
-            self.proven_inside(place, (inner, function), args, holds, depth);
+        if let Meaning::Function(..) = self.program.meaning(place.unit, place.function, callee) {
+            self.proven_inside(place, test, callee, args, holds);
             return;
         }
         let path = self.program.outside(place.unit, place.function, callee).unwrap_or_default();
@@ -150,10 +165,10 @@ impl Engine<'_> {
         }
         let ExprKind::Member { of, name } = unit.expr(callee) else { return };
         let (of, name) = (*of, name.clone());
-        self.method_test(place, (of, &name), args, holds, depth);
+        self.method_test(place, (of, &name), args, holds);
     }
 
-    fn method_test(&mut self, place: Place, (of, name): (ExprId, &str), args: &[Arg], holds: bool, depth: u32) {
+    fn method_test(&mut self, place: Place, (of, name): (ExprId, &str), args: &[Arg], holds: bool) {
         let first = args.first().map(|arg| arg.value);
         match (name, first) {
             ("includes" | "has" | "contains" | "indexOf", Some(subject)) if holds => {
@@ -162,10 +177,12 @@ impl Engine<'_> {
                 }
             }
             ("some" | "every", Some(function)) => {
+                let element = self.eval(place, of);
                 if let Meaning::Function(inner, function) = self.program.meaning(place.unit, place.function, function) {
-                    let inner_place = Place { unit: inner, function };
-                    let tests = super::returns(self.program.unit(inner), function);
-                    tests.into_iter().for_each(|test| self.prove_deep(inner_place, test, holds, depth));
+                    let element = self.part(&element, None);
+                    self.answered(holds, |engine| {
+                        engine.call_function(inner, function, vec![element]);
+                    });
                 }
             }
             ("isalnum" | "isidentifier" | "isdigit" | "isnumeric" | "isdecimal" | "isalpha", None) if holds => {
@@ -258,43 +275,70 @@ impl Engine<'_> {
                     .outside(unit, place.function, last)
                     .is_some_and(|path| matches!(path.as_str(), "os.sep" | "os.path.sep" | "path.sep")),
             }),
-            _ => false,
+            // `root.replace(/\/?$/, "/")`
+            ExprKind::Call { callee, args, .. } => {
+                let replaced = matches!(source.expr(*callee), ExprKind::Member { name, .. } if name == "replace");
+                let at_end = args.first().is_some_and(|arg| match source.expr(arg.value) {
+                    ExprKind::Pattern(pattern) => pattern.ends_with('$'),
+                    _ => false,
+                });
+                replaced
+                    && at_end
+                    && args.get(1).and_then(|arg| source.text(arg.value)).is_some_and(|t| t == "/" || t == "\\")
+            }
+            // The separator alone is the root of all folders.
+            _ => self
+                .program
+                .outside(unit, place.function, prefix)
+                .is_some_and(|path| matches!(path.as_str(), "os.sep" | "os.path.sep" | "path.sep")),
         }
     }
 
-    /// What a function of the bundle that gives back a test proves of its arguments.
-    fn proven_inside(
-        &mut self,
-        place: Place,
-        (unit, function): (super::UnitId, super::FunctionId),
-        args: &[Arg],
-        holds: bool,
-        depth: u32,
-    ) {
-        let inner = Place { unit, function };
-        let source = self.program.unit(unit);
-        let found = source.function(function);
-        let receiver = usize::from(source.language == super::Language::Python && found.class.is_some());
-        let tests: Vec<ExprId> = super::returns(source, function)
-            .into_iter()
-            .filter(|&test| !matches!(source.expr(test), ExprKind::Bool(value) if *value != holds))
-            .collect();
-        // Several ways to say yes prove only what each of them proves; one is the common case.
-        if let &[test] = tests.as_slice() {
-            self.prove_deep(inner, test, holds, depth);
+    /// What a function of the bundle proves of its arguments by its answer: it is run, and what holds at
+    /// each place where it may give this answer holds for the caller.
+    fn proven_inside(&mut self, place: Place, test: ExprId, callee: ExprId, args: &[Arg], holds: bool) {
+        if self.proofs.len() > PROOFS_DEPTH_MAX {
+            return;
         }
-        let params: Vec<_> = found.params.iter().skip(receiver).map(|param| param.var).collect();
-        for (arg, param) in args.iter().zip(params) {
-            let inner = self.env.vars.get(&(unit, param)).cloned().unwrap_or_default();
-            let ExprKind::Var(var) = self.program.unit(place.unit).expr(arg.value) else { continue };
-            if let Some(outer) = self.env.vars.get_mut(&(place.unit, *var)) {
-                for taint in &mut outer.taints {
-                    if let Some(same) = inner.taints.iter().find(|t| t.origin == taint.origin) {
-                        taint.safe = taint.safe.and(same.safe);
-                    }
-                }
-            }
+        let meaning = self.program.meaning(place.unit, place.function, callee);
+        let values: Vec<Value> = args.iter().map(|arg| self.eval(place, arg.value)).collect();
+        self.answered(holds, |engine| {
+            engine.inside(place, test, &meaning, args, &values);
+        });
+    }
+
+    /// Runs something as a proof.
+    fn answered(&mut self, holds: bool, run: impl FnOnce(&mut Self)) {
+        self.proofs.push(Proof { holds, depth: self.stack.len() + 1, proven: None });
+        run(self);
+        let proven = self.proofs.pop().and_then(|proof| proof.proven).unwrap_or_default();
+        for (origin, safe) in proven {
+            let held = self.env.proven.entry(origin).or_default();
+            *held = held.and(safe);
         }
+    }
+
+    /// Notes what holds at a place where a function that is run as a proof gives its answer.
+    pub(super) fn proven_by_answer(&mut self, place: Place, answer: Option<ExprId>) {
+        let Some(proof) = self.proofs.last().filter(|proof| proof.depth == self.stack.len()) else { return };
+        let holds = proof.holds;
+        let Some(answer) = answer else { return };
+        match self.program.unit(place.unit).expr(answer) {
+            ExprKind::Bool(value) if *value != holds => return,
+            ExprKind::Nothing if holds => return,
+            _ => {}
+        }
+        let before = self.env.clone();
+        self.prove(place, answer, holds);
+        let mine = std::mem::replace(&mut self.env, before).proven;
+        let Some(proof) = self.proofs.last_mut() else { return };
+        proof.proven = Some(match proof.proven.take() {
+            None => mine,
+            Some(others) => others
+                .into_iter()
+                .filter_map(|(origin, safe)| Some((origin, safe.common(*mine.get(&origin)?))))
+                .collect(),
+        });
     }
 
     /// `path.relative_to(root)` raises where the path is not below the root.
@@ -349,6 +393,7 @@ impl Engine<'_> {
                     self.mark_subject(place, only);
                 }
                 self.mark(place, subject, Safe::ALL);
+                self.mark_path(place, subject);
             }
             ExprKind::Member { .. } | ExprKind::Index { .. } => self.mark(place, subject, Safe::ALL),
             ExprKind::Call { callee, .. } => {
@@ -366,9 +411,14 @@ impl Engine<'_> {
     fn mark_path(&mut self, place: Place, subject: ExprId) {
         let value = self.eval(place, subject);
         let ExprKind::Var(var) = self.program.unit(place.unit).expr(subject) else { return };
-        if value.taints.iter().all(|taint| taint.resolved)
-            && let Some(held) = self.env.vars.get_mut(&(place.unit, *var))
-        {
+        if !value.taints.iter().all(|taint| taint.resolved) {
+            return;
+        }
+        for taint in &value.taints {
+            let proven = self.env.proven.entry(taint.origin).or_default();
+            *proven = proven.and(Safe::PATH);
+        }
+        if let Some(held) = self.env.get_mut(place.unit, *var) {
             held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(Safe::PATH));
         }
     }
@@ -381,7 +431,7 @@ impl Engine<'_> {
             *proven = proven.and(safe);
         }
         if let ExprKind::Var(var) = self.program.unit(place.unit).expr(subject)
-            && let Some(held) = self.env.vars.get_mut(&(place.unit, *var))
+            && let Some(held) = self.env.get_mut(place.unit, *var)
         {
             held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(safe));
         }

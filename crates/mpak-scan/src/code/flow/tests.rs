@@ -181,6 +181,25 @@ fn requests_are_followed_through_dispatch_and_classes() {
 }
 
 #[test]
+fn what_a_function_answers_proves_something_of_its_arguments() {
+    let server = |check: &str| {
+        format!(
+            "const allowed = ['/srv'];\nfunction within(p, dirs) {{ if (!p) {{ return false; }} const n = path.resolve(p); return dirs.some(dir => {{ const d = path.resolve(dir); if (n === d) {{ return true; }} return {check}; }}); }}\nasync function valid(p) {{ const a = path.resolve(p); const ok = within(a, allowed); if (!ok) {{ throw new Error('no'); }} try {{ const real = await fs.realpath(a); if (!within(real, allowed)) throw new Error('no'); return real; }} catch (e) {{ throw e; }} }}\nserver.tool('t', 'x', {{ p: z.string() }}, async (args) => fs.readFile(await valid(args.p)));\n"
+        )
+    };
+    script(&server("n.startsWith(d + path.sep)"), false);
+    script(&server("n.startsWith(d)"), true);
+    python(
+        "def ok(p):\n    return p in ('a', 'b')\n@mcp.tool()\ndef t(p: str):\n    if not ok(p):\n        return 'no'\n    os.system(p)\n",
+        false,
+    );
+    python(
+        "def ok(p):\n    return p not in ('a', 'b')\n@mcp.tool()\ndef t(p: str):\n    if not ok(p):\n        return 'no'\n    os.system(p)\n",
+        true,
+    );
+}
+
+#[test]
 fn what_line_patterns_get_wrong() {
     for (path, text, bad) in [
         ("s.py", "import yaml\nyaml.load(f, Loader=yaml.SafeLoader)\n", false),

@@ -48,6 +48,12 @@ impl Safe {
         Self(self.0 | other.0)
     }
 
+    /// What both are safe for.
+    #[must_use]
+    pub fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// All but these.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
