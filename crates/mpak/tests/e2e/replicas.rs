@@ -105,6 +105,7 @@ async fn a_replica_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
         }
         assert_eq!(listed, published);
     }
+    world.mpak(&["admin", "verify", "--config", &world.path("two.toml").display().to_string()]).ok();
     let all = i64::try_from(PUBLISHES).unwrap();
     assert_eq!(database.number("SELECT count(*) FROM artifacts"), all);
     assert_eq!(

@@ -225,6 +225,13 @@ impl Site {
         request
     }
 
+    /// Begins to download by digest, as clients do that know it from an index.
+    pub fn begin_blob(&self, bundle: &Bundle) -> Request {
+        let hex = Sha256::of(&bundle.bytes).to_string();
+        let path = format!("/blobs/sha256/{}/{}", &hex[..2], &hex[2..]);
+        Request::begin(&self.url(), "GET", &path, &["accept: */*"], 0)
+    }
+
     /// Begins to download; not counted, so that nothing is written because of it.
     pub fn begin_download(&self, name: &str) -> Request {
         let path = format!("/v1/bundles/{name}/versions/1.0.0/download");

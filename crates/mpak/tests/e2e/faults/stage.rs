@@ -79,8 +79,8 @@ pub enum Stage {
     CommitUnanswered,
     /// It is committed; the search index takes it up before the publisher is answered.
     Answering,
-    /// Download: which artifact?
-    ArtifactLookedUp,
+    /// Download: may the blob be seen?
+    BlobPermitted,
     /// Download: the blob is asked for.
     BlobAsked,
     /// Download: the store has begun to answer, and nothing is there.
@@ -130,7 +130,7 @@ pub const ANNOUNCE: &[Stage] = &[
 ];
 
 /// What is downloaded, these.
-pub const DOWNLOAD: &[Stage] = &[ArtifactLookedUp, BlobAsked, BlobAnswering, BlobLeaving];
+pub const DOWNLOAD: &[Stage] = &[BlobPermitted, BlobAsked, BlobAnswering, BlobLeaving];
 
 /// What the client is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Stage {
             CommitWithheld => database(&in_record, Hold::Request(0)),
             CommitUnanswered => database(&in_record, Hold::Answer(0)),
             Answering => database(&["v.server_type, v.manifest_json"], Hold::Request(0)),
-            ArtifactLookedUp => database(&["FROM artifacts"], Hold::Request(0)),
+            BlobPermitted => database(&["FROM artifacts"], Hold::Request(0)),
             BlobAsked => blob("GET", Hold::Request(0)),
             BlobAnswering => blob("GET", Hold::Answer(0)),
             BlobLeaving => blob("GET", Hold::Answer(HALF_BYTES)),
