@@ -73,7 +73,7 @@ fn refused(text: &str) -> Option<String> {
 fn interpreter(head: &[u8]) -> Option<Language> {
     let line = head.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?;
     let line = std::str::from_utf8(line).ok()?;
-    let mut words = line.split_ascii_whitespace().flat_map(|word| word.rsplit('/').next());
+    let mut words = line.split_ascii_whitespace().filter_map(|word| word.rsplit('/').next());
     words.find_map(|word| match word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
         "python" | "pypy" => Some(Language::Python),
         "node" | "bun" | "deno" => Some(Language::JavaScript),

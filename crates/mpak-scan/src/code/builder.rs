@@ -181,8 +181,8 @@ impl Builder {
 
     /// Adds an import.
     pub(crate) fn import(&mut self, mut import: Import) {
-        if let Some(module) = import.module.strip_prefix("node:") {
-            import.module = module.to_owned();
+        if import.module.starts_with("node:") {
+            import.module.drain(.."node:".len());
         }
         self.unit.imports.push(import);
     }

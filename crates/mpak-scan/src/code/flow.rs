@@ -385,7 +385,7 @@ impl Engine<'_> {
                 let key = (place.unit, *var);
                 let name = self.unit(place).vars[var.0 as usize].name.clone();
                 if !name.is_empty() && !matches!(self.unit(place).expr(from), ExprKind::Var(_)) {
-                    self.step(&mut value, place, span, || format!("becomes `{name}`"));
+                    Self::step(&mut value, place, span, || format!("becomes `{name}`"));
                 }
                 self.env.vars.insert(key, value);
             }
@@ -439,7 +439,7 @@ impl Engine<'_> {
         }
     }
 
-    fn step(&self, value: &mut Value, place: Place, span: Span, what: impl Fn() -> String) {
+    fn step(value: &mut Value, place: Place, span: Span, what: impl Fn() -> String) {
         for taint in &mut value.taints {
             let same = taint.path.unit == place.unit && taint.path.span.line == span.line;
             if !same {
@@ -741,10 +741,9 @@ impl Engine<'_> {
                 }
                 None if matches!(self.unit(place).expr(arg.value), ExprKind::Spread(_)) => {
                     let items = value.items.clone();
-                    for slot in at..given.len() {
-                        let item = items.as_ref().and_then(|items| items.get(slot - at)).cloned();
-                        let name = found.params[slot].name.clone();
-                        given[slot].get_or_insert(item.unwrap_or_else(|| self.part(value, Some(&name))));
+                    for (slot, param) in given.iter_mut().zip(&found.params).skip(at).enumerate() {
+                        let item = items.as_ref().and_then(|items| items.get(slot)).cloned();
+                        param.0.get_or_insert(item.unwrap_or_else(|| self.part(value, Some(&param.1.name))));
                     }
                 }
                 None => {
@@ -761,7 +760,7 @@ impl Engine<'_> {
         let called = found.name.clone().unwrap_or_else(|| "a function".to_owned());
         let mut given: Vec<Value> = given.into_iter().map(Option::unwrap_or_default).collect();
         for value in &mut given {
-            self.step(value, place, span, || format!("is given to `{called}`"));
+            Self::step(value, place, span, || format!("is given to `{called}`"));
         }
         let result = self.call_function(unit, function, given);
         // What the function proved of its parameters is proven of the caller's variables.
@@ -904,11 +903,12 @@ impl Engine<'_> {
                 | "dict"
                 | "model_dump"
         );
-        if name == "get" && receiver.is_some() {
-            if let Some(text) = values.first().and_then(|value| value.text.clone()) {
-                let part = self.part(&all, Some(&text));
-                return values.get(1).map_or(part.clone(), |default| part.or(default));
-            }
+        if name == "get"
+            && receiver.is_some()
+            && let Some(text) = values.first().and_then(|value| value.text.clone())
+        {
+            let part = self.part(&all, Some(&text));
+            return values.get(1).map_or(part.clone(), |default| part.or(default));
         }
         if same_text {
             let mut value = match receiver {
@@ -918,7 +918,7 @@ impl Engine<'_> {
             if path == "pathlib.Path" && values.len() > 1 {
                 values[1..].iter().for_each(|part| value.absorb(&part.derived()));
             }
-            self.step(&mut value, place, span, || format!("passes `{}`", shown(path)));
+            Self::step(&mut value, place, span, || format!("passes `{}`", shown(path)));
             return value;
         }
         if name == "join" || name == "/" || path == "urllib.parse.urljoin" || path == "pathlib.Path" {
@@ -931,7 +931,7 @@ impl Engine<'_> {
             {
                 all.taints.iter_mut().for_each(|t| t.starts = first.taints.iter().any(|f| f.origin == t.origin));
             }
-            self.step(&mut all, place, span, || format!("passes `{}`", shown(path)));
+            Self::step(&mut all, place, span, || format!("passes `{}`", shown(path)));
             return all;
         }
         for value in values {
@@ -956,7 +956,7 @@ impl Engine<'_> {
         if sinks::find(self.unit(place).language, path).is_some_and(|sink| !matches!(sink.kind, SinkKind::Opener)) {
             return Value::default();
         }
-        self.step(&mut all, place, span, || format!("passes `{}`", shown(path)));
+        Self::step(&mut all, place, span, || format!("passes `{}`", shown(path)));
         all
     }
 

@@ -853,7 +853,7 @@ impl Lower {
             ExprKind::Member { of, name } => match (unit.expr(*of), name.as_str()) {
                 (ExprKind::Free(string), "fromCharCode" | "fromCodePoint") if string == "String" => {
                     let codes = args.iter().map(|arg| match *unit.expr(arg.value) {
-                        ExprKind::Number(code) if (0.0..1_114_112.0).contains(&code) => char::from_u32(code as u32),
+                        ExprKind::Number(code) => character(code),
                         _ => None,
                     });
                     let text = codes.collect::<Option<String>>()?;
@@ -981,7 +981,7 @@ impl Lower {
         let span = self.span(f.span);
         let name = f.id.as_ref().map(|id| id.name.to_string());
         let statements = f.body.as_ref().map(|body| &body.statements[..]).unwrap_or_default();
-        let id = self.function(name.as_deref(), &f.params, Body::Statements(statements), f.span);
+        let id = self.function(name.as_deref(), &f.params, &Body::Statements(statements), f.span);
         self.builder.function_mut(id).class = class;
         self.builder.push(ExprKind::Function(id), span)
     }
@@ -994,7 +994,7 @@ impl Lower {
                 None => Body::Statements(&[]),
             },
         };
-        let id = self.function(None, &e.params, body, e.span);
+        let id = self.function(None, &e.params, &body, e.span);
         self.builder.push(ExprKind::Function(id), span)
     }
 
@@ -1002,7 +1002,7 @@ impl Lower {
         &mut self,
         name: Option<&str>,
         params: &ast::FormalParameters<'_>,
-        body: Body<'_, '_>,
+        body: &Body<'_, '_>,
         source: oxc_span::Span,
     ) -> FunctionId {
         let span = self.span(source);
@@ -1106,6 +1106,14 @@ impl Lower {
 enum Body<'s, 'a> {
     Statements(&'s [ast::Statement<'a>]),
     Expression(&'s Expression<'a>),
+}
+
+/// The character of a code point.
+pub(super) fn character(code: f64) -> Option<char> {
+    // A cast saturates, and what is no code point is no character.
+    #[expect(clippy::cast_sign_loss, reason = "a negative code becomes 0")]
+    let code = (code.fract() == 0.0).then_some(code as u32)?;
+    char::from_u32(code)
 }
 
 fn export_name(name: &ModuleExportName<'_>) -> String {

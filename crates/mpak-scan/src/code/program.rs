@@ -130,10 +130,10 @@ impl Program {
                 Meaning::Outside(path) if wraps(&path) && !args.is_empty() => {
                     self.follow(unit, within, args[0].value, steps)
                 }
-                Meaning::Outside(path) if path.ends_with(".bind") => {
-                    Meaning::Outside(path[..path.len() - 5].to_owned())
-                }
-                Meaning::Outside(path) => Meaning::Outside(path + "()"),
+                Meaning::Outside(path) => match path.strip_suffix(".bind") {
+                    Some(bound) => Meaning::Outside(bound.to_owned()),
+                    None => Meaning::Outside(path + "()"),
+                },
                 Meaning::Class(unit, class) => Meaning::Instance(unit, class),
                 _ => value,
             },

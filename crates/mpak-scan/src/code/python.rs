@@ -289,10 +289,10 @@ impl Lower {
                 self.capture(p.name.as_ref(), subject, out);
                 None
             }
-            Pattern::MatchSequence(p) => self.parts(p.patterns.iter(), subject, span, out),
+            Pattern::MatchSequence(p) => Some(self.parts(p.patterns.iter(), subject, span, out)),
             Pattern::MatchClass(p) => {
                 let patterns = p.arguments.patterns.iter().chain(p.arguments.keywords.iter().map(|k| &k.pattern));
-                self.parts(patterns, subject, span, out)
+                Some(self.parts(patterns, subject, span, out))
             }
             Pattern::MatchMapping(p) => {
                 for (key, pattern) in p.keys.iter().zip(&p.patterns) {
@@ -313,12 +313,12 @@ impl Lower {
         subject: ExprId,
         span: Span,
         out: &mut Block,
-    ) -> Option<ExprId> {
+    ) -> ExprId {
         for pattern in patterns {
             let part = self.builder.push(ExprKind::Index { of: subject, key: None }, span);
             self.pattern(pattern, part, out);
         }
-        Some(self.builder.push(ExprKind::Other(vec![subject]), span))
+        self.builder.push(ExprKind::Other(vec![subject]), span)
     }
 
     fn capture(&mut self, name: Option<&ast::Identifier>, value: ExprId, out: &mut Block) {
@@ -358,14 +358,14 @@ impl Lower {
     fn function_def(&mut self, def: &ast::StmtFunctionDef, out: &mut Block) {
         let span = self.span(&def.name);
         let decorators = def.decorator_list.iter().map(|d| self.value(&d.expression, out)).collect();
-        let function = self.function(Some(def.name.as_str()), &def.parameters, Body::Statements(&def.body), span);
+        let function = self.function(Some(def.name.as_str()), &def.parameters, &Body::Statements(&def.body), span);
         self.builder.function_mut(function).decorators = decorators;
         let target = self.name(def.name.as_str(), span);
         let value = self.builder.push(ExprKind::Function(function), span);
         out.push(assign(target, value));
     }
 
-    fn function(&mut self, name: Option<&str>, parameters: &Parameters, body: Body<'_>, span: Span) -> FunctionId {
+    fn function(&mut self, name: Option<&str>, parameters: &Parameters, body: &Body<'_>, span: Span) -> FunctionId {
         // Defaults are computed outside.
         let defaults: Vec<Option<ExprId>> =
             parameters.iter_non_variadic_params().map(|p| p.default.as_ref().map(|d| self.expr(d))).collect();
@@ -543,7 +543,7 @@ impl Lower {
             Expr::Lambda(e) => {
                 let none = Parameters::default();
                 let parameters = e.parameters.as_deref().unwrap_or(&none);
-                ExprKind::Function(self.function(None, parameters, Body::Expression(&e.body), span))
+                ExprKind::Function(self.function(None, parameters, &Body::Expression(&e.body), span))
             }
             Expr::If(e) => {
                 let test = self.expr(&e.test);
@@ -748,8 +748,7 @@ impl Lower {
             ExprKind::Free(name) if name == "chr" => {
                 let &[Arg { value, .. }] = &args else { return None };
                 let ExprKind::Number(code) = *unit.expr(*value) else { return None };
-                let code = (code >= 0.0 && code <= f64::from(u32::from(char::MAX))).then_some(code as u32)?;
-                let text = char::from_u32(code)?.to_string();
+                let text = super::javascript::character(code)?.to_string();
                 Some(self.builder.push(ExprKind::Text(text), span))
             }
             ExprKind::Member { of, name } => match (name.as_str(), unit.expr(*of)) {
@@ -835,7 +834,7 @@ fn ends_the_process(callee: &Expr) -> bool {
 
 fn number(number: &Number) -> f64 {
     match number {
-        Number::Int(int) => int.as_i64().map_or(f64::INFINITY, |int| int as f64),
+        Number::Int(int) => int.as_i64().and_then(|int| u32::try_from(int).ok()).map_or(f64::INFINITY, f64::from),
         Number::Float(float) => *float,
         Number::Complex { real, .. } => *real,
     }

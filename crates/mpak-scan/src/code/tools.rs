@@ -406,7 +406,9 @@ mod tests {
     use super::*;
     use crate::code::read;
 
-    fn found(path: &str, source: &str) -> Vec<(Kind, String, Vec<usize>, Vec<String>, Schema)> {
+    type Shown = (Kind, String, Vec<usize>, Vec<String>, Schema);
+
+    fn found(path: &str, source: &str) -> Vec<Shown> {
         let program = Program::new(read(path, source.as_bytes()).into_iter().collect());
         let shown = |h: Handler| (h.kind, h.name.unwrap_or_default(), h.inputs, h.harmless, h.schema);
         handlers(&program).into_iter().map(shown).collect()

@@ -150,7 +150,7 @@ impl Sources {
     pub(super) fn read(self) -> Code {
         let spawned = thread::scope(|scope| {
             let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || self.read_here());
-            thread.map(|thread| thread.join())
+            thread.map(thread::ScopedJoinHandle::join)
         });
         match spawned {
             Ok(Ok(code)) => code,

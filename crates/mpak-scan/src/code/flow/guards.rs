@@ -171,10 +171,8 @@ impl Engine<'_> {
     fn method_test(&mut self, place: Place, (of, name): (ExprId, &str), args: &[Arg], holds: bool) {
         let first = args.first().map(|arg| arg.value);
         match (name, first) {
-            ("includes" | "has" | "contains" | "indexOf", Some(subject)) if holds => {
-                if self.is_fixed(place, of) {
-                    self.mark_subject(place, subject);
-                }
+            ("includes" | "has" | "contains" | "indexOf", Some(subject)) if holds && self.is_fixed(place, of) => {
+                self.mark_subject(place, subject);
             }
             ("some" | "every", Some(function)) => {
                 let element = self.eval(place, of);

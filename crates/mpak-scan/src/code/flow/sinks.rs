@@ -39,6 +39,7 @@ pub struct Sink {
 const FIRST: &[usize] = &[0];
 const BOTH: &[usize] = &[0, 1];
 
+#[expect(clippy::unnecessary_wraps, reason = "the table reads better")]
 const fn sink(kind: SinkKind, args: &'static [usize], keywords: &'static [&'static str]) -> Option<Sink> {
     Some(Sink { kind, args, keywords })
 }
@@ -282,7 +283,7 @@ pub fn is_query(name: &str) -> bool {
 /// Whether a text is the begin of a statement of SQL or of a like language.
 pub fn is_statement(text: &str) -> bool {
     let text = text.trim_start().trim_start_matches('(');
-    let first: String = text.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
+    let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
     let rest = &text[first.len()..];
     matches!(
         first.to_ascii_uppercase().as_str(),
