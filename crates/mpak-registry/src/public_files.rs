@@ -5,7 +5,7 @@
 //! ├── .well-known/mpak.json
 //! ├── index/v1/@scope/name.json         the same bytes as the API's
 //! └── blobs -> the local blob folder    sha256/…, where the store keeps the blobs
-//! DATA/public-through                   public-through: the last event that the files tell of
+//! DATA/public-through                   public-through: the last event that the files tell of, and for whom
 //! ```
 //!
 //! A worker follows the events and writes the file of each package that they are about; of several
@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::durable;
 use mpak_bundle::name::PackageName;
 use thiserror::Error;
@@ -27,6 +28,7 @@ use crate::api::index;
 use crate::auth::access::Reader;
 use crate::blob::BlobError;
 use crate::blob::remote::Remote;
+use crate::config::Access;
 use crate::db::{DbError, Turn, events};
 use crate::state::AppState;
 
@@ -53,15 +55,16 @@ enum PublicError {
 /// Keeps the files up to date until told to stop.
 pub(crate) async fn keep(state: AppState, mut stop: watch::Receiver<bool>) {
     let place = Place::of(&state);
+    let told_to = told_to(&state.config.access);
     let (mut begun, mut seen) = (false, 0);
     while !*stop.borrow() {
         let kept = async {
             if !begun {
                 place.begin(&state).await?;
-                seen = place.through().await?;
+                seen = place.through(&told_to).await?;
                 begun = true;
             }
-            follow(&state, &place, &mut seen).await
+            follow(&state, &place, (&mut seen, &told_to)).await
         };
         match kept.await {
             Ok(true) => continue,
@@ -80,7 +83,7 @@ pub(crate) async fn keep(state: AppState, mut stop: watch::Receiver<bool>) {
 
 /// Writes the files of the packages that the next events are about; `false` when there is no event, or
 /// another replica writes them.
-async fn follow(state: &AppState, place: &Place, seen: &mut i64) -> Result<bool, PublicError> {
+async fn follow(state: &AppState, place: &Place, (seen, told_to): (&mut i64, &str)) -> Result<bool, PublicError> {
     // 1. Whether anything is new since we looked last: asks the database only.
     if events::packages_after(&mut *state.db.read().await?, *seen, 1).await?.is_empty() {
         return Ok(false);
@@ -92,7 +95,7 @@ async fn follow(state: &AppState, place: &Place, seen: &mut i64) -> Result<bool,
             Turn::Others => return Ok(false),
         },
     };
-    *seen = place.through().await?;
+    *seen = place.through(told_to).await?;
     let changed = events::packages_after(&mut *state.db.read().await?, *seen, BATCH).await?;
     let Some((last, _)) = changed.last().cloned() else { return Ok(false) };
     // 2. Its files, read after the event, so that they tell at least of it; a later one comes round again.
@@ -108,9 +111,14 @@ async fn follow(state: &AppState, place: &Place, seen: &mut i64) -> Result<bool,
         }
     }
     // 3. How far we came.
-    place.set_through(last).await?;
+    place.set_through(last, told_to).await?;
     *seen = last;
     Ok(true)
+}
+
+/// Whom the files are for: when that changes, all are written anew, and those of private packages go.
+fn told_to(access: &Access) -> String {
+    Sha256::of(format!("{access:?}").as_bytes()).to_string()
 }
 
 /// Where the files lie.
@@ -163,18 +171,18 @@ impl Place {
         }
     }
 
-    /// The last event that the files tell of.
-    async fn through(&self) -> Result<i64, PublicError> {
+    /// The last event that the files tell of; none where they were written for other readers.
+    async fn through(&self, told_to: &str) -> Result<i64, PublicError> {
         let text = match self {
             Self::Folder { through, .. } => fs::read(through).ok(),
             Self::Store(remote) => remote.read_beside(THROUGH).await?,
         };
-        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        Ok(text.trim().strip_suffix(told_to).and_then(|seq| seq.trim().parse().ok()).unwrap_or(0))
     }
 
-    async fn set_through(&self, seq: i64) -> Result<(), PublicError> {
-        let text = seq.to_string();
+    async fn set_through(&self, seq: i64, told_to: &str) -> Result<(), PublicError> {
+        let text = format!("{seq} {told_to}");
         match self {
             Self::Folder { through, .. } => {
                 durable::replace(through, text.as_bytes(), 0o600).map_err(|source| failed(through, source))

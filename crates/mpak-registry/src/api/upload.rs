@@ -309,6 +309,7 @@ fn not_recorded(error: RecordError) -> ApiError {
             "published versions never change: raise the version and publish again",
         ),
         RecordError::Succession(e) => not_following(&e),
+        RecordError::Auth(e) => e.into(),
         RecordError::Binding(e) => e.into(),
         RecordError::Reserved { scope, .. } => ApiError::refusal(
             Code::Forbidden,

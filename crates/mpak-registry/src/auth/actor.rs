@@ -109,6 +109,41 @@ pub(crate) struct Person {
     pub(crate) role: Role,
 }
 
+impl Person {
+    /// Whether they may do this, whatever token they hold; see [`Actor::may`].
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub(crate) async fn may(
+        &self,
+        c: &mut Connection,
+        action: Action,
+        package: Option<&PackageName>,
+    ) -> Result<(), AuthError> {
+        // 1. What their role allows.
+        if self.role == Role::Admin || action == Action::Read {
+            return Ok(());
+        }
+        let needed = if action == Action::Admin { Role::Admin } else { Role::Publisher };
+        if self.role < needed {
+            let (needed, found) = (needed.as_str(), self.role.as_str());
+            return Err(AuthError::Role { login: self.login.clone(), action: action.verb(), needed, found });
+        }
+        // 2. Whose the package is. One that nobody published yet is theirs in whose scope it would be.
+        let Some(package) = package else { return Ok(()) };
+        match owners::standing(c, package.as_str(), self.user_id).await? {
+            owners::Standing::Owner => Ok(()),
+            owners::Standing::NoPackage if action == Action::Publish => {
+                if owners::scope_is_open(c, package.scope(), self.user_id).await? {
+                    return Ok(());
+                }
+                Err(AuthError::ScopeTaken { login: self.login.clone(), scope: package.scope().to_owned() })
+            }
+            _ => Err(AuthError::NotOwner { login: self.login.clone(), package: package.to_string() }),
+        }
+    }
+}
+
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) enum Actor {
@@ -201,25 +236,9 @@ impl Actor {
         // 1. What the token is for.
         self.granted(action, package)?;
         // 2. What its person may.
-        let Some(person) = self.person() else { return Ok(()) };
-        if person.role == Role::Admin || action == Action::Read {
-            return Ok(());
-        }
-        let needed = if action == Action::Admin { Role::Admin } else { Role::Publisher };
-        if person.role < needed {
-            let (needed, found) = (needed.as_str(), person.role.as_str());
-            return Err(AuthError::Role { login: person.login.clone(), action: action.verb(), needed, found });
-        }
-        // 3. Whose the package is. One that nobody published yet is theirs in whose scope it would be.
-        let Some(package) = package else { return Ok(()) };
-        match owners::standing(c, package.as_str(), person.user_id).await? {
-            owners::Standing::Owner => Ok(()),
-            owners::Standing::NoPackage
-                if action == Action::Publish && owners::scope_is_open(c, package.scope(), person.user_id).await? =>
-            {
-                Ok(())
-            }
-            _ => Err(AuthError::NotOwner { login: person.login.clone(), package: package.to_string() }),
+        match self.person() {
+            Some(person) => person.may(c, action, package).await,
+            None => Ok(()),
         }
     }
 

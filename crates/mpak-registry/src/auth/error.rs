@@ -79,6 +79,14 @@ pub(crate) enum AuthError {
         /// The package.
         package: String,
     },
+    /// A first publish into a scope where others were first.
+    #[error("the scope `@{scope}` is in use, and `{login}` owns no package in it")]
+    ScopeTaken {
+        /// Who.
+        login: String,
+        /// Without `@`.
+        scope: String,
+    },
     /// Our fault.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -134,6 +142,12 @@ impl From<AuthError> for ApiError {
                 "an owner of the package",
                 login,
                 "ask one of its owners (`mpak owner list`) to add you with `mpak owner add`",
+            ),
+            AuthError::ScopeTaken { login, .. } => refusal(
+                Code::Forbidden,
+                "an owner of a package in the scope, or a scope that nobody uses",
+                login,
+                "publish under another scope, or ask an owner there to publish first and to add you with `mpak owner add`",
             ),
         }
     }

@@ -2,6 +2,9 @@
 
 use super::{Connection, DbResult, execute, on};
 
+/// By how much the clocks of replicas may differ: one that is ahead must not forget too early.
+const CLOCKS_MS: i64 = 60 * 60 * 1_000;
+
 /// What a token published, if anything: package and version.
 ///
 /// # Errors
@@ -32,6 +35,7 @@ pub(crate) async fn spend(
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn forget_expired(c: &mut Connection, now_ms: i64) -> DbResult<()> {
-    execute!(c => sqlx::query("DELETE FROM spent_identities WHERE expires_at_ms < $1").bind(now_ms))?;
+    let sql = "DELETE FROM spent_identities WHERE expires_at_ms < $1";
+    execute!(c => sqlx::query(sql).bind(now_ms - CLOCKS_MS))?;
     Ok(())
 }

@@ -14,7 +14,9 @@ use super::receive::Upload;
 use super::scan;
 use super::store::Stored;
 use super::succession::{self, Known, SuccessionError};
+use crate::auth::actor::{self, Action};
 use crate::auth::binding::{self, BindingError};
+use crate::auth::error::AuthError;
 use crate::blob::BlobError;
 use crate::config::VersionPolicy;
 use crate::db::artifacts::{self, Artifact};
@@ -93,6 +95,9 @@ pub(crate) enum RecordError {
     /// The publisher may not, or not any more.
     #[error(transparent)]
     Binding(#[from] BindingError),
+    /// The person may not, or not any more: another publish was faster.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// The scope is kept for somebody else.
     #[error("the scope `@{scope}` is reserved: {reason}")]
     Reserved {
@@ -196,6 +201,9 @@ pub(crate) async fn record(
     match upload.publisher.identity() {
         Some(identity) => binding::bind(&mut tx, identity, package, &upload.version, now_ms).await?,
         None => binding::tokens_may(&mut tx, package).await?,
+    }
+    if let Some(user_id) = upload.publisher.user_id() {
+        actor::person(&mut tx, user_id).await?.may(&mut tx, Action::Publish, Some(package)).await?;
     }
     // 3. Bytes that a deletion dropped meanwhile are not named again.
     if !stored.kept() {

@@ -3,6 +3,8 @@
 use mpak_registry::admin;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::world::{DAY_MS, Registry, bundle, bundle_with};
 
@@ -285,6 +287,54 @@ async fn people_own_what_they_publish_first() {
     refused(last, 422, "the only owner");
     assert_eq!(owners(&registry.json("/api/v1/packages/@ada/notes").await), ["bob"]);
     assert_eq!(publish_as(&registry, &ada, "@ada/notes", "1.2.0").await, 403);
+}
+
+/// Whether somebody may was asked when their upload began; meanwhile somebody else was faster.
+#[tokio::test]
+async fn of_two_first_publishes_into_a_free_scope_one_gets_it() {
+    let registry = Registry::start().await;
+    let (ada, bob) = (person(&registry, "ada", "publisher").await, person(&registry, "bob", "publisher").await);
+    // 1. Bob begins: the registry asks for the body, so that it has let him in.
+    let bytes = bundle("@free/b", "1.0.0");
+    let host = registry.url.strip_prefix("http://").unwrap();
+    let mut slow = TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "PUT /api/v1/packages/@free/b/versions/1.0.0/artifacts/any HTTP/1.1\r\nhost: {host}\r\n\
+         authorization: Bearer {bob}\r\ncontent-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+        bytes.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut asked = [0; 12];
+    slow.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100", "{}", String::from_utf8_lossy(&asked));
+    // 2. Ada is faster.
+    assert_eq!(publish_as(&registry, &ada, "@free/a", "1.0.0").await, 201);
+    // 3. Bob's bytes are there.
+    slow.write_all(&bytes).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("HTTP/1.1 403"), "{answer}");
+    assert!(answer.contains("the scope `@free` is in use, and `bob` owns no package in it"), "{answer}");
+    assert_eq!(registry.get("/v1/bundles/@free/b").await.status(), 404);
+    assert_eq!(publish_as(&registry, &ada, "@free/c", "1.0.0").await, 201, "the scope is hers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_first_publishes_at_once_one_person_gets_the_scope() {
+    let registry = std::sync::Arc::new(Registry::start().await);
+    let (ada, bob) = (person(&registry, "ada", "publisher").await, person(&registry, "bob", "publisher").await);
+    for round in 0..8 {
+        let sends = [("a", &ada), ("b", &bob)].map(|(name, token)| {
+            let (registry, token) = (std::sync::Arc::clone(&registry), token.clone());
+            tokio::spawn(async move { publish_as(&registry, &token, &format!("@free{round}/{name}"), "1.0.0").await })
+        });
+        let mut statuses = Vec::new();
+        for send in sends {
+            statuses.push(send.await.unwrap());
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 403], "round {round}");
+    }
 }
 
 #[tokio::test]

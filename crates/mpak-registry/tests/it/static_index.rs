@@ -1,6 +1,10 @@
 //! The static index: found from one well-known address, canonical, enough to resolve and download.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use mpak_bundle::digest::Sha256;
+use mpak_registry::config::Reads;
 use serde_json::{Value, json};
 
 use crate::world::{Registry, bundle, checklist};
@@ -53,14 +57,8 @@ async fn files_tell_nothing_of_private_scopes_however_they_are_written() {
     for name in ["@secret/a", "@inner/a", "@open/a"] {
         registry.publish(name, "1.0.0", "any", &bundle(name, "1.0.0")).await;
     }
-    let file = |name: &str| registry.data().join(format!("public/index/v1/{name}.json"));
-    for _ in 0..100 {
-        if file("@open/a").exists() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert!(file("@open/a").exists());
+    let file = |name: &str| file(&registry, name);
+    assert!(until(|| file("@open/a").exists()).await);
     for name in ["@secret/a", "@inner/a"] {
         assert!(!file(name).exists(), "{name}");
         assert_eq!(
@@ -68,4 +66,39 @@ async fn files_tell_nothing_of_private_scopes_however_they_are_written() {
             404
         );
     }
+}
+
+fn file(registry: &Registry, name: &str) -> PathBuf {
+    registry.data().join(format!("public/index/v1/{name}.json"))
+}
+
+/// Waits until something is so, for five seconds.
+async fn until(mut holds: impl FnMut() -> bool) -> bool {
+    for _ in 0..100 {
+        if holds() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
+/// Nothing happens in the registry but its restart: the files follow its configuration, too.
+#[tokio::test]
+async fn a_scope_that_becomes_private_loses_its_files_and_gets_them_back() {
+    let mut registry = Registry::start().await;
+    for name in ["@secret/a", "@open/a"] {
+        registry.publish(name, "1.0.0", "any", &bundle(name, "1.0.0")).await;
+    }
+    assert!(until(|| file(&registry, "@secret/a").exists() && file(&registry, "@open/a").exists()).await);
+    registry.change_for_next_start(|c| c.access.private_scopes = vec!["@secret".to_owned()]);
+    registry.restart().await;
+    assert!(until(|| !file(&registry, "@secret/a").exists()).await, "the file of a private package is gone");
+    assert!(file(&registry, "@open/a").exists(), "others stay");
+    registry.change_for_next_start(|c| c.access.reads = Reads::Private);
+    registry.restart().await;
+    assert!(until(|| !file(&registry, "@open/a").exists()).await, "a private registry has no files");
+    registry.change_for_next_start(|_| {});
+    registry.restart().await;
+    assert!(until(|| file(&registry, "@secret/a").exists() && file(&registry, "@open/a").exists()).await);
 }
