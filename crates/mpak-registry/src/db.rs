@@ -67,6 +67,10 @@ const READERS_MAX: u32 = 4;
 const CONNECTIONS_MAX: u32 = 16;
 /// How long a request waits for a connection to PostgreSQL.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer of PostgreSQL is waited for; longer than the server's own limits, which tell more.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(22);
+/// How long a connection may take to show that it is alive.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a start waits for a PostgreSQL that is starting, too.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Key of PostgreSQL's advisory lock for [`Db::write`]: `mpak` in ASCII.
@@ -81,6 +85,8 @@ pub(crate) enum Connection {
     SqliteTransaction(Transaction<'static, Sqlite>),
     Postgres(PoolConnection<Postgres>),
     PostgresTransaction(Transaction<'static, Postgres>),
+    /// See [`Db::snapshot`]; waits for its answers as long as they take.
+    PostgresSnapshot(Transaction<'static, Postgres>),
 }
 
 /// What a statement runs on.
@@ -96,18 +102,34 @@ impl Connection {
             Self::Sqlite(c) => Backend::Sqlite(c),
             Self::SqliteTransaction(c) => Backend::Sqlite(c),
             Self::Postgres(c) => Backend::Postgres(c),
-            Self::PostgresTransaction(c) => Backend::Postgres(c),
+            Self::PostgresTransaction(c) | Self::PostgresSnapshot(c) => Backend::Postgres(c),
         }
+    }
+
+    /// How long an answer of PostgreSQL is waited for.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        matches!(self, Self::Postgres(_) | Self::PostgresTransaction(_)).then_some(ANSWER_TIMEOUT)
     }
 
     /// Whether it is PostgreSQL.
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres(_) | Self::PostgresTransaction(_))
+        matches!(self, Self::Postgres(_) | Self::PostgresTransaction(_) | Self::PostgresSnapshot(_))
     }
 }
 
 /// Evaluates an expression with `$c` as the connection of either database.
 macro_rules! on {
+    ($c:ident => $run:expr) => {{
+        let patience = $c.patience();
+        match $c.backend() {
+            $crate::db::Backend::Sqlite($c) => $run,
+            $crate::db::Backend::Postgres($c) => $crate::db::answered(patience, async { $run }).await,
+        }
+    }};
+}
+
+/// The same for what gives its rows one after the other, without a limit: nobody's request waits for it.
+macro_rules! rows {
     ($c:ident => $run:expr) => {
         match $c.backend() {
             $crate::db::Backend::Sqlite($c) => $run,
@@ -118,12 +140,15 @@ macro_rules! on {
 
 /// Executes a statement and gives the number of rows that it touched.
 macro_rules! execute {
-    ($c:ident => $query:expr) => {
+    ($c:ident => $query:expr) => {{
+        let patience = $c.patience();
         match $c.backend() {
             $crate::db::Backend::Sqlite($c) => $query.execute($c).await.map(|done| done.rows_affected()),
-            $crate::db::Backend::Postgres($c) => $query.execute($c).await.map(|done| done.rows_affected()),
+            $crate::db::Backend::Postgres($c) => {
+                $crate::db::answered(patience, $query.execute($c)).await.map(|done| done.rows_affected())
+            }
         }
-    };
+    }};
 }
 
 /// The text for the connection's database, where one text cannot serve both.
@@ -133,7 +158,25 @@ macro_rules! dialect {
     };
 }
 
-pub(crate) use {dialect, execute, on};
+pub(crate) use {dialect, execute, on, rows};
+
+/// Waits for PostgreSQL's answer, but not for ever: a server that is frozen or a way to it that swallows
+/// everything ends no connection, and keeps to no limit of its own.
+pub(crate) async fn answered<T>(
+    patience: Option<Duration>,
+    answer: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    let Some(patience) = patience else { return answer.await };
+    match tokio::time::timeout(patience, answer).await {
+        Ok(answer) => answer,
+        Err(_elapsed) => Err(silent(patience)),
+    }
+}
+
+fn silent(patience: Duration) -> sqlx::Error {
+    let message = format!("PostgreSQL did not answer for {} seconds", patience.as_secs());
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, message))
+}
 
 /// A connection for reading.
 pub(crate) struct Read(Connection);
@@ -179,8 +222,8 @@ impl Write {
     pub(crate) async fn commit(self) -> DbResult<()> {
         match self.connection {
             Connection::SqliteTransaction(tx) => Ok(tx.commit().await?),
-            Connection::PostgresTransaction(tx) => Ok(tx.commit().await?),
-            Connection::Sqlite(_) | Connection::Postgres(_) => Ok(()),
+            Connection::PostgresTransaction(tx) => Ok(answered(Some(ANSWER_TIMEOUT), tx.commit()).await?),
+            Connection::Sqlite(_) | Connection::Postgres(_) | Connection::PostgresSnapshot(_) => Ok(()),
         }
     }
 }
@@ -331,11 +374,17 @@ impl Db {
         sqlx::Connection::close(first).await?;
         // A statement or a forgotten transaction must not hold the write turn for ever.
         let options = options.options([
-            ("statement_timeout", "30s"),
+            ("statement_timeout", "20s"),
             ("lock_timeout", "15s"),
             ("idle_in_transaction_session_timeout", "10s"),
         ]);
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|c, _meta| Box::pin(is_alive(c)))
+            // The pool waits here without a limit: a connection that is silent would never be replaced.
+            .after_release(|c, _meta| Box::pin(is_alive(c)));
         let pool = pool.connect_with(options).await?;
         Ok(Self::Postgres { pool, turn: Arc::default() })
     }
@@ -365,7 +414,8 @@ impl Db {
         };
         let mut tx = self.update().await?;
         if let Backend::Postgres(c) = tx.backend() {
-            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITE_TURN).execute(c).await?;
+            let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITE_TURN);
+            answered(Some(ANSWER_TIMEOUT), lock.execute(c)).await?;
         }
         tx.turn = turn;
         Ok(tx)
@@ -378,7 +428,9 @@ impl Db {
     pub(crate) async fn update(&self) -> DbResult<Write> {
         let tx = match self {
             Self::Sqlite { write, .. } => Connection::SqliteTransaction(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { pool, .. } => Connection::PostgresTransaction(pool.begin().await?),
+            Self::Postgres { pool, .. } => {
+                Connection::PostgresTransaction(answered(Some(ANSWER_TIMEOUT), pool.begin()).await?)
+            }
         };
         Ok(Write { connection: tx, turn: None })
     }
@@ -392,12 +444,12 @@ impl Db {
             Self::Sqlite { read, .. } => Connection::SqliteTransaction(read.begin().await?),
             Self::Postgres { pool, .. } => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                let mut tx = pool.begin_with(begin).await?;
+                let mut tx = answered(Some(ANSWER_TIMEOUT), pool.begin_with(begin)).await?;
                 // It may take long, and holds no lock that anybody waits for.
                 for limit in ["SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0"] {
                     sqlx::query(limit).execute(&mut *tx).await?;
                 }
-                Connection::PostgresTransaction(tx)
+                Connection::PostgresSnapshot(tx)
             }
         }))
     }
@@ -412,7 +464,8 @@ impl Db {
         let mut taken = 0_i64;
         if let Backend::Postgres(c) = tx.backend() {
             let sql = "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1::BIGINT ELSE 0::BIGINT END";
-            taken = sqlx::query_scalar(sql).bind(key).fetch_one(&mut *c).await?;
+            let turn = sqlx::query_scalar(sql).bind(key).fetch_one(&mut *c);
+            taken = answered(Some(ANSWER_TIMEOUT), turn).await?;
             // What is done in the turn may take long.
             sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(c).await?;
         }
@@ -466,6 +519,11 @@ async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
             done => return done,
         }
     }
+}
+
+/// Whether a connection answers, and soon.
+async fn is_alive(c: &mut PgConnection) -> sqlx::Result<bool> {
+    answered(Some(PING_TIMEOUT), sqlx::Connection::ping(c)).await.map(|()| true)
 }
 
 /// Whether the server answered that it will not have us: no such user, password or database.

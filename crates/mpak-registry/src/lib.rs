@@ -20,6 +20,7 @@ mod forge;
 mod http;
 mod ingest;
 mod jobs;
+mod lanes;
 mod lifecycle;
 mod linked;
 mod metrics;

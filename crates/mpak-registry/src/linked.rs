@@ -63,7 +63,8 @@ pub(crate) async fn address(state: &AppState, sha256: &Sha256) -> DbResult<Optio
 pub(crate) async fn fetch(state: &AppState, sha256: &Sha256, address: &str) -> Result<File, LinkedError> {
     // 1. Ask for them. A forge of the operator's own delivers from itself, wherever it lies.
     let url = Url::parse(address).map_err(|_not_a_url| LinkedError::Address { found: address.to_owned() })?;
-    let mut request = Fetch::public(url, Bounds::bundle(state.config.limits.archive_bytes_max));
+    let mut request =
+        Fetch::public(url, Bounds::bundle(state.config.limits.archive_bytes_max, state.config.body_idle_timeout));
     for api in state.config.publishing.issuer.iter().filter_map(|issuer| issuer.api_url.as_ref()) {
         request = request.trusting(api);
     }

@@ -31,6 +31,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest text of an address in an error.
 const URL_CHARS_TOLD_MAX: usize = 200;
 
+/// Least average speed of a body that has to keep one up, after its grace.
+const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+
 /// How much of the world's time and data one fetch may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -42,16 +45,24 @@ pub(crate) struct Bounds {
     pub(crate) bytes_max: u64,
     /// Most redirects that are followed.
     pub(crate) redirects_max: usize,
+    /// How long the body may take besides a second for every [`BYTES_PER_SECOND_MIN`] of it; `total` alone
+    /// without it.
+    pub(crate) grace: Option<Duration>,
 }
 
 impl Bounds {
     /// For documents of an API.
-    pub(crate) const DOCUMENT: Self =
-        Self { total: Duration::from_secs(20), idle: Duration::from_secs(10), bytes_max: 4 << 20, redirects_max: 5 };
+    pub(crate) const DOCUMENT: Self = Self {
+        total: Duration::from_secs(20),
+        idle: Duration::from_secs(10),
+        bytes_max: 4 << 20,
+        redirects_max: 5,
+        grace: None,
+    };
 
-    /// For bundles.
-    pub(crate) fn bundle(bytes_max: u64) -> Self {
-        Self { total: Duration::from_mins(10), idle: Duration::from_secs(30), bytes_max, redirects_max: 5 }
+    /// For bundles, which have to keep up a speed: few of them are fetched at a time.
+    pub(crate) fn bundle(bytes_max: u64, idle: Duration) -> Self {
+        Self { total: Duration::from_mins(10), idle, bytes_max, redirects_max: 5, grace: Some(idle / 2) }
     }
 
     /// With another size.
@@ -155,6 +166,16 @@ pub(crate) enum OutboundError {
         /// Which host.
         host: String,
         /// The limit.
+        seconds: u64,
+    },
+    /// It comes so slowly that it would keep the place of others.
+    #[error("`{host}` sent {bytes} bytes in {seconds} seconds, expected {BYTES_PER_SECOND_MIN} bytes per second")]
+    Crawls {
+        /// Which host.
+        host: String,
+        /// What came.
+        bytes: u64,
+        /// In this time.
         seconds: u64,
     },
     /// More than allowed.
@@ -381,6 +402,8 @@ pub(crate) struct Answer {
     host: String,
     bounds: Bounds,
     deadline: Instant,
+    /// When the body began.
+    began: Instant,
     /// Bytes read so far.
     bytes: u64,
 }
@@ -396,7 +419,7 @@ impl Answer {
         if response.status().is_success() && response.content_length().is_some_and(|n| n > bounds.bytes_max) {
             return Err(OutboundError::TooLarge { host, limit: bounds.bytes_max });
         }
-        Ok(Self { response, host, bounds, deadline, bytes: 0 })
+        Ok(Self { response, host, bounds, deadline, began: Instant::now(), bytes: 0 })
     }
 
     /// The status.
@@ -414,12 +437,22 @@ impl Answer {
         &self.host
     }
 
+    /// Until when the next piece of the body has to be there.
+    fn until(&self) -> Instant {
+        let Some(grace) = self.bounds.grace else { return self.deadline };
+        self.deadline.min(self.began + grace + Duration::from_secs(self.bytes / BYTES_PER_SECOND_MIN))
+    }
+
     /// The next piece of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, OutboundError> {
         let host = || self.host.clone();
-        let next =
-            tokio::time::timeout_at(self.deadline, tokio::time::timeout(self.bounds.idle, self.response.chunk()));
+        let until = self.until();
+        let next = tokio::time::timeout_at(until, tokio::time::timeout(self.bounds.idle, self.response.chunk()));
         let piece = match next.await {
+            Err(_elapsed) if until < self.deadline => {
+                let seconds = self.began.elapsed().as_secs();
+                return Err(OutboundError::Crawls { host: host(), bytes: self.bytes, seconds });
+            }
             Err(_elapsed) => return Err(OutboundError::Slow { host: host(), seconds: self.bounds.total.as_secs() }),
             Ok(Err(_elapsed)) => return Err(OutboundError::Idle { host: host(), seconds: self.bounds.idle.as_secs() }),
             Ok(Ok(Err(source))) => return Err(unreachable(&self.host, source)),

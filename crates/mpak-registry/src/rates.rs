@@ -6,12 +6,15 @@
 //! believed. `/health` and `/ready` are never refused.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -161,6 +164,40 @@ fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The network that a request comes from: of IPv4 the /24, of IPv6 the /48, which is about what one
+/// organisation or one renter of machines has. Empty where nobody knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Network(String);
+
+impl Network {
+    fn of(client: IpAddr) -> Self {
+        Self(match client.to_canonical() {
+            IpAddr::V4(v4) => format!("{}/24", Ipv4Addr::from_bits(v4.to_bits() & !0xff)),
+            IpAddr::V6(v6) => format!("{}/48", Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 48))),
+        })
+    }
+
+    /// As the database keeps it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromRequestParts<AppState> for Network {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<Peer>().copied();
+        Ok(peer.map(|Peer(peer)| Self::of(state.rates.client(peer, &parts.headers))).unwrap_or_default())
+    }
+}
+
 /// Whether an address is of this machine or of a private network: whoever forwards from there is ours.
 fn is_near(address: IpAddr) -> bool {
     match address {
@@ -259,6 +296,18 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("::ffff:1.2.3.4"), of("1.2.3.4"));
         assert_ne!(of("1.2.3.4"), of("1.2.3.5"));
+    }
+
+    #[test]
+    fn networks_are_those_of_organisations() {
+        for (address, network) in [
+            ("203.0.113.9", "203.0.113.0/24"),
+            ("::ffff:203.0.113.9", "203.0.113.0/24"),
+            ("2001:db8:1:2::1", "2001:db8:1::/48"),
+            ("2001:db8:1:ffff::1", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(Network::of(address.parse().unwrap()).as_str(), network, "{address}");
+        }
     }
 
     #[test]

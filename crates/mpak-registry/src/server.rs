@@ -37,6 +37,7 @@ use crate::db::{Db, DbError, blobs as blob_rows, events, jobs as job_rows, token
 use crate::follow::{self, Followed};
 use crate::ingest::scan;
 use crate::jobs;
+use crate::lanes::Lanes;
 use crate::metrics::{self, Metrics};
 use crate::outbound::Outbound;
 use crate::public_files;
@@ -270,7 +271,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         turns: Turns::new(TURNS),
         issuers,
         large_bodies: Semaphore::new(1),
-        outbound: Outbound::new(&config.outbound),
+        outbound: Arc::new(Outbound::new(&config.outbound)),
+        lanes: Lanes::default(),
         rates: Arc::new(Rates::new(&config.rates)),
         uploads: Semaphore::new(config.uploads_max),
         scan_wanted: Notify::new(),

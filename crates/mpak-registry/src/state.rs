@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::counts::Counts;
 use crate::db::Db;
 use crate::follow::Followed;
+use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::rates::Rates;
@@ -63,7 +65,9 @@ pub(crate) struct Inner {
     /// Whose workloads may publish.
     pub(crate) issuers: Issuers,
     /// The door through which everything is fetched.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Arc<Outbound>,
+    /// How much of that one owner has at the same time.
+    pub(crate) lanes: Lanes,
     /// How much one client may ask for.
     pub(crate) rates: Arc<Rates>,
     /// Permits to receive or check an upload.
@@ -114,6 +118,22 @@ impl AppState {
         }
     }
 
+    /// Where people see this registry, for links on which they act, without a slash at the end: the
+    /// configured address, else the one listened on when that is of this machine only. A request's `Host` is
+    /// believed only where it says `localhost` or a loopback address and the port, which lead to the reader's
+    /// own machine. Nothing where nobody but strangers could tell.
+    pub(crate) fn own_url(&self, headers: &HeaderMap) -> Option<String> {
+        if let Some(url) = &self.config.public_url {
+            return Some(url.as_str().trim_end_matches('/').to_owned());
+        }
+        let listen = self.config.listen;
+        let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+        match host.filter(|host| is_here(host, listen.port())) {
+            Some(host) => Some(format!("http://{host}")),
+            None => listen.ip().is_loopback().then(|| format!("http://{listen}")),
+        }
+    }
+
     /// Where clients see this registry, without a slash at the end: the configured address, else what
     /// the request's `Host` says (it is the asker's own word and goes back to the asker only), else the
     /// listening address.
@@ -125,6 +145,40 @@ impl AppState {
         match host.filter(|h| !h.contains('@')).and_then(|h| h.parse::<Authority>().ok()) {
             Some(authority) => format!("http://{authority}"),
             None => format!("http://{}", self.config.listen),
+        }
+    }
+}
+
+/// Whether a `Host` leads to the machine of whoever reads it, at a port.
+fn is_here(host: &str, port: u16) -> bool {
+    if let Some((name, given)) = host.rsplit_once(':')
+        && name == "localhost"
+    {
+        return given == port.to_string();
+    }
+    host.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback() && address.port() == port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_are_here() {
+        for (host, here) in [
+            ("localhost:7070", true),
+            ("127.0.0.1:7070", true),
+            ("[::1]:7070", true),
+            ("127.0.0.1:7071", false),
+            ("localhost", false),
+            ("localhost.evil.example:7070", false),
+            ("evil.example:7070", false),
+            ("user@localhost:7070", false),
+            ("evil.example/@localhost:7070", false),
+            ("203.0.113.9:7070", false),
+            ("", false),
+        ] {
+            assert_eq!(is_here(host, 7070), here, "{host}");
         }
     }
 }

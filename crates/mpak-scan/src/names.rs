@@ -30,6 +30,8 @@ pub enum Kind {
     ScopeMimicry,
     /// The name looks like a popular one of another scope.
     NearName,
+    /// The name looks like that of a well-known organisation's server.
+    NearOrganisation,
     /// A popular name with an ending.
     Ending,
     /// Another scope is part of the name.
@@ -98,6 +100,7 @@ pub fn review(name: &PackageName, popular: &[PackageName]) -> Vec<Suspicion> {
     found.extend(others().find_map(|p| like(name, p, rules)));
     // 3. The name as a claim to be somebody.
     found.extend(claims(name, rules));
+    found.extend(slips(name, rules));
     found
 }
 
@@ -116,7 +119,7 @@ fn mimics(scope: &str, known: &str, rules: &Rules) -> Option<Suspicion> {
         "a word was added to"
     } else if looks_like(scope, known) {
         "it is read as"
-    } else if is_typo(&joined(scope), &joined(known)) {
+    } else if is_slip(&joined(scope), &joined(known)) {
         "it is a typo away from"
     } else {
         return None;
@@ -163,6 +166,31 @@ fn claims(name: &PackageName, rules: &Rules) -> Option<Suspicion> {
     }
     let reason = format!("`{name}` claims to come from `@{whose}`");
     Some(Suspicion { kind: Kind::Bait, resembles: format!("@{whose}"), reason })
+}
+
+/// A name like `gthub-mcp`: an organisation's name with a slip in it, and otherwise only words that a server
+/// wears. It needs no popular names, so that the first publishes of a registry are reviewed, too.
+fn slips(name: &PackageName, rules: &Rules) -> Option<Suspicion> {
+    let words = words(name.base());
+    let plain: Vec<&str> = words.iter().copied().filter(|w| !rules.disguises.contains(*w)).collect();
+    let ([word], true) = (&plain[..], plain.len() < words.len()) else { return None };
+    let known = || rules.scopes.iter().filter(|scope| scope.len() >= ONE_TYPO_CHARS && !scope.contains('-'));
+    if rules.scopes.iter().any(|scope| scope == word) {
+        return None;
+    }
+    let whose = known().find(|s| name.scope() != s.as_str() && (looks_like(word, s) || is_slip(word, s)))?;
+    let reason = format!("`{name}` could be taken for the server of `@{whose}`: `{word}` is a typo away from it");
+    Some(Suspicion { kind: Kind::NearOrganisation, resembles: format!("@{whose}"), reason })
+}
+
+/// A typo, or a letter left out of a name of six, but not at its end, where words differ: `strip`, `stripe`.
+fn is_slip(word: &str, known: &str) -> bool {
+    let left_out = || {
+        let (word, known) = (word.as_bytes(), known.as_bytes());
+        word.len() + 1 == known.len() && word[..1] == known[..1] && word.last() == known.last()
+    };
+    is_typo(word, known)
+        || (known.len() == ONE_TYPO_CHARS && left_out() && distance(word.as_bytes(), known.as_bytes(), 1) == 1)
 }
 
 /// What was added to a popular name, if it is one of the endings.

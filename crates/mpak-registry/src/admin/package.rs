@@ -1,5 +1,5 @@
 //! What an administrator decides about packages and scopes, on the data itself. A running server sees it
-//! with the next look at the database; its search follows with the package's next change or its next start.
+//! with the next look at the database; its search and its files follow within a second.
 
 use mpak_bundle::name::PackageName;
 use serde::Serialize;

@@ -3,7 +3,7 @@
 //! Requests are forms and errors have the RFC's shape, `{"error":WORD,"error_description":TEXT}`.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use mpak_api::person::{DeviceCode, DeviceToken};
 use serde_json::json;
@@ -13,10 +13,14 @@ use crate::auth::device::{self, DeviceError, INTERVAL_SECONDS, LIFE_SECONDS};
 use crate::auth::form::Form;
 use crate::clock::rfc3339;
 use crate::http::{cached, json};
+use crate::rates::Network;
 use crate::state::AppState;
 
 /// The one client there is.
 const CLIENT: &str = "mpak-cli";
+/// Said where nobody but the request itself tells the registry's address.
+const NO_PUBLIC_URL: &str = "the registry does not know the address of its pages: its operator has to set `public_url`; \
+     until then, make a token with `mpak admin token create`";
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// `POST /api/v1/device/code`
@@ -26,13 +30,20 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
     responses((status = 200, description = "Codes to sign in with", body = DeviceCode),
         (status = 400, description = "RFC 8628 §3.5", body = Value)),
 )]
-pub(crate) async fn code(State(state): State<AppState>, headers: HeaderMap, form: Form) -> Response {
+pub(crate) async fn code(State(state): State<AppState>, network: Network, headers: HeaderMap, form: Form) -> Response {
     if form.get("client_id") != CLIENT {
         return refused("invalid_client", "expected client_id mpak-cli");
     }
-    match device::begin(&state, form.get("machine")).await {
+    // Where people are sent to decide is never a stranger's word.
+    let Some(own_url) = state.own_url(&headers) else {
+        tracing::warn!(
+            "`mpak login` was refused: `public_url` is not set, and the registry listens on more than this machine"
+        );
+        return refused("server_error", NO_PUBLIC_URL);
+    };
+    match device::begin(&state, form.get("machine"), &network).await {
         Ok(codes) => {
-            let page = format!("{}/device", state.base_url(&headers));
+            let page = format!("{own_url}/device");
             let answer = DeviceCode {
                 verification_uri_complete: format!("{page}?user_code={}", codes.user),
                 verification_uri: page,
@@ -84,7 +95,12 @@ fn failed(error: &DeviceError) -> Response {
         let body = json!({"error": error.word(), "error_description": "An internal error occurred."});
         return (StatusCode::INTERNAL_SERVER_ERROR, cached(json(&body), "no-store")).into_response();
     }
-    refused(error.word(), &error.to_string())
+    let mut response = refused(error.word(), &error.to_string());
+    if matches!(error, DeviceError::TooManyOfNetwork { .. }) {
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    response
 }
 
 fn refused(word: &str, text: &str) -> Response {

@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::Response;
 use mpak_bundle::name::PackageName;
 use serde::Deserialize;
@@ -37,6 +38,39 @@ type Name = Path<(String, String)>;
 
 fn named(scope: &str, name: &str) -> ApiResult<PackageName> {
     PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| ApiError::not_found("Package not found"))
+}
+
+/// What a path names, as it stands there.
+#[derive(Deserialize)]
+struct Params {
+    scope: String,
+    name: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    login: String,
+}
+
+/// What is to be changed, and who wants it: of every change, before its body is read.
+pub(crate) struct Asked {
+    name: PackageName,
+    /// Empty where the path names none.
+    version: String,
+    /// Likewise.
+    login: String,
+    actor: Actor,
+}
+
+impl FromRequestParts<AppState> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Self> {
+        let params = Path::<Params>::from_request_parts(parts, state).await;
+        let Path(Params { scope, name, version, login }) =
+            params.map_err(|_no_text| ApiError::not_found("Package not found"))?;
+        let name = named(&scope, &name)?;
+        Ok(Self { name, version, login, actor: actor(state, &parts.headers).await? })
+    }
 }
 
 /// A request's body; an empty one is an empty object.
@@ -191,13 +225,8 @@ struct Reason {
     responses((status = 200, description = "Deleted", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn remove(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> ApiResult<Response> {
-    delete_all(&state, &scope, &name, None, &headers, &bytes).await
+pub(crate) async fn remove(State(state): State<AppState>, asked: Asked, bytes: Bytes) -> ApiResult<Response> {
+    delete_all(&state, &asked, None, &bytes).await
 }
 
 /// `DELETE /api/v1/packages/@scope/name/versions/VERSION`
@@ -208,27 +237,13 @@ pub(crate) async fn remove(
     responses((status = 200, description = "Deleted", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn remove_version(
-    State(state): State<AppState>,
-    Path((scope, name, version)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> ApiResult<Response> {
-    delete_all(&state, &scope, &name, Some(&version), &headers, &bytes).await
+pub(crate) async fn remove_version(State(state): State<AppState>, asked: Asked, bytes: Bytes) -> ApiResult<Response> {
+    delete_all(&state, &asked, Some(&asked.version), &bytes).await
 }
 
-async fn delete_all(
-    state: &AppState,
-    scope: &str,
-    name: &str,
-    version: Option<&str>,
-    headers: &HeaderMap,
-    bytes: &[u8],
-) -> ApiResult<Response> {
-    let name = named(scope, name)?;
-    let actor = actor(state, headers).await?;
-    let reason = body::<Reason>(bytes)?.reason;
-    let deleted = delete::delete(state, By::Actor(&actor), &name, version, reason.as_deref()).await?;
+async fn delete_all(state: &AppState, asked: &Asked, version: Option<&str>, bytes: &[u8]) -> ApiResult<Response> {
+    let (name, reason) = (&asked.name, body::<Reason>(bytes)?.reason);
+    let deleted = delete::delete(state, By::Actor(&asked.actor), name, version, reason.as_deref()).await?;
     Ok(json(&json!({"name": name, "versions": deleted.versions, "package": deleted.package})))
 }
 
@@ -240,13 +255,8 @@ async fn delete_all(
     responses((status = 200, description = "Yanked", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn set_yank(
-    State(state): State<AppState>,
-    Path((scope, name, version)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> ApiResult<Response> {
-    change_yank(&state, (&scope, &name, &version), &headers, &bytes, true).await
+pub(crate) async fn set_yank(State(state): State<AppState>, asked: Asked, bytes: Bytes) -> ApiResult<Response> {
+    change_yank(&state, &asked, &bytes, true).await
 }
 
 /// See [`set_yank`].
@@ -256,26 +266,14 @@ pub(crate) async fn set_yank(
     responses((status = 200, description = "No longer yanked", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn end_yank(
-    State(state): State<AppState>,
-    Path((scope, name, version)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> ApiResult<Response> {
-    change_yank(&state, (&scope, &name, &version), &headers, &bytes, false).await
+pub(crate) async fn end_yank(State(state): State<AppState>, asked: Asked, bytes: Bytes) -> ApiResult<Response> {
+    change_yank(&state, &asked, &bytes, false).await
 }
 
-async fn change_yank(
-    state: &AppState,
-    (scope, name, version): (&str, &str, &str),
-    headers: &HeaderMap,
-    bytes: &[u8],
-    yanked: bool,
-) -> ApiResult<Response> {
-    let name = named(scope, name)?;
-    let actor = actor(state, headers).await?;
+async fn change_yank(state: &AppState, asked: &Asked, bytes: &[u8], yanked: bool) -> ApiResult<Response> {
+    let Asked { name, version, actor, .. } = asked;
     let reason = body::<Reason>(bytes)?.reason;
-    let changed = yank::set(state, By::Actor(&actor), &name, version, yanked, reason.as_deref()).await?;
+    let changed = yank::set(state, By::Actor(actor), name, version, yanked, reason.as_deref()).await?;
     Ok(json(&json!({"name": name, "version": version, "yanked": yanked, "changed": changed})))
 }
 
@@ -295,14 +293,8 @@ struct Deprecation {
     responses((status = 200, description = "Deprecated", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn set_deprecation(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
+pub(crate) async fn set_deprecation(State(state): State<AppState>, asked: Asked, bytes: Bytes) -> ApiResult<Response> {
+    let Asked { name, actor, .. } = asked;
     let said: Deprecation = body(&bytes)?;
     let notice = Notice { message: &said.message, replacement: said.replacement.as_deref() };
     let changed = deprecate::set(&state, By::Actor(&actor), &name, Some(notice)).await?;
@@ -316,13 +308,8 @@ pub(crate) async fn set_deprecation(
     responses((status = 200, description = "No longer deprecated", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn end_deprecation(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
+pub(crate) async fn end_deprecation(State(state): State<AppState>, asked: Asked) -> ApiResult<Response> {
+    let Asked { name, actor, .. } = asked;
     let changed = deprecate::set(&state, By::Actor(&actor), &name, None).await?;
     Ok(json(&json!({"name": name, "deprecated": false, "changed": changed})))
 }
@@ -334,13 +321,8 @@ pub(crate) async fn end_deprecation(
     responses((status = 200, description = "An owner", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn add_owner(
-    State(state): State<AppState>,
-    Path((scope, name, login)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
+pub(crate) async fn add_owner(State(state): State<AppState>, asked: Asked) -> ApiResult<Response> {
+    let Asked { name, login, actor, .. } = asked;
     let changed = people::add(&state, By::Actor(&actor), &name, &login).await?;
     Ok(json(&json!({"name": name, "owner": login, "changed": changed})))
 }
@@ -352,13 +334,8 @@ pub(crate) async fn add_owner(
     responses((status = 200, description = "No longer an owner", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn remove_owner(
-    State(state): State<AppState>,
-    Path((scope, name, login)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
+pub(crate) async fn remove_owner(State(state): State<AppState>, asked: Asked) -> ApiResult<Response> {
+    let Asked { name, login, actor, .. } = asked;
     people::remove(&state, By::Actor(&actor), &name, &login).await?;
     Ok(json(&json!({"name": name, "owner": login, "changed": true})))
 }
@@ -370,12 +347,8 @@ pub(crate) async fn remove_owner(
     responses((status = 200, description = "`{owners_allowing, tokens_allowed}`", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn allow_tokens(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    change_tokens(&state, &scope, &name, &headers, true).await
+pub(crate) async fn allow_tokens(State(state): State<AppState>, asked: Asked) -> ApiResult<Response> {
+    change_tokens(&state, &asked, true).await
 }
 
 /// `DELETE /api/v1/packages/@scope/name/tokens`
@@ -385,31 +358,20 @@ pub(crate) async fn allow_tokens(
     responses((status = 200, description = "`{owners_allowing, tokens_allowed}`", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn disallow_tokens(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    change_tokens(&state, &scope, &name, &headers, false).await
+pub(crate) async fn disallow_tokens(State(state): State<AppState>, asked: Asked) -> ApiResult<Response> {
+    change_tokens(&state, &asked, false).await
 }
 
-async fn change_tokens(
-    state: &AppState,
-    scope: &str,
-    name: &str,
-    headers: &HeaderMap,
-    allow: bool,
-) -> ApiResult<Response> {
-    let name = named(scope, name)?;
-    let actor = actor(state, headers).await?;
-    let owners = people::allow_tokens(state, By::Actor(&actor), &name, allow).await?;
+async fn change_tokens(state: &AppState, asked: &Asked, allow: bool) -> ApiResult<Response> {
+    let Asked { name, actor, .. } = asked;
+    let owners = people::allow_tokens(state, By::Actor(actor), name, allow).await?;
     Ok(json(&json!({"name": name, "owners_allowing": owners, "tokens_allowed": owners >= 2})))
 }
 
-/// What is asked for.
+/// What a transfer is to change.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Asked {
+struct Wished {
     name: Option<String>,
     owner: Option<String>,
 }
@@ -422,16 +384,10 @@ struct Asked {
     responses((status = 200, description = "Asked for", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn request_transfer(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
-    let asked: Asked = body(&bytes)?;
-    let wish = Wish { name: asked.name.as_deref(), owner: asked.owner.as_deref() };
+pub(crate) async fn request_transfer(State(state): State<AppState>, asked: Asked, bytes: Bytes) -> ApiResult<Response> {
+    let Asked { name, actor, .. } = asked;
+    let wished: Wished = body(&bytes)?;
+    let wish = Wish { name: wished.name.as_deref(), owner: wished.owner.as_deref() };
     let transfer = transfer::request(&state, By::Actor(&actor), &name, wish).await?;
     Ok(json(&told(&mut *state.db.read().await?, &transfer).await?))
 }
@@ -443,13 +399,8 @@ pub(crate) async fn request_transfer(
     responses((status = 200, description = "Accepted", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn accept_transfer(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
+pub(crate) async fn accept_transfer(State(state): State<AppState>, asked: Asked) -> ApiResult<Response> {
+    let Asked { name, actor, .. } = asked;
     let transfer = transfer::accept(&state, By::Actor(&actor), &name).await?;
     Ok(json(&told(&mut *state.db.read().await?, &transfer).await?))
 }
@@ -461,13 +412,8 @@ pub(crate) async fn accept_transfer(
     responses((status = 200, description = "Cancelled", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn cancel_transfer(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
+pub(crate) async fn cancel_transfer(State(state): State<AppState>, asked: Asked) -> ApiResult<Response> {
+    let Asked { name, actor, .. } = asked;
     transfer::cancel(&state, By::Actor(&actor), &name).await?;
     Ok(json(&json!({"name": name, "state": "cancelled"})))
 }
@@ -488,14 +434,8 @@ struct Decided {
     responses((status = 200, description = "Decided", body = serde_json::Value)),
     security(("token" = [])),
 )]
-pub(crate) async fn decide(
-    State(state): State<AppState>,
-    Path((scope, name)): Name,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> ApiResult<Response> {
-    let name = named(&scope, &name)?;
-    let actor = actor(&state, &headers).await?;
+pub(crate) async fn decide(State(state): State<AppState>, asked: Asked, bytes: Bytes) -> ApiResult<Response> {
+    let Asked { name, actor, .. } = asked;
     let decided: Decided = body(&bytes)?;
     let decision = Decision::parse(&decided.decision).ok_or_else(|| {
         let expected = "release, reject, remove, hold or restore";

@@ -17,6 +17,7 @@ use mpak_bundle::digest::Sha256;
 use url::form_urlencoded;
 
 use super::access::Reader;
+use super::jwt;
 use super::session::{self, Person, Unwanted};
 use super::token;
 use crate::config::Reads;
@@ -41,6 +42,8 @@ const OPEN: [&str; 11] = [
     "/account",
     "/api/v1/me",
 ];
+/// Where workloads ask what they may: their tokens are verified there, and none of them reads anything else.
+const EXPLAIN: &str = "/api/v1/packages/{scope}/{name}/versions/{version}/publisher";
 /// Largest form.
 const FORM_BYTES_MAX: usize = 64 << 10;
 
@@ -106,7 +109,8 @@ async fn admitted(state: &AppState, request: Request) -> Result<(Request, Asker)
     if matches!(parts.method, Method::GET | Method::HEAD) && !asker.reader.reads_everything() {
         let params = RawPathParams::from_request_parts(&mut parts, state).await.ok();
         let matched = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
-        if !matched.is_some_and(|path| OPEN.contains(&path)) {
+        let explains = matched == Some(EXPLAIN) && token::bearer(&parts.headers).is_some_and(jwt::looks_like_one);
+        if !explains && !matched.is_some_and(|path| OPEN.contains(&path)) {
             if !asker.reader.reads_something() {
                 return Err(ASKER.sync_scope(asker, || unknown(state, &parts)));
             }

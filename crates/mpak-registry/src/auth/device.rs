@@ -11,6 +11,7 @@ use super::cookie;
 use super::session::Person;
 use super::token;
 use crate::db::{DbError, DbResult, device_grants, users};
+use crate::rates::Network;
 use crate::state::AppState;
 
 /// How long a person has to decide.
@@ -19,6 +20,8 @@ pub(crate) const LIFE_SECONDS: i64 = 10 * 60;
 pub(crate) const INTERVAL_SECONDS: i64 = 2;
 /// Most grants that wait.
 const PENDING_MAX: i64 = 20_000;
+/// Most of them that one network asked for.
+const PENDING_OF_NETWORK_MAX: i64 = 200;
 /// Letters of user codes: no vowels, so no words; none that looks like another. Spec: RFC 8628 §6.1.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 /// Letters in a user code.
@@ -47,6 +50,14 @@ pub(crate) enum DeviceError {
     /// Too many wait.
     #[error("too many machines wait")]
     TooMany,
+    /// Too many of one network wait.
+    #[error("{limit} machines of your network `{network}` wait already; try again in a few minutes")]
+    TooManyOfNetwork {
+        /// Which.
+        network: Network,
+        /// How many may.
+        limit: i64,
+    },
     /// Our fault.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -61,7 +72,7 @@ impl DeviceError {
             Self::Denied => "access_denied",
             Self::Expired => "expired_token",
             Self::Unknown => "invalid_grant",
-            Self::TooMany => "temporarily_unavailable",
+            Self::TooMany | Self::TooManyOfNetwork { .. } => "temporarily_unavailable",
             Self::Db(_) => "server_error",
         }
     }
@@ -90,14 +101,20 @@ pub(crate) struct Granted {
 }
 
 /// Begins a grant for a machine.
-pub(crate) async fn begin(state: &AppState, machine: &str) -> Result<Codes, DeviceError> {
+pub(crate) async fn begin(state: &AppState, machine: &str, network: &Network) -> Result<Codes, DeviceError> {
     let codes = Codes { device: cookie::secret()?, user: user_code()? };
     let now_ms = state.clock().now_ms();
     let hash = Sha256::of(codes.device.as_bytes());
     let mut tx = state.db.update().await?;
     let expires_at_ms = now_ms + LIFE_SECONDS * 1_000;
-    let waiting = device_grants::insert(&mut tx, &hash, &codes.user, &named(machine), now_ms, expires_at_ms).await?;
-    if waiting > PENDING_MAX {
+    let (machine, limit) = (named(machine), PENDING_OF_NETWORK_MAX);
+    let asked = (machine.as_str(), network.as_str());
+    let waiting = device_grants::insert(&mut tx, &hash, &codes.user, asked, now_ms, expires_at_ms).await?;
+    // Neither is written: the transaction ends here.
+    if waiting.of_network > limit {
+        return Err(DeviceError::TooManyOfNetwork { network: network.clone(), limit });
+    }
+    if waiting.all > PENDING_MAX {
         return Err(DeviceError::TooMany);
     }
     tx.commit().await?;

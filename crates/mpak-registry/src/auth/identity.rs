@@ -4,6 +4,8 @@
 //! it, that it is meant for us and that it is valid now. What the identity may publish is decided by
 //! `binding`. Spec: RFC 7519 §4.1, RFC 8725 §3.8–3.9.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -142,7 +144,7 @@ pub(crate) enum IdentityError {
 pub(crate) async fn verify(
     token: &str,
     issuers: &Issuers,
-    outbound: &Outbound,
+    outbound: &Arc<Outbound>,
     (purpose, own): (Purpose, &str),
     now_ms: i64,
 ) -> Result<Identity, IdentityError> {

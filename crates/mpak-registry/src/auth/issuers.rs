@@ -3,7 +3,7 @@
 //! What differs between issuers is data, in `issuers.toml`.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -165,7 +165,7 @@ pub(crate) struct Issuer {
     pub(crate) api_url: Option<Url>,
     /// As configured, besides the registry's own address; empty: for announce, [`ANNOUNCE_AUDIENCE`].
     audience: Vec<String>,
-    pub(crate) keys: Keys,
+    pub(crate) keys: Arc<Keys>,
 }
 
 /// The mapping of a generic issuer that names none: the one made for it, else that of Forgejo, whose

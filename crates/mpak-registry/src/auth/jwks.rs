@@ -1,10 +1,12 @@
 //! The public keys of an issuer: found by discovery, cached, fetched again when a key is unknown.
 //!
 //! In: documents of an issuer that the operator trusts to name its keys, and nothing else. Fetches are
-//! bounded in size and time, one at a time, and unknown key names cause at most one of them per
-//! [`FORCED_EVERY_MS`], so that made-up tokens cannot turn the registry against the issuer.
+//! bounded in size and time, one at a time and shared by all who wait for it, and unknown key names cause at
+//! most one of them per [`FORCED_EVERY_MS`], so that made-up tokens cannot turn the registry against the
+//! issuer. Whoever has a good key waits for no fetch.
 //! Spec: RFC 7517, RFC 7518 §6, RFC 8037, OpenID Connect Discovery 1.0 §4.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -14,7 +16,8 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::outbound::{Bounds, Fetch, Outbound, OutboundError};
@@ -27,6 +30,10 @@ const STALE_MS: i64 = 60 * 60 * 1_000;
 const FORCED_EVERY_MS: i64 = 30 * 1_000;
 /// Least time between two fetches that failed.
 const FAILED_EVERY_MS: i64 = 5 * 1_000;
+/// The same while there are keys to go on with.
+const STALE_EVERY_MS: i64 = 30 * 1_000;
+/// How long a token with a known key waits for an issuer that may have taken the key back.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Most keys of an issuer.
 const KEYS_MAX: usize = 64;
 /// Shortest RSA modulus, in bytes.
@@ -94,13 +101,33 @@ struct Cache {
     fetched_at_ms: Option<i64>,
     forced_at_ms: Option<i64>,
     failed_at_ms: Option<i64>,
+    /// Ends when the fetch that is under way does.
+    flight: Option<watch::Receiver<()>>,
+}
+
+/// What is known of a key without asking.
+enum Known {
+    /// It is good.
+    Fresh(Key),
+    /// It was good, and is while the issuer does not answer.
+    Stale(Key),
+    /// Nothing.
+    No,
+}
+
+/// A fetch that is under way.
+enum Flight {
+    /// Begun by us.
+    Own(JoinHandle<Result<(), KeysError>>),
+    /// Begun by another token.
+    Shared(watch::Receiver<()>),
 }
 
 /// The keys of one issuer.
 pub(crate) struct Keys {
     issuer: String,
     jwks_url: Option<Url>,
-    /// Held while fetching, so that waiting tokens share one fetch.
+    /// Never held while fetching: whoever has a good key waits for nobody.
     cache: Mutex<Cache>,
 }
 
@@ -117,45 +144,120 @@ struct Document {
 
 impl Keys {
     /// Without asking yet.
-    pub(crate) fn new(issuer: &str, jwks_url: Option<Url>) -> Self {
-        Self { issuer: issuer.to_owned(), jwks_url, cache: Mutex::default() }
+    pub(crate) fn new(issuer: &str, jwks_url: Option<Url>) -> Arc<Self> {
+        Arc::new(Self { issuer: issuer.to_owned(), jwks_url, cache: Mutex::default() })
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key with a name.
-    pub(crate) async fn find(&self, kid: &str, outbound: &Outbound, now_ms: i64) -> Result<Key, KeysError> {
-        let mut cache = self.cache.lock().await;
-        // 1. Keys that are fresh enough, or a reason why there are none.
-        let age_ms = cache.fetched_at_ms.map(|at| now_ms - at);
-        if age_ms.is_none_or(|age| age > FRESH_MS) {
-            let refreshed = self.refresh(&mut cache, outbound, now_ms).await;
-            if let Err(error) = refreshed {
-                if age_ms.is_none_or(|age| age > STALE_MS) {
-                    return Err(error);
+    pub(crate) async fn find(
+        self: &Arc<Self>,
+        kid: &str,
+        outbound: &Arc<Outbound>,
+        now_ms: i64,
+    ) -> Result<Key, KeysError> {
+        let unknown = || KeysError::Unknown { kid: kid.chars().take(64).collect() };
+        match self.known(kid, now_ms) {
+            // 1. A good key: nobody is asked.
+            Known::Fresh(key) => Ok(key),
+            // 2. An old one: the issuer may have taken it back, but is not waited for when it is slow.
+            Known::Stale(key) => match tokio::time::timeout(PATIENCE, self.ask(kid, outbound, now_ms, true)).await {
+                Ok(Ok(())) => self.found(kid, now_ms).ok_or_else(unknown),
+                Ok(Err(error)) => {
+                    tracing::warn!(issuer = self.issuer, error = %error, "keys are used for longer than usual");
+                    Ok(key)
                 }
-                tracing::warn!(issuer = self.issuer, error = %error, "keys are used for longer than usual");
+                Err(_elapsed) => Ok(key),
+            },
+            // 3. None, or one that was made since.
+            Known::No => {
+                self.ask(kid, outbound, now_ms, false).await?;
+                self.found(kid, now_ms).ok_or_else(unknown)
             }
         }
-        if let Some(key) = cache.keys.iter().find(|key| key.kid == kid) {
-            return Ok(key.clone());
-        }
-        // 2. A key that was made since.
-        let unknown = || KeysError::Unknown { kid: kid.chars().take(64).collect() };
-        let just_now = cache.fetched_at_ms == Some(now_ms);
-        if just_now || cache.forced_at_ms.is_some_and(|at| now_ms - at < FORCED_EVERY_MS) {
-            return Err(unknown());
-        }
-        cache.forced_at_ms = Some(now_ms);
-        self.refresh(&mut cache, outbound, now_ms).await?;
-        cache.keys.iter().find(|key| key.kid == kid).cloned().ok_or_else(unknown)
     }
 
-    async fn refresh(&self, cache: &mut Cache, outbound: &Outbound, now_ms: i64) -> Result<(), KeysError> {
-        if cache.failed_at_ms.is_some_and(|at| now_ms - at < FAILED_EVERY_MS) {
+    fn known(&self, kid: &str, now_ms: i64) -> Known {
+        let cache = self.cache();
+        let age_ms = cache.fetched_at_ms.map(|at| now_ms - at);
+        match (cache.keys.iter().find(|key| key.kid == kid), age_ms) {
+            (Some(key), Some(age)) if age <= FRESH_MS => Known::Fresh(key.clone()),
+            (Some(key), Some(age)) if age <= STALE_MS => Known::Stale(key.clone()),
+            _ => Known::No,
+        }
+    }
+
+    fn found(&self, kid: &str, now_ms: i64) -> Option<Key> {
+        match self.known(kid, now_ms) {
+            Known::Fresh(key) | Known::Stale(key) => Some(key),
+            Known::No => None,
+        }
+    }
+
+    /// Waits until the issuer was asked, by us or by another token.
+    async fn ask(
+        self: &Arc<Self>,
+        kid: &str,
+        outbound: &Arc<Outbound>,
+        now_ms: i64,
+        have_one: bool,
+    ) -> Result<(), KeysError> {
+        match self.depart(kid, outbound, now_ms, have_one)? {
+            Flight::Own(fetching) => fetching.await.unwrap_or(Err(KeysError::Waiting)),
+            Flight::Shared(mut landed) => {
+                let _ended = landed.changed().await;
+                if self.cache().failed_at_ms.is_some() { Err(KeysError::Waiting) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Joins the fetch that is under way, or begins one when the issuer may be asked.
+    fn depart(
+        self: &Arc<Self>,
+        kid: &str,
+        outbound: &Arc<Outbound>,
+        now_ms: i64,
+        have_one: bool,
+    ) -> Result<Flight, KeysError> {
+        let within = |at: Option<i64>, pause_ms: i64| at.is_some_and(|at| now_ms - at < pause_ms);
+        let mut cache = self.cache();
+        // One that ended without a word is closed.
+        if let Some(landed) = cache.flight.as_ref().filter(|flight| flight.has_changed().is_ok()) {
+            return Ok(Flight::Shared(landed.clone()));
+        }
+        // 1. Unknown names do not turn us against the issuer.
+        if cache.fetched_at_ms.is_some_and(|at| now_ms - at <= FRESH_MS) {
+            if cache.fetched_at_ms == Some(now_ms) || within(cache.forced_at_ms, FORCED_EVERY_MS) {
+                return Err(KeysError::Unknown { kid: kid.chars().take(64).collect() });
+            }
+            cache.forced_at_ms = Some(now_ms);
+        }
+        // 2. Nor do its own failures.
+        if within(cache.failed_at_ms, if have_one { STALE_EVERY_MS } else { FAILED_EVERY_MS }) {
             return Err(KeysError::Waiting);
         }
-        match self.fetch(outbound).await {
+        // 3. On a task of its own: whoever asked may have gone.
+        let (ends, landed) = watch::channel(());
+        cache.flight = Some(landed);
+        let (keys, outbound) = (Arc::clone(self), Arc::clone(outbound));
+        Ok(Flight::Own(tokio::spawn(async move {
+            let fetched = keys.fetch(&outbound).await;
+            let fetched = keys.land(fetched, now_ms);
+            drop(ends);
+            fetched
+        })))
+    }
+
+    /// Takes over what a fetch brought.
+    fn land(&self, fetched: Result<Vec<Key>, KeysError>, now_ms: i64) -> Result<(), KeysError> {
+        let mut cache = self.cache();
+        cache.flight = None;
+        match fetched {
             Ok(keys) => {
-                *cache = Cache { keys, fetched_at_ms: Some(now_ms), failed_at_ms: None, ..std::mem::take(cache) };
+                (cache.keys, cache.fetched_at_ms, cache.failed_at_ms) = (keys, Some(now_ms), None);
                 Ok(())
             }
             Err(error) => {

@@ -5,6 +5,7 @@
 //! Spec: RFC 7515, RFC 7519, RFC 8725 (best current practices).
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -78,7 +79,7 @@ pub(crate) fn looks_like_one(text: &str) -> bool {
 pub(crate) async fn verify<'i>(
     token: &str,
     issuers: &'i Issuers,
-    outbound: &Outbound,
+    outbound: &Arc<Outbound>,
     now_ms: i64,
 ) -> Result<Verified<'i>, JwtError> {
     // 1. Its parts.

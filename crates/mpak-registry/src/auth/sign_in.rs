@@ -17,12 +17,15 @@ use super::role::claim;
 use super::session;
 use crate::config::SignIn;
 use crate::db::{DbError, sign_ins, users};
+use crate::rates::Network;
 use crate::state::AppState;
 
 /// How long a sign-in may take.
 pub(crate) const MINUTES_MAX: i64 = 10;
 /// Most sign-ins on their way.
 const PENDING_MAX: i64 = 20_000;
+/// Most of them from one network.
+const PENDING_OF_NETWORK_MAX: i64 = 200;
 /// Longest name of a person, in characters.
 const NAME_CHARS_MAX: usize = 100;
 /// Longest address to return to.
@@ -40,6 +43,14 @@ pub(crate) enum SignInError {
     /// Too many at a time.
     #[error("too many sign-ins are on their way")]
     TooMany,
+    /// Too many of one network at a time.
+    #[error("{limit} sign-ins from your network `{network}` are on their way already; try again in a few minutes")]
+    TooManyOfNetwork {
+        /// Which.
+        network: Network,
+        /// How many may.
+        limit: i64,
+    },
     /// Nothing waits under this `state`: it ran out, was finished, or never was.
     #[error("this sign-in ran out or was finished already")]
     Unknown,
@@ -96,7 +107,12 @@ pub(crate) struct Done {
 }
 
 /// Begins a sign-in of a browser; gives the provider's address to go to.
-pub(crate) async fn begin(state: &AppState, browser: &str, return_to: &str) -> Result<Url, SignInError> {
+pub(crate) async fn begin(
+    state: &AppState,
+    browser: &str,
+    return_to: &str,
+    network: &Network,
+) -> Result<Url, SignInError> {
     let config = state.config.sign_in.as_ref().ok_or(SignInError::NotConfigured)?;
     let redirect = redirect(state)?;
     let secret = cookie::secret()?;
@@ -112,8 +128,13 @@ pub(crate) async fn begin(state: &AppState, browser: &str, return_to: &str) -> R
     let now_ms = state.clock().now_ms();
     let mut tx = state.db.update().await?;
     let hash = Sha256::of(secret.as_bytes());
-    let pending = sign_ins::insert(&mut tx, &hash, &payload, now_ms, now_ms + MINUTES_MAX * 60_000).await?;
-    if pending > PENDING_MAX {
+    let (limit, waiting) = (PENDING_OF_NETWORK_MAX, (payload.as_str(), network.as_str()));
+    let pending = sign_ins::insert(&mut tx, &hash, waiting, now_ms, now_ms + MINUTES_MAX * 60_000).await?;
+    // Neither is written: the transaction ends here.
+    if pending.of_network > limit {
+        return Err(SignInError::TooManyOfNetwork { network: network.clone(), limit });
+    }
+    if pending.all > PENDING_MAX {
         return Err(SignInError::TooMany);
     }
     tx.commit().await?;

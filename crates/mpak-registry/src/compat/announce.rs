@@ -45,6 +45,8 @@ const BODY_BYTES_MAX: usize = 50 << 20;
 const BODY_BYTES_LARGE: usize = 1 << 20;
 /// Longest time until a body is there: by a byte now and then it would never be.
 const BODY_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long an announcement waits for others of its owner.
+const LANE_PATIENCE: Duration = Duration::from_mins(1);
 /// Longest name of an asset.
 const FILENAME_CHARS_MAX: usize = 255;
 
@@ -75,6 +77,8 @@ async fn accept(state: &AppState, headers: &HeaderMap, body: Body) -> ApiResult<
     }
     // 5. Not faster than others.
     state.rates.wait_turn(&publisher.owner()).await?;
+    let lane = state.lanes.enter(&publisher.owner(), LANE_PATIENCE).await;
+    let _lane = lane.map_err(|full| ApiError::new(Code::RateLimited, full.to_string()).retry_after(30))?;
     let _permit = state.uploads.acquire().await.map_err(|e| ApiError::internal(&e))?;
     // 6. The release is real, and the one that was built.
     let (upload, asset) = find(state, announced, &wanted, publisher).await?;
@@ -296,7 +300,7 @@ async fn download(state: &AppState, upload: &Upload, asset: url::Url) -> ApiResu
         let (expected, found) = (format!("at most {limit} bytes"), format!("{declared} bytes"));
         return Err(ApiError::refusal(Code::TooLarge, message, expected, found, help));
     }
-    let mut fetch = Fetch::public(asset, Bounds::bundle(declared));
+    let mut fetch = Fetch::public(asset, Bounds::bundle(declared, state.config.body_idle_timeout));
     // A forge of the operator's own delivers from itself, wherever it lies.
     let issuer = upload.publisher.identity().and_then(|identity| state.issuers.find(&identity.issuer));
     if let Some(api) = issuer.and_then(|issuer| issuer.api_url.as_ref()) {

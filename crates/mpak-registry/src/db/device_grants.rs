@@ -20,8 +20,17 @@ pub(crate) struct Grant {
     pub(crate) polled_at_ms: i64,
 }
 
-/// Writes a grant under the hash of its device code, removes those that ran out, and gives how many there
-/// are.
+/// How many wait, after one was written.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct Waiting {
+    /// Of all networks.
+    pub(crate) all: i64,
+    /// Of the network of the last one.
+    pub(crate) of_network: i64,
+}
+
+/// Writes a grant of a network under the hash of its device code, removes those that ran out, and gives
+/// how many there are; of the network, those that nobody decided about.
 ///
 /// # Errors
 /// [`super::DbError`]; also where the user code is taken.
@@ -29,19 +38,22 @@ pub(crate) async fn insert(
     c: &mut Connection,
     hash: &Sha256,
     user_code: &str,
-    client: &str,
+    (client, network): (&str, &str),
     now_ms: i64,
     expires_at_ms: i64,
-) -> DbResult<i64> {
+) -> DbResult<Waiting> {
     execute!(c => sqlx::query("DELETE FROM device_grants WHERE expires_at_ms <= $1").bind(now_ms))?;
-    let sql = "INSERT INTO device_grants (hash, user_code, client, state, expires_at_ms, polled_at_ms) \
-               VALUES ($1, $2, $3, 'pending', $4, 0)";
+    let sql = "INSERT INTO device_grants (hash, user_code, client, state, expires_at_ms, polled_at_ms, network) \
+               VALUES ($1, $2, $3, 'pending', $4, 0, $5)";
     execute!(c => sqlx::query(sql)
         .bind(&hash.as_bytes()[..])
         .bind(user_code)
         .bind(client)
-        .bind(expires_at_ms))?;
-    Ok(on!(c => sqlx::query_scalar("SELECT count(*) FROM device_grants").fetch_one(c).await)?)
+        .bind(expires_at_ms)
+        .bind(network))?;
+    let sql = "SELECT count(*) AS \"all\", \
+               count(CASE WHEN network = $1 AND state = 'pending' THEN 1 END) AS of_network FROM device_grants";
+    Ok(on!(c => sqlx::query_as(sql).bind(network).fetch_one(c).await)?)
 }
 
 /// The grant that waits under a user code.

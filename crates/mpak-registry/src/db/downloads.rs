@@ -3,7 +3,7 @@
 use futures_util::{Stream, StreamExt as _};
 use sqlx::FromRow;
 
-use super::{Backend, Connection, DbError, DbResult, execute, on, signed};
+use super::{Backend, Connection, DbError, DbResult, answered, execute, on, rows, signed};
 
 /// Key of PostgreSQL's advisory lock for [`add`].
 const COUNTING_TURN: i64 = super::WRITE_TURN + 1;
@@ -23,7 +23,7 @@ pub(crate) struct Count {
 pub(crate) fn all(c: &mut Connection) -> impl Stream<Item = DbResult<Count>> + Send + '_ {
     let sql = "SELECT v.id AS version_id, v.package_id, d.count AS downloads FROM downloads d \
                JOIN artifacts a ON a.id = d.artifact_id JOIN versions v ON v.id = a.version_id";
-    on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
+    rows!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }
 
 /// Adds downloads of artifacts.
@@ -31,14 +31,16 @@ pub(crate) fn all(c: &mut Connection) -> impl Stream<Item = DbResult<Count>> + S
 /// # Errors
 /// [`DbError`].
 pub(crate) async fn add(c: &mut Connection, more: &[(i64, u64)]) -> DbResult<()> {
+    let patience = c.patience();
     if let Backend::Postgres(c) = c.backend() {
         // Replicas write one after the other: rows that they lock in different orders would block them.
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(COUNTING_TURN).execute(&mut *c).await?;
+        let turn = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(COUNTING_TURN);
+        answered(patience, turn.execute(&mut *c)).await?;
         let sql = "UPDATE downloads SET count = count + added.more, \
                    updated_at_ms = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) \
                    FROM unnest($1, $2) AS added (artifact_id, more) WHERE downloads.artifact_id = added.artifact_id";
         let (ids, counts): (Vec<i64>, Vec<i64>) = more.iter().map(|(id, more)| (*id, signed(*more))).unzip();
-        sqlx::query(sql).bind(ids).bind(counts).execute(c).await?;
+        answered(patience, sqlx::query(sql).bind(ids).bind(counts).execute(c)).await?;
         return Ok(());
     }
     let sql = "UPDATE downloads SET count = count + $2, updated_at_ms = CAST(unixepoch('subsec') * 1000 AS INTEGER) \

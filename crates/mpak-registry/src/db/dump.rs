@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::{Stream, StreamExt as _};
 use sqlx::AssertSqlSafe;
 
-use super::{Connection, DbError, DbResult, dialect, execute, on};
+use super::{Connection, DbError, DbResult, dialect, execute, on, rows};
 
 /// A table and how its values are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub(crate) fn rows<'c>(c: &'c mut Connection, table: &Table) -> impl Stream<Item
     let (members, name) = (members.join(", "), &table.name);
     let sql = format!("SELECT CAST({object}({members}) AS TEXT) FROM \"{name}\" ORDER BY \"{first}\"");
     // Names were checked to be plain.
-    on!(c => sqlx::query_scalar(AssertSqlSafe(sql)).fetch(c)).map(|row| row.map_err(DbError::from))
+    rows!(c => sqlx::query_scalar(AssertSqlSafe(sql)).fetch(c)).map(|row| row.map_err(DbError::from))
 }
 
 /// Puts rows back: `rows` is a JSON array of what [`rows`] gave; `columns` those that it has. Rows that are

@@ -4,7 +4,7 @@ use futures_util::{Stream, StreamExt as _};
 use mpak_bundle::version::{self, Version};
 use sqlx::FromRow;
 
-use super::{Connection, DbError, DbResult, execute, on};
+use super::{Connection, DbError, DbResult, execute, on, rows};
 
 /// A package.
 #[derive(Clone, Debug, FromRow)]
@@ -252,5 +252,5 @@ pub(crate) fn catalogue(c: &mut Connection) -> impl Stream<Item = DbResult<Catal
     let sql = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, v.server_type, v.manifest_json, \
                v.published_at_ms, v.provenance_json FROM packages p \
                JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.state = 'public' ORDER BY p.name";
-    on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
+    rows!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }

@@ -4,7 +4,7 @@
 use futures_util::{Stream, StreamExt as _};
 use sqlx::FromRow;
 
-use super::{Connection, DbError, DbResult, execute, on};
+use super::{Connection, DbError, DbResult, execute, on, rows};
 
 /// An artifact with everything that must agree about it.
 #[derive(Clone, Debug, FromRow)]
@@ -39,13 +39,13 @@ pub(crate) fn artifacts(c: &mut Connection) -> impl Stream<Item = DbResult<Artif
                a.event_seq, e.package AS event_package, e.version AS event_version, e.payload_json \
                FROM artifacts a JOIN versions v ON v.id = a.version_id JOIN packages p ON p.id = v.package_id \
                LEFT JOIN events e ON e.seq = a.event_seq ORDER BY a.id";
-    on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
+    rows!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }
 
 /// A blob that the registry says it keeps.
 pub(crate) fn kept_blobs(c: &mut Connection) -> impl Stream<Item = DbResult<(Vec<u8>, i64)>> + Send + '_ {
     let sql = "SELECT digest, size_bytes FROM blobs WHERE kept <> 0 ORDER BY digest";
-    on!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
+    rows!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }
 
 /// Whether a blob is still said to be kept.

@@ -70,9 +70,10 @@ impl From<FetchError> for ApiError {
 /// What is refused is the publisher's fault, what does not answer is not.
 pub(crate) fn outbound(message: String, error: &OutboundError) -> ApiError {
     match error {
-        OutboundError::Unreachable { .. } | OutboundError::Slow { .. } | OutboundError::Idle { .. } => {
-            ApiError::others(message)
-        }
+        OutboundError::Unreachable { .. }
+        | OutboundError::Slow { .. }
+        | OutboundError::Crawls { .. }
+        | OutboundError::Idle { .. } => ApiError::others(message),
         OutboundError::Client { .. } => ApiError::internal(error),
         _ => ApiError::new(Code::BadRequest, message),
     }

@@ -64,6 +64,7 @@ pub(crate) fn not_signed_in(error: &SignInError) -> Response {
         SignInError::NotConfigured => StatusCode::NOT_FOUND,
         SignInError::NoPublicUrl => StatusCode::INTERNAL_SERVER_ERROR,
         SignInError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+        SignInError::TooManyOfNetwork { .. } => StatusCode::TOO_MANY_REQUESTS,
         SignInError::Unknown | SignInError::OtherBrowser => StatusCode::BAD_REQUEST,
         SignInError::Denied { .. } | SignInError::Disabled { .. } => StatusCode::FORBIDDEN,
     };

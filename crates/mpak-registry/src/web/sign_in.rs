@@ -17,6 +17,7 @@ use crate::auth::cookie::{self, Cookie};
 use crate::auth::form::Form;
 use crate::auth::sign_in::{self, Answer, MINUTES_MAX};
 use crate::auth::{link, session};
+use crate::rates::Network;
 use crate::state::AppState;
 
 /// Seconds for which a browser is known to have begun a sign-in.
@@ -76,12 +77,17 @@ fn offer_page(state: &AppState, to: &str, needed: bool) -> SignInPage {
 }
 
 /// `GET /auth/start`: off to the provider.
-pub(crate) async fn start(State(state): State<AppState>, Query(wish): Query<Wish>, headers: HeaderMap) -> Response {
+pub(crate) async fn start(
+    State(state): State<AppState>,
+    Query(wish): Query<Wish>,
+    network: Network,
+    headers: HeaderMap,
+) -> Response {
     let (browser, set) = match browser(&state, &headers) {
         Ok(browser) => browser,
         Err(fault) => return fault.into_response(),
     };
-    match sign_in::begin(&state, &browser, &wish.to).await {
+    match sign_in::begin(&state, &browser, &wish.to, &network).await {
         Ok(url) => with_cookies(see_other(url.as_str()), [set]),
         Err(error) => not_signed_in(&error),
     }

@@ -521,6 +521,50 @@ async fn a_release_server_killed_in_the_middle_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_release_server_that_sends_a_byte_now_and_then_is_given_up() {
+    let ci = Ci::start_with(|config| config.body_idle_timeout = Duration::from_secs(2)).await;
+    let announced = ci.widget("1.0.0");
+    let bytes = bundle_of(&manifest(NAME, "1.0.0"));
+    ci.forge.asset(REPOSITORY, "v1.0.0", &announced.file, Delivery::Trickle(bytes, Duration::from_millis(100)));
+    let began = std::time::Instant::now();
+    let body = ci.refused(&announced, 503, "expected 65536 bytes per second").await;
+    assert!(message(&body).contains(" bytes in 1 seconds"), "{body}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(std::fs::read_dir(ci.registry.data().join("tmp")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn the_slow_releases_of_one_owner_do_not_keep_others_waiting() {
+    let ci = Ci::start_with(|config| config.uploads_max = 5).await;
+    let slow: Vec<Announcement> = (0..8)
+        .map(|n| {
+            let (repository, name) = (format!("acme/p{n}"), format!("@acme/p{n}"));
+            let announced = ci.release(&repository, &name, "1.0.0", ("any", "any"));
+            let bytes = bundle_of(&manifest(&name, "1.0.0"));
+            ci.forge.asset(&repository, "v1.0.0", &announced.file, Delivery::Half(bytes));
+            announced
+        })
+        .collect();
+    let fetching = || ci.forge.requests().iter().filter(|path| path.contains("/releases/download/")).count();
+    let other = ci.release("beta/tool", "@beta/tool", "1.0.0", ("any", "any"));
+    let others = async {
+        while fetching() < 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Whoever could come through has time to.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(fetching(), 4, "the other four wait outside");
+        let accepted = tokio::time::timeout(Duration::from_secs(10), ci.accepted(&other)).await;
+        assert_eq!(accepted.expect("it is not kept waiting")["status"], "created");
+    };
+    let all = futures_util::future::join_all(slow.iter().map(|announced| ci.announce(announced)));
+    tokio::select! {
+        _ = all => panic!("they do not end by themselves so soon"),
+        () = others => {}
+    }
+}
+
+#[tokio::test]
 async fn a_forge_that_is_down_or_busy_is_told_as_503() {
     let ci = Ci::start().await;
     let announced = ci.widget("1.0.0");

@@ -77,18 +77,75 @@ async fn who_may_change_it_sees_it_with_the_reason() {
 
 #[tokio::test]
 async fn a_released_package_is_seen_by_all() {
-    let (mut registry, published) = held().await;
+    let (registry, published) = held().await;
+    // Decided on the data itself, beside the running server, as `mpak admin package` does.
     decide(&registry, Verdict::Release).await;
-    // Decided on the data itself: lists in memory follow with the next start at the latest.
-    registry.restart().await;
+    found(&registry, 1).await;
     for way in ways(&published) {
         let status = registry.get(&way).await.status();
         assert_eq!(status, 200, "{way}");
     }
-    assert_eq!(registry.json("/v1/bundles/search?q=filesystem").await["total"], 1);
+    assert!(registry.json("/v1/servers").await.to_string().contains("antropic"));
     let events = registry.json(&format!("/api/v1/packages/{NAME}/events")).await;
     let kinds: Vec<&str> = events["events"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["released", "held", "artifact_published"]);
+}
+
+/// The server follows what others decide, without a restart.
+async fn found(registry: &Registry, total: u64) {
+    let mut now = Value::Null;
+    for _ in 0..100 {
+        now = registry.json("/v1/bundles/search?q=filesystem").await["total"].clone();
+        if now == total {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("search finds {now}, expected {total}");
+}
+
+#[tokio::test]
+async fn a_package_that_is_taken_away_beside_the_server_is_gone_without_a_restart() {
+    let (registry, published) = held().await;
+    decide(&registry, Verdict::Release).await;
+    found(&registry, 1).await;
+    let file = registry.data().join(format!("public/index/v1/{NAME}.json"));
+    for (verdict, total, status) in [(Verdict::Remove, 0, 404), (Verdict::Restore, 1, 200), (Verdict::Hold, 0, 404)] {
+        decide(&registry, verdict).await;
+        found(&registry, total).await;
+        for way in ways(&published) {
+            assert_eq!(registry.get(&way).await.status(), status, "{verdict:?} {way}");
+        }
+        for _ in 0..100 {
+            if file.exists() == (status == 200) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(file.exists(), status == 200, "{verdict:?}");
+    }
+}
+
+/// Nothing is popular yet, and the typo is one of an organisation that everybody knows.
+#[tokio::test]
+async fn the_first_name_of_an_empty_catalogue_is_held_when_it_mimics() {
+    let registry = Registry::start().await;
+    for (name, state, reason) in [
+        ("@acme/gthub-mcp", "held", "could be taken for the server of `@github`"),
+        ("@acme/cloudfare-mcp-server", "held", "could be taken for the server of `@cloudflare`"),
+        ("@githb/issues", "held", "could be taken for `@github`"),
+        ("@acme/github-mcp", "public", ""),
+        ("@acme/weather-mcp", "public", ""),
+    ] {
+        registry.publish(name, "1.0.0", "any", &bundle(name, "1.0.0")).await;
+        let url = format!("{}/api/v1/packages/{name}", registry.url);
+        let shown = registry.client.get(url).bearer_auth(&registry.token).send().await.unwrap();
+        let shown: Value = shown.json().await.unwrap();
+        assert_eq!(shown["state"], state, "{name}: {shown}");
+        assert!(shown["reason"].as_str().unwrap_or_default().contains(reason), "{name}: {shown}");
+        let seen = registry.get(&format!("/v1/bundles/{name}")).await.status();
+        assert_eq!(seen == 200, state == "public", "{name}");
+    }
 }
 
 #[tokio::test]

@@ -208,6 +208,49 @@ async fn keys_outlive_a_short_outage_of_their_issuer() {
     assert_eq!(post(&ci, &ci.issuer.token(&claims)).await.0, 503);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_issuer_slows_no_token_whose_key_is_known() {
+    let ci = std::sync::Arc::new(Ci::start().await);
+    assert_eq!(post(&ci, &ci.token(REPOSITORY, "v1.0.0")).await.0, 200);
+    let mut claims = ci.claims(REPOSITORY, "v1.0.0");
+    claims["exp"] = (START_MS / 1_000 + 7_200).into();
+    let good = ci.issuer.token(&claims);
+    ci.issuer.set_mood(Mood::Slow(Duration::from_secs(30)));
+    // 1. Somebody's made-up key sends us to the issuer, who does not answer.
+    let stranger = Key::new("made-up", Algorithm::Es256, 0);
+    let header = json!({"alg": "ES256", "kid": "made-up"});
+    let made_up = stranger.token(&header, &ci.claims(REPOSITORY, "v1.0.0").to_string());
+    let waiting = tokio::spawn({
+        let ci = std::sync::Arc::clone(&ci);
+        async move { post(&ci, &made_up).await.0 }
+    });
+    while ci.issuer.fetches() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let began = std::time::Instant::now();
+    assert_eq!(post(&ci, &good).await.0, 200);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(!waiting.is_finished(), "the other one waits all the while");
+    assert_eq!(waiting.await.unwrap(), 503);
+    // 2. The keys are old and the issuer is still slow: nobody waits until it gave up.
+    ci.registry.wait_ms(20 * 60_000);
+    let began = std::time::Instant::now();
+    let all = futures_util::future::join_all((0..4).map(|_| post(&ci, &good))).await;
+    assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!(ci.issuer.fetches(), 3, "they share one question");
+}
+
+#[tokio::test]
+async fn tokens_that_come_at_once_share_one_fetch_of_the_keys() {
+    let ci = Ci::start().await;
+    ci.issuer.set_mood(Mood::Slow(Duration::from_millis(500)));
+    let tokens: Vec<String> = (0..8).map(|_| ci.token(REPOSITORY, "v1.0.0")).collect();
+    let all = futures_util::future::join_all(tokens.iter().map(|token| post(&ci, token))).await;
+    assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
+    assert_eq!((ci.issuer.fetches(), ci.issuer.discoveries()), (1, 1));
+}
+
 #[tokio::test]
 async fn the_audience_of_announcements_does_not_upload() {
     let ci = Ci::start().await;

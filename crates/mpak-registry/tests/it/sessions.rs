@@ -242,3 +242,68 @@ async fn over_https_cookies_are_secure_and_bound_to_the_host() {
     }
     assert!(!set.contains("Domain"), "{set}");
 }
+
+/// Behind a proxy, as a client of an address.
+async fn code_from(registry: &Registry, client: &str) -> (u16, Value) {
+    let request = registry.client.post(format!("{}/api/v1/device/code", registry.url));
+    let request = request.header(FORM.0, FORM.1).header("x-forwarded-for", client).body(form(&[CLIENT]));
+    let answer = request.send().await.unwrap();
+    assert!(answer.status() == 200 || answer.headers().contains_key("retry-after"), "{}", answer.status());
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn the_machines_of_one_network_do_not_keep_others_out() {
+    let registry = Registry::start_with(|c| c.rates.trusted_proxies = vec!["127.0.0.1".parse().unwrap()]).await;
+    for (client, other_host, other_network) in
+        [("203.0.113.7", "203.0.113.8", "203.0.114.7"), ("2001:db8:1:2::1", "2001:db8:1:3::9", "2001:db8:2::1")]
+    {
+        for n in 0..200 {
+            assert_eq!(code_from(&registry, client).await.0, 200, "{n}");
+        }
+        let (status, body) = code_from(&registry, other_host).await;
+        assert_eq!((status, body["error"].as_str()), (429, Some("temporarily_unavailable")), "{body}");
+        assert!(body["error_description"].as_str().unwrap().contains("machines of your network"), "{body}");
+        assert_eq!(code_from(&registry, other_network).await.0, 200);
+    }
+    registry.wait_ms(11 * 60_000);
+    assert_eq!(code_from(&registry, "203.0.113.7").await.0, 200, "what ran out does not count");
+}
+
+async fn verification(registry: &Registry, url: &str, host: &str) -> (u16, Value) {
+    let request = registry.client.post(format!("{url}/api/v1/device/code")).header("host", host);
+    let answer = request.header(FORM.0, FORM.1).body(form(&[CLIENT])).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn people_are_sent_to_the_registry_whatever_the_request_says_its_name_is() {
+    // On this machine only: its own address, or the loopback name that was asked for.
+    let registry = Registry::start().await;
+    let port = registry.url.rsplit(':').next().unwrap().to_owned();
+    for (host, expect) in [
+        ("evil.example", registry.url.clone()),
+        (&*format!("evil.example:{port}"), registry.url.clone()),
+        (&*format!("localhost.evil.example:{port}"), registry.url.clone()),
+        ("localhost:1", registry.url.clone()),
+        (&*format!("localhost:{port}"), format!("http://localhost:{port}")),
+    ] {
+        let (status, body) = verification(&registry, &registry.url, host).await;
+        assert_eq!((status, &body["verification_uri"]), (200, &json!(format!("{expect}/device"))), "{host}: {body}");
+        assert!(body["verification_uri_complete"].as_str().unwrap().starts_with(&expect), "{body}");
+    }
+    // For everybody, without a name of its own: nobody is sent anywhere, and told why.
+    let registry = Registry::start_with(|c| c.listen = "0.0.0.0:0".parse().unwrap()).await;
+    let url = registry.url.replace("0.0.0.0", "127.0.0.1");
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    for host in ["evil.example".to_owned(), format!("203.0.113.7:{port}")] {
+        let (status, body) = verification(&registry, &url, &host).await;
+        assert_eq!(status, 400, "{body}");
+        assert!(body["error_description"].as_str().unwrap().contains("`public_url`"), "{body}");
+    }
+    assert_eq!(verification(&registry, &url, &format!("127.0.0.1:{port}")).await.0, 200, "from its own machine");
+    // As configured.
+    let registry = Registry::start_with(|c| c.public_url = Some("https://registry.example/".parse().unwrap())).await;
+    let (_, body) = verification(&registry, &registry.url, "evil.example").await;
+    assert_eq!(body["verification_uri"], "https://registry.example/device");
+}

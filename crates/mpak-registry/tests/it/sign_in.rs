@@ -224,3 +224,28 @@ async fn any_replica_finishes_what_another_began() {
     let page = moved.open(callback).await;
     assert_eq!((page.status, page.url.path()), (200, "/account"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn the_sign_ins_of_one_network_do_not_keep_others_out() {
+    let provider = tokio::task::spawn_blocking(Provider::start).await.unwrap();
+    let with_provider = by(&provider.issuer);
+    let registry = Registry::start_with(move |config| {
+        with_provider(config);
+        config.rates.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let mut browser = Browser::new(&registry);
+    let url = browser.at("/auth/start");
+    for n in 0..200 {
+        let page = browser.send(Method::GET, url.clone(), &[("x-forwarded-for", "203.0.113.7")], "").await;
+        assert_eq!(page.status, 303, "{n}: {}", page.text);
+    }
+    let page = browser.send(Method::GET, url.clone(), &[("x-forwarded-for", "203.0.113.8")], "").await;
+    refused(&page, 429);
+    assert!(page.text.contains("sign-ins from your network"), "{}", page.text);
+    let page = browser.send(Method::GET, url.clone(), &[("x-forwarded-for", "203.0.114.7")], "").await;
+    assert_eq!(page.status, 303, "another network");
+    registry.wait_ms(11 * 60_000);
+    let page = browser.send(Method::GET, url, &[("x-forwarded-for", "203.0.113.7")], "").await;
+    assert_eq!(page.status, 303, "what ran out does not count");
+}

@@ -1,5 +1,6 @@
 //! Who may publish what: scopes belong to owners by id, packages to repositories, tokens to one version.
 
+use mpak_registry::config::Reads;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -266,6 +267,28 @@ async fn an_identity_is_explained_without_publishing_or_spending_it() {
     let (status, body) = answer(ci.registry.client.put(path).bearer_auth(&token).body(bundle(NAME, "1.0.0"))).await;
     assert_eq!(status, 201, "{body}");
     assert_eq!(explain("@acme/other").await.0, 403);
+}
+
+#[tokio::test]
+async fn an_identity_is_explained_by_a_private_registry_and_reads_nothing_else() {
+    let ci = Ci::start_with(|config| config.access.reads = Reads::Private).await;
+    let mut claims = ci.claims("acme/widget", "v1.0.0");
+    claims["aud"] = ci.registry.url.as_str().into();
+    let good = ci.issuer.token(&claims);
+    let get = |path: &str, token: &str| {
+        let request = ci.registry.client.get(format!("{}{path}", ci.registry.url)).bearer_auth(token);
+        answer(request.header("accept", "application/json"))
+    };
+    let explain = "/api/v1/packages/@acme/widget/versions/1.0.0/publisher";
+    let (status, body) = get(explain, &good).await;
+    assert_eq!((status.as_u16(), &body["allowed"]), (200, &json!(true)), "{body}");
+    assert_eq!(get("/api/v1/packages/@evil/widget/versions/1.0.0/publisher", &good).await.0, 401);
+    for token in [&ci.issuer.forged(&claims), &ci.issuer.unsigned(&claims), "mpak_wrong"] {
+        assert_eq!(get(explain, token).await.0, 401, "{token}");
+    }
+    for path in ["/v1/bundles/search", "/v1/bundles/@acme/widget", "/api/v1/packages/@acme/widget", "/v1/servers"] {
+        assert_eq!(get(path, &good).await.0, 401, "{path}");
+    }
 }
 
 #[tokio::test]

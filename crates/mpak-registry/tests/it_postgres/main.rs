@@ -19,6 +19,7 @@ mod claim;
 mod concurrency;
 #[path = "../it/counts.rs"]
 mod counts;
+mod frozen;
 #[path = "../it/held.rs"]
 mod held;
 #[path = "../it/hostile.rs"]

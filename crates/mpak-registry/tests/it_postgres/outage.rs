@@ -106,6 +106,38 @@ async fn a_stopped_writer_makes_others_wait_for_a_while_and_not_for_ever() {
     assert_eq!(sent.status(), 201);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_are_answered_while_many_writers_wait() {
+    let site = Site::new();
+    let replica = site.replica().await;
+    let token = replica.first_token().unwrap();
+    let first = replica.put(&token, "@acme/widget", "1.0.0", bundle("@acme/widget", "1.0.0")).send().await.unwrap();
+    assert_eq!(first.status(), 201);
+    let holder = site.database.hold("SELECT pg_advisory_lock(1836081515)");
+    // More than there are connections to the database.
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let writers: Vec<_> = (0..64)
+        .map(|n| {
+            let path = format!("{}/api/v1/packages/@acme/widget/versions/1.0.0/yank", replica.url);
+            let request = client.put(path).bearer_auth(&token).body(format!("{{\"reason\":\"{n}\"}}"));
+            tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!writers.iter().any(tokio::task::JoinHandle::is_finished), "they wait for the write turn");
+    let began = std::time::Instant::now();
+    for path in ["/v1/bundles/@acme/widget", "/api/v1/packages/@acme/widget", "/index/v1/@acme/widget.json", "/ready"] {
+        let (status, body) = replica.get(path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(!writers.iter().any(tokio::task::JoinHandle::is_finished), "all the while");
+    drop(holder);
+    for writer in writers {
+        assert_eq!(writer.await.unwrap(), 200);
+    }
+}
+
 #[tokio::test]
 async fn texts_that_postgresql_cannot_keep_are_kept_without_the_character() {
     let site = Site::new();
