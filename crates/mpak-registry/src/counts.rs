@@ -5,7 +5,6 @@
 //! counts for the next one.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,10 @@ use tokio::sync::watch;
 
 use crate::db::{Db, DbResult, downloads, unsigned};
 use crate::state::AppState;
+
+mod table;
+
+use table::Table;
 
 /// How often counts are written and read.
 const FLUSH: Duration = Duration::from_millis(800);
@@ -34,8 +37,8 @@ pub(crate) struct Counts(Mutex<Tables>);
 
 #[derive(Default)]
 struct Tables {
-    versions: HashMap<i64, u64, ByKey>,
-    packages: HashMap<i64, u64, ByKey>,
+    versions: Table,
+    packages: Table,
     /// Counted and not yet in the database.
     pending: HashMap<Counted, u64>,
     /// Changes up to here were read, by the database's clock.
@@ -50,8 +53,8 @@ impl Counts {
         tables.read_through_ms = downloads::last_change_ms(&mut read).await?;
         let mut rows = std::pin::pin!(downloads::all(&mut read));
         while let Some(row) = rows.try_next().await? {
-            *tables.versions.entry(row.version_id).or_default() += unsigned(row.downloads);
-            *tables.packages.entry(row.package_id).or_default() += unsigned(row.downloads);
+            tables.versions.add(row.version_id, unsigned(row.downloads));
+            tables.packages.add(row.package_id, unsigned(row.downloads));
         }
         Ok(Self(Mutex::new(tables)))
     }
@@ -59,14 +62,14 @@ impl Counts {
     /// Counts one download.
     pub(crate) fn add(&self, counted: Counted) {
         let mut tables = self.tables();
-        *tables.versions.entry(counted.version).or_default() += 1;
-        *tables.packages.entry(counted.package).or_default() += 1;
+        tables.versions.add(counted.version, 1);
+        tables.packages.add(counted.package, 1);
         *tables.pending.entry(counted).or_default() += 1;
     }
 
     /// Downloads of all versions of a package.
     pub(crate) fn package(&self, id: i64) -> u64 {
-        self.tables().packages.get(&id).copied().unwrap_or(0)
+        self.tables().packages.get(id)
     }
 
     /// The counts of packages, for looking up many at once.
@@ -76,7 +79,7 @@ impl Counts {
 
     /// Downloads of all artifacts of a version.
     pub(crate) fn version(&self, id: i64) -> u64 {
-        self.tables().versions.get(&id).copied().unwrap_or(0)
+        self.tables().versions.get(id)
     }
 
     /// Writes what is pending, in one transaction.
@@ -110,29 +113,6 @@ impl Counts {
     }
 }
 
-/// Spreads our own keys, which nobody chooses, by one multiplication: a list that is ordered by downloads asks
-/// for the count of every package.
-#[derive(Default)]
-struct KeyHasher(u64);
-
-type ByKey = BuildHasherDefault<KeyHasher>;
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_i64(i64::from(*byte));
-        }
-    }
-
-    fn write_i64(&mut self, key: i64) {
-        self.0 = (self.0 ^ key.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
 impl Tables {
     /// The database's counts of some versions, with what it does not know yet on top.
     fn replace(&mut self, changed: &[downloads::Count], through_ms: i64) {
@@ -142,9 +122,9 @@ impl Tables {
         }
         for count in changed {
             let now = unsigned(count.downloads) + pending.get(&count.version_id).copied().unwrap_or(0);
-            let before = self.versions.insert(count.version_id, now).unwrap_or(0);
-            let package = self.packages.entry(count.package_id).or_default();
-            *package = (*package + now).saturating_sub(before);
+            let before = self.versions.set(count.version_id, now);
+            let package = self.packages.get(count.package_id);
+            self.packages.set(count.package_id, (package + now).saturating_sub(before));
         }
         self.read_through_ms = through_ms;
     }
@@ -177,7 +157,12 @@ pub(crate) struct Lookup<'a>(MutexGuard<'a, Tables>);
 impl Lookup<'_> {
     /// Downloads of all versions of a package.
     pub(crate) fn package(&self, id: i64) -> u64 {
-        self.0.packages.get(&id).copied().unwrap_or(0)
+        self.0.packages.get(id)
+    }
+
+    /// Downloads of all artifacts of a version.
+    pub(crate) fn version(&self, id: i64) -> u64 {
+        self.0.versions.get(id)
     }
 }
 

@@ -30,6 +30,7 @@ use crate::config::Database;
 
 pub(crate) mod artifacts;
 pub(crate) mod blobs;
+pub(crate) mod catalogue;
 pub(crate) mod device_grants;
 pub(crate) mod downloads;
 pub(crate) mod dump;

@@ -81,10 +81,12 @@ async fn follow(state: &AppState) -> Result<bool, SearchError> {
     let through = state.followed.position().through;
     let events = next(state, through).await?;
     let Some((last, _)) = events.last() else { return Ok(false) };
-    let packages = state.followed.of_others(&events);
+    let mut packages = state.followed.of_others(&events);
+    packages.extend(events::judged_between(&mut *state.db.read().await?, through, *last).await?);
     // They share one batch of the index.
     try_join_all(packages.iter().map(|package| state.search.refresh(&state.db, package))).await?;
     state.followed.advance(*last);
+    state.search.tidy(&state.db).await?;
     Ok(true)
 }
 

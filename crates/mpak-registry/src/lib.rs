@@ -5,6 +5,7 @@
 //! one source of truth; the search index and the counts in memory are made from it at start.
 
 pub mod admin;
+mod answers;
 mod api;
 mod auth;
 pub mod bench;

@@ -1,30 +1,31 @@
-//! Search: an index of all packages in memory, from which every list and every search is answered.
+//! Search: an index of all packages in memory, from which every list and every search is answered, and all
+//! that is often asked of one package.
 //!
 //! Kept as a file when the server stops, read at start and brought up to date with the events since; after
-//! a change of a package the package is read again. A search asks neither database nor disk. A query
+//! a change of a package the package is read again. A search does not ask the database. A query
 //! finds packages by words (exact, prefix, with a typo; see `plan`) or as a case-insensitive piece of name,
 //! display name or description, which is what existing clients expect.
 //!
 //! `document` is a package to be indexed, `segment` some of them with their words, `index` all segments,
-//! `plan` what a query asks of them, `rank` the answer, `snapshot` the file.
+//! `plan` what a query asks of them, `rank` the answer, `kept` where the texts of answers are, `snapshot`
+//! the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use futures_util::TryStreamExt as _;
-use memchr::memmem;
-use mpak_api::bundle::Summary;
 use thiserror::Error;
 
+use crate::answers::gather::{Gathered, gather};
 use crate::auth::access::Reader;
 use crate::counts::Counts;
-use crate::db::{Db, DbError, events, packages};
+use crate::db::{Db, DbError, catalogue, events};
 use crate::state::AppState;
 
 mod document;
+mod found;
 mod index;
 mod kept;
 mod lexicon;
@@ -35,11 +36,12 @@ mod snapshot;
 mod words;
 
 use document::Document;
-pub(crate) use document::summary;
+pub(crate) use found::{Found, texts};
 use index::Index;
+pub(crate) use kept::Read;
+use kept::Tray;
 use plan::Plan;
 use rank::Scratches;
-use segment::Segment;
 use snapshot::Mark;
 
 /// Packages that are indexed in one go at start.
@@ -48,6 +50,8 @@ const BATCH: usize = 5_000;
 const POSTINGS_AT_ONCE_MAX: u64 = 200_000;
 /// The index as a file, in the data folder.
 const FILE: &str = "search.index";
+/// Texts of changed packages that are on disk beside the file; with more, the file is written anew.
+const TRAY_BYTES_MAX: u64 = 256 << 20;
 
 /// The order of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,70 +94,12 @@ pub(crate) struct Page {
     pub(crate) total: usize,
 }
 
-/// A package that was found.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    segment: Arc<Segment>,
-    number: u32,
-}
-
-impl Found {
-    /// Key.
-    pub(crate) fn package_id(&self) -> i64 {
-        self.segment.shelf.package_ids[self.number as usize]
-    }
-
-    /// `@scope/name`
-    pub(crate) fn name(&self) -> &str {
-        std::str::from_utf8(self.segment.shelf.name(self.number)).unwrap_or_default()
-    }
-
-    /// Whether name, display name or description hold a lower-case text.
-    pub(crate) fn contains(&self, piece: &str) -> bool {
-        !piece.contains('\0') && memmem::find(self.segment.shelf.text(self.number), piece.as_bytes()).is_some()
-    }
-
-    fn json(&self, out: &mut Vec<u8>) -> Result<(), SearchError> {
-        self.segment.shelf.summaries[self.number as usize].read(out).map_err(SearchError::Kept)
-    }
-
-    /// The wire's summary; its downloads are 0, since counts are added when it is shown.
-    pub(crate) fn summary(&self) -> Result<Summary, SearchError> {
-        let mut json = Vec::new();
-        self.json(&mut json)?;
-        serde_json::from_slice(&json).map_err(|e| SearchError::Kept(e.into()))
-    }
-
-    /// Appends the wire's summary with this count as JSON.
-    pub(crate) fn write_json(&self, downloads: u64, out: &mut Vec<u8>) -> Result<(), SearchError> {
-        const NO_DOWNLOADS: &[u8] = br#""downloads":0,"published_at":"#;
-        let from = out.len();
-        self.json(out)?;
-        // Quotes in texts are escaped, so only the member itself reads like this.
-        if downloads > 0
-            && let Some(at) = last(&out[from..], NO_DOWNLOADS)
-        {
-            let zero = from + at + br#""downloads":"#.len();
-            out.splice(zero..=zero, downloads.to_string().into_bytes());
-        }
-        Ok(())
-    }
-}
-
-/// Where a text stands last. Mostly that is near the end.
-fn last(text: &[u8], piece: &[u8]) -> Option<usize> {
-    const NEAR_BYTES: usize = 256;
-    let near = text.len().saturating_sub(NEAR_BYTES);
-    let at_end = text[near..].windows(piece.len()).rposition(|bytes| bytes == piece);
-    at_end.map(|at| near + at).or_else(|| memmem::rfind(text, piece))
-}
-
 /// Why the index failed.
 #[derive(Debug, Error)]
 pub(crate) enum SearchError {
     #[error(transparent)]
     Db(#[from] DbError),
-    #[error("cannot read the kept search index")]
+    #[error("cannot read or write the texts of the search index")]
     Kept(#[source] io::Error),
     #[error("the indexing task died")]
     Died(#[from] tokio::task::JoinError),
@@ -166,6 +112,7 @@ pub(crate) struct Search {
     /// Up to which event all is indexed; later ones may be, too.
     mark: Mutex<Option<Mark>>,
     file: PathBuf,
+    tray: Arc<Tray>,
     /// Packages that wait to be indexed; the number of all that ever did.
     waiting: Mutex<(Vec<String>, u64)>,
     /// How many of them are indexed. Held while a batch is, so that publishes share a change.
@@ -181,6 +128,7 @@ impl Search {
             scratches: Scratches::default(),
             mark: Mutex::default(),
             file: data.join(FILE),
+            tray: Arc::new(Tray::new(data)),
             waiting: Mutex::default(),
             indexing: tokio::sync::Mutex::default(),
             indexed: AtomicU64::new(0),
@@ -215,16 +163,22 @@ impl Search {
         }
         *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
         self.set(Arc::new(index));
+        self.tray.renew();
         Ok(true)
     }
 
     async fn make(&self, db: &Db) -> Result<(), SearchError> {
         // Before the rows, so that what changes meanwhile is read again.
         let mark = last_mark(db).await?;
-        let mut read = db.read().await?;
-        let mut rows = std::pin::pin!(packages::catalogue(&mut read).try_chunks(BATCH));
-        while let Some(rows) = rows.try_next().await.map_err(|e| e.1)? {
-            self.change(Vec::new(), rows).await?;
+        let mut last = String::new();
+        loop {
+            let mut read = db.read().await?;
+            let rows = catalogue::after(&mut read, &last, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
+            let Some(row) = rows.last() else { break };
+            last.clone_from(&row.name);
+            let gathered = gather(&mut read, rows).await?;
+            drop(read);
+            self.change(Vec::new(), gathered).await?;
         }
         *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark;
         Ok(())
@@ -234,7 +188,10 @@ impl Search {
     pub(crate) async fn catch_up(&self, db: &Db) -> Result<(), SearchError> {
         let after = self.mark.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |mark| mark.seq);
         let Some(last) = last_mark(db).await?.filter(|last| last.seq > after) else { return Ok(()) };
-        let changed = events::packages_between(&mut *db.read().await?, after, last.seq).await?;
+        let mut read = db.read().await?;
+        let mut changed = events::packages_between(&mut read, after, last.seq).await?;
+        changed.extend(events::judged_between(&mut read, after, last.seq).await?);
+        drop(read);
         for names in changed.chunks(BATCH) {
             let _turn = self.indexing.lock().await;
             self.index_all(db, names).await?;
@@ -246,13 +203,20 @@ impl Search {
     /// Keeps the index for the next start. That it cannot be kept is only logged.
     pub(crate) async fn save(&self, db: &Db) -> Result<(), SearchError> {
         self.catch_up(db).await?;
-        let Some(mark) = self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(()) };
+        self.write().await?;
+        Ok(())
+    }
+
+    /// Whether the file is written.
+    async fn write(&self) -> Result<bool, SearchError> {
+        let Some(mark) = self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(false) };
         let (index, file) = (self.index(), self.file.clone());
         let written = tokio::task::spawn_blocking(move || snapshot::write(&file, &index, &mark)).await?;
         if let Err(error) = written {
             tracing::warn!(path = %self.file.display(), error = %error, "the search index was not kept");
+            return Ok(false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Brings a package up to date with the database; returns when searches see it. A package that is not
@@ -283,25 +247,39 @@ impl Search {
 
     /// The caller holds the turn to index.
     async fn index_all(&self, db: &Db, names: &[String]) -> Result<(), SearchError> {
-        let (mut rows, mut gone) = (Vec::new(), Vec::new());
-        let mut read = db.read().await?;
-        for name in names.iter().collect::<BTreeSet<_>>() {
-            match packages::catalogue_row(&mut read, name).await? {
-                Some(row) => rows.push(row),
-                None => gone.push(name.clone()),
-            }
+        let names: Vec<String> = names.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        for names in names.chunks(BATCH) {
+            let mut read = db.read().await?;
+            let rows = catalogue::of(&mut read, names).await?;
+            let there: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+            let gone = names.iter().filter(|name| !there.contains(name.as_str())).cloned().collect();
+            let gathered = gather(&mut read, rows).await?;
+            drop(read);
+            self.change(gone, gathered).await?;
         }
-        drop(read);
-        self.change(gone, rows).await
+        Ok(())
     }
 
-    async fn change(&self, gone: Vec<String>, rows: Vec<packages::CatalogueRow>) -> Result<(), SearchError> {
-        let before = self.index();
+    async fn change(&self, gone: Vec<String>, gathered: Vec<Gathered>) -> Result<(), SearchError> {
+        let (before, tray) = (self.index(), Arc::clone(&self.tray));
         let changed = tokio::task::spawn_blocking(move || {
             let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-            before.changed(&gone, rows.iter().map(Document::new).collect())
+            before.changed(&gone, gathered.iter().map(Document::new).collect(), &tray)
         });
-        self.set(Arc::new(changed.await?));
+        self.set(Arc::new(changed.await?.map_err(SearchError::Kept)?));
+        Ok(())
+    }
+
+    /// Writes the file anew where many packages changed, so that what they said before goes from the disk.
+    pub(crate) async fn tidy(&self, db: &Db) -> Result<(), SearchError> {
+        if self.tray.bytes() <= TRAY_BYTES_MAX {
+            return Ok(());
+        }
+        let _turn = self.indexing.lock().await;
+        // Of whatever is known by now, as much as the mark says; what came later is read again.
+        if self.write().await? {
+            self.take_up(db).await?;
+        }
         Ok(())
     }
 
@@ -362,6 +340,12 @@ pub(crate) async fn find(state: &AppState, query: Query) -> Result<Page, SearchE
     Ok(tokio::task::spawn_blocking(searched).await?)
 }
 
+/// What is kept of a package.
+#[cfg(test)]
+pub(crate) fn texts_of(gathered: &Gathered) -> crate::answers::Texts {
+    Document::new(gathered).texts
+}
+
 async fn last_mark(db: &Db) -> Result<Option<Mark>, SearchError> {
     let mut read = db.read().await?;
     let Some(seq) = events::last_seq(&mut read).await? else { return Ok(None) };
@@ -376,10 +360,11 @@ mod tests {
 
     use super::words::{fold, is_near, stems, typos_max, words};
     use super::*;
+    use crate::answers::Part;
     use crate::bench::words::Random;
     use crate::config::Access;
     use crate::counts::Counted;
-    use crate::db::packages::CatalogueRow;
+    use crate::db::catalogue::Row;
 
     /// Texts of few letters, so that they share pieces, with what texts stumble over.
     fn text(random: &mut Random, words_max: u64) -> String {
@@ -394,12 +379,12 @@ mod tests {
             .join(["", " "][random.below(2) as usize])
     }
 
-    fn row(random: &mut Random, id: i64, name: &str) -> CatalogueRow {
+    fn gathered(random: &mut Random, id: i64, name: &str) -> Gathered {
         let manifest = json!({
             "display_name": text(random, 2), "description": text(random, 6), "keywords": [text(random, 1)],
             "tools": [{"name": text(random, 1), "description": text(random, 4)}], "author": {"name": text(random, 1)},
         });
-        CatalogueRow {
+        let row = Row {
             id,
             name: name.to_owned(),
             latest_version: "1.0.0".to_owned(),
@@ -408,7 +393,11 @@ mod tests {
             manifest_json: manifest.to_string(),
             published_at_ms: i64::try_from(random.below(5)).unwrap(),
             provenance_json: None,
-        }
+            deprecated_message: None,
+            deprecated_replacement: None,
+        };
+        let flat = text(random, 9).into_bytes();
+        Gathered { row, flat, versions: Vec::new(), artifacts: Vec::new(), official: Vec::new() }
     }
 
     fn search(index: &Index, counts: &Counts, query: &Query) -> (Vec<String>, usize) {
@@ -424,6 +413,8 @@ mod tests {
 
     /// An index after many changes, and what it should hold.
     fn changed(random: &mut Random) -> (Index, BTreeMap<String, Document>) {
+        let folder = tempfile::tempdir().unwrap();
+        let tray = Tray::new(folder.path());
         let (mut index, mut rows) = (Index::default(), BTreeMap::new());
         let mut id = 0;
         for _ in 0..random.below(30) {
@@ -437,12 +428,12 @@ mod tests {
             }
             for name in new {
                 id += 1;
-                let row = row(random, id, &name);
-                documents.push(Document::new(&row));
-                rows.insert(name, Document::new(&row));
+                let gathered = gathered(random, id, &name);
+                documents.push(Document::new(&gathered));
+                rows.insert(name, Document::new(&gathered));
             }
             let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-            index = index.changed(&gone, documents);
+            index = index.changed(&gone, documents, &tray).unwrap();
         }
         (index, rows)
     }
@@ -553,9 +544,9 @@ mod tests {
             assert_eq!(search(&read, &counts, &query), search(&index, &counts, &query), "{asked}");
         }
         for (name, document) in documents {
-            let mut json = Vec::new();
-            read.find(&name).unwrap().json(&mut json).unwrap();
-            assert_eq!(json, *document.summary);
+            let parts = [Part::Summary, Part::Detail, Part::Flat, Part::Official, Part::Offers];
+            let texts = read.find(&name).unwrap().texts(&parts).unwrap();
+            assert!(texts.all().eq(document.texts.0), "{name}");
         }
         // Torn or changed anywhere, it is not read.
         let whole = std::fs::read(&path).unwrap();
@@ -570,17 +561,16 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_written_into_the_summary() {
-        let mut random = Random::new(5, 5);
-        let mut row = row(&mut random, 1, "@a/b");
-        row.manifest_json = json!({"description": r#""downloads":0,"published_at":"#}).to_string();
-        let found = Index::default().changed(&[], vec![Document::new(&row)]).find("@a/b").unwrap();
-        for downloads in [0, 7, 12_345] {
-            let mut json = Vec::new();
-            found.write_json(downloads, &mut json).unwrap();
-            let shown: Summary = serde_json::from_slice(&json).unwrap();
-            assert_eq!((shown.downloads, shown.name.as_str()), (downloads, "@a/b"));
-            assert_eq!(shown.description, found.summary().unwrap().description);
-        }
+    fn a_summary_is_what_the_latest_version_says() {
+        let mut gathered = gathered(&mut Random::new(5, 5), 1, "@a/b");
+        let description = r#""downloads":0,"published_at":"#;
+        gathered.row.manifest_json = json!({"description": description}).to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::default().changed(&[], vec![Document::new(&gathered)], &Tray::new(folder.path())).unwrap();
+        let shown = index.find("@a/b").unwrap().summary().unwrap();
+        assert_eq!(
+            (shown.downloads, shown.name.as_str(), shown.description.as_deref()),
+            (0, "@a/b", Some(description))
+        );
     }
 }

@@ -30,7 +30,6 @@ use crate::auth::issuers::{IssuerError, Issuers};
 use crate::auth::provider::Provider;
 use crate::auth::{link, token};
 use crate::blob::{self, Blobs};
-use crate::compat::servers::Rendered;
 use crate::config::{Config, Mode, first_token_path};
 use crate::counts::{self, Counts};
 use crate::db::{Db, DbError, blobs as blob_rows, events, jobs as job_rows, tokens};
@@ -287,7 +286,6 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         counts,
         followed,
         workers: Workers::default(),
-        servers: Rendered::default(),
         provider: Provider::default(),
     });
     let (stop, stopped) = watch::channel(false);

@@ -12,7 +12,6 @@ use crate::auth::issuers::Issuers;
 use crate::auth::provider::Provider;
 use crate::blob::Blobs;
 use crate::clock::Clock;
-use crate::compat::servers::Rendered;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::db::Db;
@@ -55,8 +54,6 @@ pub(crate) struct Inner {
     pub(crate) may_link: bool,
     pub(crate) search: Search,
     pub(crate) counts: Counts,
-    /// Entries of server lists.
-    pub(crate) servers: Rendered,
     /// Who signs people in.
     pub(crate) provider: Provider,
     pub(crate) turns: Turns,

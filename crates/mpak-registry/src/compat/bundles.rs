@@ -1,17 +1,20 @@
 //! `GET /v1/bundles/…`: search, detail, versions, one version, static index of the latest version.
 
+use std::io;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use mpak_api::bundle::{
-    Detail, DetailVersion, Pagination, VersionDetail, VersionSummary, VersionsResponse, WireArtifact,
-};
+use mpak_api::bundle::{Detail, Pagination, VersionDetail, VersionSummary, VersionsResponse, WireArtifact};
 use mpak_api::path;
 use mpak_bundle::name::PackageName;
 use serde_json::{Value, json};
 
 use super::provenance;
 use super::query::Params;
+use crate::answers::Part;
+use crate::answers::offers::{Offer, Offers};
+use crate::answers::template::Fill;
 use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::db::artifacts::Artifact;
@@ -19,7 +22,7 @@ use crate::db::packages::Package;
 use crate::db::{Connection, artifacts, packages, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{cached, json, json_text};
-use crate::search::{self, Page, Query, SearchError, Sort};
+use crate::search::{self, Found, Page, Query, SearchError, Sort};
 use crate::state::AppState;
 
 /// For lists and details that may be a minute old.
@@ -28,6 +31,8 @@ const BRIEFLY: &str = "public, max-age=60, s-maxage=300";
 const INDEX_TYPE: &str = "application/vnd.mcp.bundle.index.v0.1+json";
 /// Media type of an artifact in it (it says gzip, though bundles are ZIP files: existing clients compare it).
 const BUNDLE_TYPE: &str = "application/vnd.mcp.bundle.v0.3+gzip";
+/// About as long as a summary is.
+const SUMMARY_BYTES: usize = 1_200;
 /// Longest query.
 const QUERY_CHARS_MAX: usize = 200;
 
@@ -56,18 +61,17 @@ pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQu
 ///
 /// [`SearchResponse`]: mpak_api::bundle::SearchResponse
 fn search_response(state: &AppState, page: &Page, pagination: &Pagination) -> Result<Vec<u8>, SearchError> {
-    let downloads: Vec<u64> = {
-        let counts = state.counts.lookup();
-        page.entries.iter().map(|found| counts.package(found.package_id())).collect()
-    };
-    let mut body = Vec::with_capacity(page.entries.len() * 1_200 + 128);
+    let read = search::texts(&page.entries, &[Part::Summary])?;
+    let mut body = Vec::with_capacity(page.entries.len() * SUMMARY_BYTES + SUMMARY_BYTES);
     body.extend_from_slice(br#"{"bundles":["#);
-    for (found, downloads) in page.entries.iter().zip(downloads) {
-        if body.last() == Some(&b'}') {
+    let counts = state.counts.lookup();
+    for (number, (found, summary)) in page.entries.iter().zip(read.all()).enumerate() {
+        if number > 0 {
             body.push(b',');
         }
-        found.write_json(downloads, &mut body)?;
+        Fill { base: "", package: found.package_id(), summary, counts: Some(&counts) }.write(summary, &mut body);
     }
+    drop(counts);
     let rest = format!(r#"],"total":{},"pagination":{}}}"#, page.total, json!(pagination));
     body.extend_from_slice(rest.as_bytes());
     Ok(body)
@@ -99,6 +103,24 @@ pub(super) async fn package(c: &mut Connection, scope: &str, name: &str) -> ApiR
     Ok((name, package))
 }
 
+/// A package by the two parts of its path, as it is in memory, or the wire's 404.
+pub(super) async fn known(state: &AppState, scope: &str, name: &str) -> ApiResult<(PackageName, Found)> {
+    let not_found = || ApiError::not_found("Bundle not found");
+    let name = PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| not_found())?;
+    let reader = asker::current().reader;
+    if let Some(found) = state.search.entry(&reader, name.as_str()) {
+        return Ok((name, found));
+    }
+    // It may have another name by now, or another replica may have published it just now.
+    let package = packages::find(&mut *state.db.read().await?, name.as_str()).await?.ok_or_else(not_found)?;
+    if let Some(found) = state.search.entry(&reader, &package.name) {
+        return Ok((name, found));
+    }
+    state.search.refresh(&state.db, &package.name).await.map_err(|e| ApiError::internal(&e))?;
+    let found = state.search.entry(&reader, &package.name).ok_or_else(not_found)?;
+    Ok((name, found))
+}
+
 /// A version with its texts, or the wire's 404. `latest` is not a version here.
 async fn version(c: &mut Connection, package: &Package, version: &str) -> ApiResult<versions::Version> {
     let found = versions::find(c, package.id, version).await?;
@@ -115,36 +137,20 @@ pub(crate) async fn detail(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    let mut c = state.db.read().await?;
-    let (name, package) = package(&mut c, &scope, &name).await?;
-    let row = packages::catalogue_row(&mut c, &package.name).await?;
-    let row = row.ok_or_else(|| ApiError::not_found("Bundle not found"))?;
-    let manifest: Value = serde_json::from_str(&row.manifest_json).unwrap_or_default();
-    let mut summary = search::summary(&row, &manifest);
-    summary.provenance = provenance::full(row.provenance_json.as_deref());
-    summary.downloads = state.counts.package(package.id);
-    // Existing clients go on by the name that they asked for.
-    summary.name = name.to_string();
-    // The detail gives the package's first publish here; search gives the latest version's.
-    summary.published_at = rfc3339(package.created_at_ms);
-    let listed = versions::list(&mut c, package.id).await?;
-    let text = |member: &str| manifest[member].as_str().map(str::to_owned);
-    let body = Detail {
-        summary,
-        homepage: text("homepage"),
-        license: text("license"),
-        certification: None,
-        versions: listed.iter().map(|v| detail_version(&state, v)).collect(),
-    };
-    Ok(cached(json(&body), BRIEFLY))
-}
-
-fn detail_version(state: &AppState, listed: &versions::Listed) -> DetailVersion {
-    DetailVersion {
-        version: listed.version.clone(),
-        published_at: rfc3339(listed.published_at_ms),
-        downloads: state.counts.version(listed.id),
+    let (name, found) = known(&state, &scope, &name).await?;
+    let read = found.texts(&[Part::Summary, Part::Detail]).map_err(|e| ApiError::internal(&e))?;
+    let (summary, detail) = (read.get(0), read.get(1));
+    let mut body = Vec::with_capacity(summary.len() + detail.len() + 128);
+    let counts = state.counts.lookup();
+    Fill { base: "", package: found.package_id(), summary, counts: Some(&counts) }.write(detail, &mut body);
+    drop(counts);
+    if name.as_str() != found.name() {
+        // Existing clients go on by the name that they asked for.
+        let mut renamed: Detail = serde_json::from_slice(&body).map_err(|e| ApiError::internal(&e))?;
+        renamed.summary.name = name.to_string();
+        return Ok(cached(json(&renamed), BRIEFLY));
     }
+    Ok(cached(json_text(body), BRIEFLY))
 }
 
 /// `GET /v1/bundles/@scope/name/versions`
@@ -157,25 +163,28 @@ pub(crate) async fn versions(
     State(state): State<AppState>,
     Path((scope, name)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    let mut c = state.db.read().await?;
-    let (name, package) = package(&mut c, &scope, &name).await?;
-    let listed = versions::list(&mut c, package.id).await?;
-    let all = artifacts::of_package(&mut c, package.id).await?;
-    let summary = |v: &versions::Listed| {
-        let platforms = all.iter().filter(|a| a.version_id == v.id).map(|a| a.platform.into());
-        let platforms: Vec<_> = platforms.collect();
-        VersionSummary {
-            version: v.version.clone(),
-            artifacts_count: platforms.len() as u64,
-            platforms,
-            published_at: rfc3339(v.published_at_ms),
-            downloads: state.counts.version(v.id),
-            publish_method: Some(v.publish_method.clone()),
-            provenance: provenance::summary(v.provenance_json.as_deref()),
-        }
+    let (name, found) = known(&state, &scope, &name).await?;
+    let read = found.texts(&[Part::Offers]).map_err(|e| ApiError::internal(&e))?;
+    let offers = Offers::new(read.get(0));
+    let (latest, all) = (offers.fate().map_err(unreadable)?.latest, offers.all().map_err(unreadable)?);
+    let counts = state.counts.lookup();
+    let summary = |(version, offer): (&str, Offer<'_>)| VersionSummary {
+        version: version.to_owned(),
+        artifacts_count: offer.artifacts.len() as u64,
+        platforms: offer.artifacts.iter().map(|a| a.platform.into()).collect(),
+        published_at: rfc3339(offer.at_ms),
+        downloads: counts.version(offer.id),
+        publish_method: Some(offer.method.into_owned()),
+        provenance: offer.provenance,
     };
-    let versions = listed.iter().map(summary).collect();
-    Ok(json(&VersionsResponse { name: name.to_string(), latest: package.latest_version, versions }))
+    let versions = all.into_iter().map(summary).collect();
+    drop(counts);
+    Ok(json(&VersionsResponse { name: name.to_string(), latest: latest.into_owned(), versions }))
+}
+
+/// What was kept of a package does not read as it was written.
+pub(super) fn unreadable(error: io::Error) -> ApiError {
+    ApiError::internal(&error)
 }
 
 /// `GET /v1/bundles/@scope/name/versions/{version}`

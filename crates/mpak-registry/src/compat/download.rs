@@ -11,6 +11,7 @@ use axum::response::Response;
 use mpak_api::bundle::{Download, DownloadBundle};
 use mpak_api::error::Code;
 use mpak_api::path;
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::platform::{Arch, Os, Platform};
 use serde_json::Value;
@@ -18,15 +19,17 @@ use serde_json::Value;
 use super::bundles;
 use super::query::Params;
 use super::servers::record::artifact_file;
+use crate::answers::Part;
+use crate::answers::offers::{Fate, Offered, Offers};
 use crate::api::blob;
+use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::counts::Counted;
-use crate::db::artifacts::Artifact;
-use crate::db::packages::Package;
-use crate::db::{artifacts, versions, yanks};
+use crate::db::{artifacts, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{accepts, json};
 use crate::linked;
+use crate::search::{Found, Read};
 use crate::state::AppState;
 
 /// How long clients are told that an answer holds: as long as a signed address. Those of our own blobs
@@ -57,38 +60,37 @@ pub(crate) async fn download(
     // 1. What is asked for.
     let platform = platform(query.as_deref())?;
     // 2. Which artifact that is.
-    let mut c = state.db.read().await?;
-    let (name, package) = bundles::package(&mut c, &scope, &name).await?;
+    let (name, found) = bundles::known(&state, &scope, &name).await?;
+    let (read, found) = offering(&state, found, &wanted).await?;
+    let offers = Offers::new(read.get(0));
+    let fate = offers.fate().map_err(bundles::unreadable)?;
     let bare = wanted == "latest";
-    let wanted = if bare { package.latest_version.clone() } else { wanted };
-    let version = versions::id_of(&mut c, package.id, &wanted).await?;
-    let version_id = version.ok_or_else(|| ApiError::not_found("Version not found"))?;
-    let yanked = yanks::find(&mut c, version_id).await?;
-    if bare && yanked.is_some() {
+    let wanted = if bare { fate.latest.clone().into_owned() } else { wanted };
+    let offer = offers.find(&wanted).map_err(bundles::unreadable)?;
+    let offer = offer.ok_or_else(|| ApiError::not_found("Version not found"))?;
+    if bare && offer.yanked.is_some() {
         return Err(ApiError::not_found("Every version of this package was yanked"));
     }
-    let all = artifacts::of_version(&mut c, version_id).await?;
-    drop(c);
-    let artifact =
-        choose(&all, platform).ok_or_else(|| ApiError::not_found("No artifact found for the requested platform"))?;
+    let artifact = choose(&offer.artifacts, platform)
+        .ok_or_else(|| ApiError::not_found("No artifact found for the requested platform"))?;
+    let sha256: Sha256 = artifact.sha256.parse().map_err(|e| ApiError::internal(&e))?;
     // 3. Count it.
     if method == Method::GET && !headers.contains_key(header::RANGE) {
-        state.counts.add(Counted { artifact: artifact.id, version: version_id, package: package.id });
+        state.counts.add(Counted { artifact: artifact.id, version: offer.id, package: found.package_id() });
     }
     // 4. Say where it is, or give it.
-    let notice = notice(&package, &name, yanked.as_ref());
+    let notice = notice(&fate, found.name(), &name, offer.yanked.as_deref());
     let filename = format!("{}-{wanted}.mcpb", name.base());
     if !accepts(&headers, "application/json") {
-        let (sha256, size_bytes) = (artifact.sha256, Some(artifact.size_bytes));
-        let wanted = blob::Wanted { sha256, size_bytes, filename: Some(&filename) };
+        let wanted = blob::Wanted { sha256, size_bytes: Some(artifact.size), filename: Some(&filename) };
         return blob::send(&state, wanted, &method, &headers).await;
     }
     let now_ms = state.clock().now_ms();
-    let url = match linked::address(&state, &artifact.sha256).await? {
+    let url = match linked::address(&state, &sha256).await? {
         Some(release) => release,
-        None => match blob::signed_url(&state, &artifact.sha256, Some(&filename)).await? {
+        None => match blob::signed_url(&state, &sha256, Some(&filename)).await? {
             Some(signed) => signed.into(),
-            None => format!("{}{}", state.base_url(&headers), path::blob(&artifact.sha256)),
+            None => format!("{}{}", state.base_url(&headers), path::blob(&sha256)),
         },
     };
     let mut response = json(&Download {
@@ -97,8 +99,8 @@ pub(crate) async fn download(
             name: name.to_string(),
             version: wanted,
             platform: artifact.platform.into(),
-            sha256: artifact.sha256.to_string(),
-            size: artifact.size_bytes,
+            sha256: artifact.sha256.to_owned(),
+            size: artifact.size,
         },
         expires_at: Some(rfc3339(now_ms + EXPIRES_MS)),
     });
@@ -108,21 +110,37 @@ pub(crate) async fn download(
     Ok(response)
 }
 
+/// What a package offers. Of a version that is not known here the database is asked, too: another replica
+/// may have published it just now.
+async fn offering(state: &AppState, found: Found, wanted: &str) -> ApiResult<(Read, Found)> {
+    let read = |found: &Found| found.texts(&[Part::Offers]).map_err(|e| ApiError::internal(&e));
+    let known = read(&found)?;
+    if wanted == "latest" || Offers::new(known.get(0)).find(wanted).map_err(bundles::unreadable)?.is_some() {
+        return Ok((known, found));
+    }
+    if versions::id_of(&mut *state.db.read().await?, found.package_id(), wanted).await?.is_none() {
+        return Ok((known, found));
+    }
+    state.search.refresh(&state.db, found.name()).await.map_err(|e| ApiError::internal(&e))?;
+    let fresh = state.search.entry(&asker::current().reader, found.name()).unwrap_or(found);
+    Ok((read(&fresh)?, fresh))
+}
+
 /// What is to be known about a download: it was yanked, deprecated, renamed. JSON of ASCII in a header,
 /// since existing clients refuse members of the body that they do not know.
-fn notice(package: &Package, asked: &PackageName, yanked: Option<&yanks::Yank>) -> Option<String> {
+fn notice(fate: &Fate<'_>, package: &str, asked: &PackageName, yanked: Option<&str>) -> Option<String> {
     let mut notice = serde_json::Map::new();
-    if let Some(yank) = yanked {
-        notice.insert("yanked".to_owned(), yank.reason.clone().unwrap_or_default().into());
+    if let Some(reason) = yanked {
+        notice.insert("yanked".to_owned(), reason.into());
     }
-    if let Some(message) = &package.deprecated_message {
-        notice.insert("deprecated".to_owned(), message.clone().into());
+    if let Some(message) = &fate.deprecated {
+        notice.insert("deprecated".to_owned(), message.as_ref().into());
     }
-    if let Some(replacement) = &package.deprecated_replacement {
-        notice.insert("replacement".to_owned(), replacement.clone().into());
+    if let Some(replacement) = &fate.replacement {
+        notice.insert("replacement".to_owned(), replacement.as_ref().into());
     }
-    if package.name != asked.as_str() {
-        notice.insert("renamed_to".to_owned(), package.name.clone().into());
+    if package != asked.as_str() {
+        notice.insert("renamed_to".to_owned(), package.into());
     }
     (!notice.is_empty()).then(|| ascii(&Value::Object(notice).to_string()))
 }
@@ -186,7 +204,7 @@ fn platform(query: Option<&str>) -> ApiResult<Platform> {
     }
 }
 
-fn choose(all: &[Artifact], platform: Platform) -> Option<&Artifact> {
+fn choose<'a>(all: &'a [Offered<'a>], platform: Platform) -> Option<&'a Offered<'a>> {
     platform.candidates().iter().find_map(|candidate| all.iter().find(|a| a.platform == *candidate))
 }
 

@@ -1,10 +1,13 @@
 //! Packages: a name, and which version it means.
 
-use futures_util::{Stream, StreamExt as _};
 use mpak_bundle::version::{self, Version};
 use sqlx::FromRow;
 
+<<<<<<< HEAD
 use super::{Connection, DbError, DbResult, execute, on, rows};
+=======
+use super::{Connection, DbResult, execute, on};
+>>>>>>> 0b761b5 (registry: details, downloads and server lists are answered from the index, not the database)
 
 /// A package.
 #[derive(Clone, Debug, FromRow)]
@@ -36,27 +39,6 @@ pub(crate) const HELD: &str = "held";
 /// It was deleted or taken away.
 pub(crate) const REMOVED: &str = "removed";
 
-/// A package with what its latest version says about it: what search and lists show.
-#[derive(Clone, Debug, FromRow)]
-pub(crate) struct CatalogueRow {
-    /// Key of the package.
-    pub(crate) id: i64,
-    /// `@scope/name`.
-    pub(crate) name: String,
-    /// Highest stable version.
-    pub(crate) latest_version: String,
-    /// First publish of the package.
-    pub(crate) created_at_ms: i64,
-    /// `node`, `python`, `binary`, `uv`.
-    pub(crate) server_type: String,
-    /// The latest version's manifest.
-    pub(crate) manifest_json: String,
-    /// The latest version's publish time.
-    pub(crate) published_at_ms: i64,
-    /// Who built the latest version, as the wire's full provenance.
-    pub(crate) provenance_json: Option<String>,
-}
-
 /// A package in a person's list, or an administrator's.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Owned {
@@ -71,7 +53,7 @@ pub(crate) struct Owned {
 /// The packages that a person owns, by name.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn of_user(c: &mut Connection, user_id: i64) -> DbResult<Vec<Owned>> {
     let sql = "SELECT p.name, p.state, p.held_reason FROM packages p JOIN owners o ON o.package_id = p.id \
                WHERE o.user_id = $1 ORDER BY p.name LIMIT 1000";
@@ -81,7 +63,7 @@ pub(crate) async fn of_user(c: &mut Connection, user_id: i64) -> DbResult<Vec<Ow
 /// The packages that wait for a decision, oldest first.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn held(c: &mut Connection) -> DbResult<Vec<Owned>> {
     let sql = "SELECT name, state, held_reason FROM packages WHERE state = 'held' ORDER BY id LIMIT 500";
     Ok(on!(c => sqlx::query_as(sql).fetch_all(c).await)?)
@@ -90,7 +72,7 @@ pub(crate) async fn held(c: &mut Connection) -> DbResult<Vec<Owned>> {
 /// Finds a public package by its name or by one of its former names; what everybody may see.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn find(c: &mut Connection, name: &str) -> DbResult<Option<Package>> {
     let sql = "SELECT id, name, latest_version, created_at_ms, state, held_reason, deprecated_message, \
                deprecated_replacement, repository FROM packages \
@@ -102,7 +84,7 @@ pub(crate) async fn find(c: &mut Connection, name: &str) -> DbResult<Option<Pack
 /// Finds a package by its exact name, whatever its state: for those who publish, own and administer.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn find_any(c: &mut Connection, name: &str) -> DbResult<Option<Package>> {
     let sql = "SELECT id, name, latest_version, created_at_ms, state, held_reason, deprecated_message, \
                deprecated_replacement, repository FROM packages WHERE name = $1";
@@ -112,7 +94,7 @@ pub(crate) async fn find_any(c: &mut Connection, name: &str) -> DbResult<Option<
 /// Finds a package by its key, whatever its state.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn by_id(c: &mut Connection, id: i64) -> DbResult<Option<Package>> {
     let sql = "SELECT id, name, latest_version, created_at_ms, state, held_reason, deprecated_message, \
                deprecated_replacement, repository FROM packages WHERE id = $1";
@@ -122,7 +104,7 @@ pub(crate) async fn by_id(c: &mut Connection, id: i64) -> DbResult<Option<Packag
 /// All packages in a state, oldest first.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn in_state(c: &mut Connection, state: &str) -> DbResult<Vec<Package>> {
     let sql = "SELECT id, name, latest_version, created_at_ms, state, held_reason, deprecated_message, \
                deprecated_replacement, repository FROM packages WHERE state = $1 ORDER BY created_at_ms, id LIMIT 1000";
@@ -132,7 +114,7 @@ pub(crate) async fn in_state(c: &mut Connection, state: &str) -> DbResult<Vec<Pa
 /// Creates a package and gives its key.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn insert(c: &mut Connection, name: &str, latest_version: &str, now_ms: i64) -> DbResult<i64> {
     let sql = "INSERT INTO packages (name, latest_version, created_at_ms) VALUES ($1, $2, $3) RETURNING id";
     Ok(on!(c => sqlx::query_scalar(sql).bind(name).bind(latest_version).bind(now_ms).fetch_one(c).await)?)
@@ -141,7 +123,7 @@ pub(crate) async fn insert(c: &mut Connection, name: &str, latest_version: &str,
 /// Changes a package's state, with the reason for it.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn set_state(c: &mut Connection, id: i64, state: &str, reason: Option<&str>) -> DbResult<()> {
     let sql = "UPDATE packages SET state = $2, held_reason = $3 WHERE id = $1";
     execute!(c => sqlx::query(sql).bind(id).bind(state).bind(reason))?;
@@ -151,7 +133,7 @@ pub(crate) async fn set_state(c: &mut Connection, id: i64, state: &str, reason: 
 /// Says that a package should not be used any more, or takes that back.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn set_deprecated(
     c: &mut Connection,
     id: i64,
@@ -166,7 +148,7 @@ pub(crate) async fn set_deprecated(
 /// Gives a package another name, which was checked to be free.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn rename(c: &mut Connection, id: i64, from: &str, to: &str, now_ms: i64) -> DbResult<()> {
     execute!(c => sqlx::query("UPDATE packages SET name = $2 WHERE id = $1").bind(id).bind(to))?;
     let sql = "INSERT INTO aliases (name, package_id, at_ms) VALUES ($1, $2, $3)";
@@ -181,7 +163,7 @@ pub(crate) async fn rename(c: &mut Connection, id: i64, from: &str, to: &str, no
 /// Ends the rights of the workloads that published a package: it goes to somebody else.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn forget_publishers(c: &mut Connection, id: i64, name: &str) -> DbResult<()> {
     execute!(c => sqlx::query("DELETE FROM trusted_publishers WHERE package = $1").bind(name))?;
     execute!(c => sqlx::query("UPDATE packages SET repository = NULL WHERE id = $1").bind(id))?;
@@ -191,7 +173,7 @@ pub(crate) async fn forget_publishers(c: &mut Connection, id: i64, name: &str) -
 /// The former names of a package.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn former_names(c: &mut Connection, id: i64) -> DbResult<Vec<String>> {
     let sql = "SELECT name FROM aliases WHERE package_id = $1 ORDER BY at_ms, name";
     Ok(on!(c => sqlx::query_scalar(sql).bind(id).fetch_all(c).await)?)
@@ -200,7 +182,7 @@ pub(crate) async fn former_names(c: &mut Connection, id: i64) -> DbResult<Vec<St
 /// The package that had a name before.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn renamed(c: &mut Connection, name: &str) -> DbResult<Option<String>> {
     let sql = "SELECT p.name FROM aliases a JOIN packages p ON p.id = a.package_id WHERE a.name = $1";
     Ok(on!(c => sqlx::query_scalar(sql).bind(name).fetch_optional(c).await)?)
@@ -209,7 +191,7 @@ pub(crate) async fn renamed(c: &mut Connection, name: &str) -> DbResult<Option<S
 /// Whether somebody owns a package of a scope (`@scope`).
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn owns_in_scope(c: &mut Connection, scope: &str, user_id: i64) -> DbResult<bool> {
     // `_` and `%` are no characters of scopes, `.` is none of LIKE.
     let sql = "SELECT count(*) FROM owners o JOIN packages p ON p.id = o.package_id \
@@ -223,7 +205,7 @@ pub(crate) async fn owns_in_scope(c: &mut Connection, scope: &str, user_id: i64)
 /// not resolve to it. Without any version nothing changes.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`super::DbError`].
 pub(crate) async fn choose_latest(c: &mut Connection, id: i64) -> DbResult<()> {
     let sql = "SELECT v.version, CASE WHEN y.version_id IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END \
                FROM versions v LEFT JOIN yanks y ON y.version_id = v.id WHERE v.package_id = $1";
@@ -235,6 +217,7 @@ pub(crate) async fn choose_latest(c: &mut Connection, id: i64) -> DbResult<()> {
     execute!(c => sqlx::query(sql).bind(id).bind(latest.to_string()))?;
     Ok(())
 }
+<<<<<<< HEAD
 
 /// One package of the catalogue.
 ///
@@ -254,3 +237,5 @@ pub(crate) fn catalogue(c: &mut Connection) -> impl Stream<Item = DbResult<Catal
                JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.state = 'public' ORDER BY p.name";
     rows!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }
+=======
+>>>>>>> 0b761b5 (registry: details, downloads and server lists are answered from the index, not the database)

@@ -156,32 +156,3 @@ pub(crate) async fn changed_since(c: &mut Connection, since_ms: i64) -> DbResult
     names.sort_unstable();
     Ok(names)
 }
-
-/// Events after a position: their position and package. Of a scan, every package with the same bytes.
-///
-/// # Errors
-/// [`super::DbError`].
-pub(crate) async fn events_after(c: &mut Connection, seq: i64, limit: i64) -> DbResult<Vec<(i64, Option<String>)>> {
-    let sql = "SELECT seq, package FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
-    Ok(on!(c => sqlx::query_as(sql).bind(seq).bind(limit).fetch_all(c).await)?)
-}
-
-/// The packages that share bytes with a package.
-///
-/// # Errors
-/// [`super::DbError`].
-pub(crate) async fn sharing_bytes(c: &mut Connection, package: &str) -> DbResult<Vec<String>> {
-    let sql = "SELECT DISTINCT q.name FROM packages p JOIN versions v ON v.package_id = p.id \
-               JOIN artifacts a ON a.version_id = v.id JOIN artifacts b ON b.digest = a.digest \
-               JOIN versions w ON w.id = b.version_id JOIN packages q ON q.id = w.package_id WHERE p.name = $1";
-    Ok(on!(c => sqlx::query_scalar(sql).bind(package).fetch_all(c).await)?)
-}
-
-/// The position of the newest event.
-///
-/// # Errors
-/// [`super::DbError`].
-pub(crate) async fn newest_event(c: &mut Connection) -> DbResult<i64> {
-    let sql = "SELECT CAST(coalesce(max(seq), 0) AS BIGINT) FROM events";
-    Ok(on!(c => sqlx::query_scalar(sql).fetch_one(c).await)?)
-}

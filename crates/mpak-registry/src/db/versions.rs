@@ -40,8 +40,6 @@ pub(crate) struct Listed {
     pub(crate) publish_method: String,
     /// First publish of this version.
     pub(crate) published_at_ms: i64,
-    /// Who built it, as the wire's full provenance.
-    pub(crate) provenance_json: Option<String>,
 }
 
 /// A version to be written.
@@ -99,7 +97,7 @@ pub(crate) async fn id_of(c: &mut Connection, package_id: i64, version: &str) ->
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn list(c: &mut Connection, package_id: i64) -> DbResult<Vec<Listed>> {
-    let sql = "SELECT id, version, publish_method, published_at_ms, provenance_json FROM versions \
+    let sql = "SELECT id, version, publish_method, published_at_ms FROM versions \
                WHERE package_id = $1 ORDER BY published_at_ms DESC, id DESC";
     Ok(on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?)
 }

@@ -25,15 +25,6 @@ pub(crate) async fn of_package(c: &mut Connection, package_id: i64) -> DbResult<
     Ok(on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?)
 }
 
-/// The yank of a version.
-///
-/// # Errors
-/// [`super::DbError`].
-pub(crate) async fn find(c: &mut Connection, version_id: i64) -> DbResult<Option<Yank>> {
-    let sql = "SELECT version_id, at_ms, reason FROM yanks WHERE version_id = $1";
-    Ok(on!(c => sqlx::query_as(sql).bind(version_id).fetch_optional(c).await)?)
-}
-
 /// Yanks a version; `false` when it is yanked already.
 ///
 /// # Errors

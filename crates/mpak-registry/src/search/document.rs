@@ -3,16 +3,17 @@
 //! The manifest is the author's: members of a wrong type are left out, never an error.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use mpak_api::bundle::{Author, Summary};
 use serde_json::{Value, json};
 
 use super::segment::{IMPACT, IN_NAME};
 use super::words::{WORD_BYTES_MAX, camel_parts, fold, words};
+use crate::answers::Texts;
+use crate::answers::gather::Gathered;
 use crate::clock::rfc3339;
 use crate::compat::provenance;
-use crate::db::packages::CatalogueRow;
+use crate::db::catalogue::Row;
 
 /// Longest text of one package in a list, and of all its tools together. A page of results is a hundred
 /// packages, and manifests have up to a mebibyte: one publisher must not make lists that nobody can read.
@@ -31,15 +32,17 @@ pub(super) struct Document {
     pub(super) text: String,
     /// Each word once, with what it weighs and where it stands: a posting's last byte.
     pub(super) words: Vec<(String, u8)>,
-    /// The wire's summary as JSON, with no downloads: counts are added when it is shown.
-    pub(super) summary: Arc<[u8]>,
+    /// What its answers are made from.
+    pub(super) texts: Texts,
 }
 
 impl Document {
-    /// From a row.
-    pub(super) fn new(row: &CatalogueRow) -> Self {
+    /// From what the database knows.
+    pub(super) fn new(gathered: &Gathered) -> Self {
+        let row = &gathered.row;
         let manifest: Value = serde_json::from_str(&row.manifest_json).unwrap_or_default();
-        let mut summary = summary(row, &manifest);
+        let whole = summary(row, &manifest);
+        let mut summary = whole.clone();
         shorten(&mut summary);
         let lower = |text: &Option<String>| text.as_deref().unwrap_or_default().to_lowercase().replace('\0', " ");
         let (display, description) = (lower(&summary.display_name), lower(&summary.description));
@@ -50,7 +53,7 @@ impl Document {
             kind: kind(&summary.server_type),
             text: format!("{}\0{display}\0{description}\0", summary.name),
             words: said(&summary, &manifest, [&summary.name, &display, &description]),
-            summary: serde_json::to_vec(&summary).unwrap_or_default().into(),
+            texts: Texts::new(gathered, &manifest, &summary, whole),
         }
     }
 
@@ -148,7 +151,7 @@ fn shorten(summary: &mut Summary) {
 }
 
 /// The wire's summary of a package, with its latest version's publish time and no downloads.
-pub(crate) fn summary(row: &CatalogueRow, manifest: &Value) -> Summary {
+fn summary(row: &Row, manifest: &Value) -> Summary {
     let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     Summary {
         name: row.name.clone(),
@@ -182,9 +185,11 @@ fn tools(tools: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answers::Part;
+    use crate::answers::template::Fill;
 
     fn document(manifest: &Value) -> Document {
-        Document::new(&CatalogueRow {
+        let row = Row {
             id: 1,
             name: "@acme/widget".to_owned(),
             latest_version: "1.0.0".to_owned(),
@@ -193,11 +198,17 @@ mod tests {
             manifest_json: manifest.to_string(),
             published_at_ms: 0,
             provenance_json: None,
-        })
+            deprecated_message: None,
+            deprecated_replacement: None,
+        };
+        let (versions, artifacts, flat, official) = Default::default();
+        Document::new(&Gathered { row, versions, artifacts, flat, official })
     }
 
     fn shown(document: &Document) -> Summary {
-        serde_json::from_slice(&document.summary).unwrap()
+        let (summary, mut json) = (&document.texts.0[0], Vec::new());
+        Fill { base: "", package: 1, summary, counts: None }.write(summary, &mut json);
+        serde_json::from_slice(&json).unwrap()
     }
 
     #[test]
@@ -237,7 +248,10 @@ mod tests {
             "display_name": "d".repeat(300_000), "description": "é".repeat(300_000), "author": {"name": "a".repeat(300_000)},
             "icon": "i".repeat(300_000), "tools": tools,
         }));
-        assert!(document.summary.len() < 64 << 10, "{}", document.summary.len());
+        let bytes = document.texts.0[Part::Summary as usize].len();
+        assert!(bytes < 64 << 10, "{bytes}");
+        // The detail has it whole.
+        assert!(document.texts.0[Part::Detail as usize].len() > 1 << 20);
         assert!(shown(&document).tools.as_array().unwrap().len() > 100);
     }
 }

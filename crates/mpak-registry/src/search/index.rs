@@ -1,10 +1,12 @@
 //! The index of all packages: a few segments and which of their packages are still alive. Searches hold the
 //! one that was current when they began; a change makes the next.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::Found;
 use super::document::Document;
+use super::kept::Tray;
 use super::segment::{Alive, Segment};
 use crate::auth::access::Reader;
 
@@ -113,8 +115,8 @@ impl Index {
         self.parts.push(Part { segment: Arc::new(segment), alive, number, first });
     }
 
-    /// The index without some packages and with others. Each is named once.
-    pub(super) fn changed(&self, gone: &[&str], documents: Vec<Document>) -> Self {
+    /// The index without some packages and with others, whose texts go to the tray. Each is named once.
+    pub(super) fn changed(&self, gone: &[&str], documents: Vec<Document>, tray: &Tray) -> io::Result<Self> {
         let mut next = Self { parts: self.parts.clone(), by_name: OnceLock::new() };
         let names = gone.iter().copied().chain(documents.iter().map(Document::name));
         for name in names {
@@ -125,12 +127,12 @@ impl Index {
             }
         }
         if !documents.is_empty() {
-            let segment = Segment::new(documents);
+            let segment = Segment::new(documents, tray)?;
             let alive = Alive::all(segment.shelf.len());
             next.push(segment, alive);
         }
         next.tidy();
-        next
+        Ok(next)
     }
 
     /// Makes one of segments of like size, and leaves no segment of which most is dead.

@@ -1,31 +1,135 @@
-//! The summary of a package: in memory since it changed, or in the index's file, where most are: they are
-//! the larger part of the index, and only those of a page are ever read.
+//! The texts of packages, kept in files: they are the larger part of the index, and only those of an answer
+//! are ever read. Most are in the index's file, those of packages that changed since in a [`Tray`]. Summaries,
+//! of which each search shows many, are held in memory besides, as long as they are not too many.
 
 use std::fs::File;
-use std::io;
-use std::sync::Arc;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// JSON of a summary.
+use crate::answers::{PARTS, Part, Texts};
+
+/// Where the texts of one package are. Files only grow; a later index file takes the name, not the place.
 #[derive(Clone, Debug)]
-pub(super) enum Kept {
-    /// Here.
-    Memory(Arc<[u8]>),
-    /// There. The file is written once; a later one takes its name, not its place.
-    File { file: Arc<File>, at: u64, bytes: u32 },
+pub(crate) struct Kept {
+    pub(super) file: Arc<File>,
+    pub(super) at: [u64; PARTS],
+    pub(super) bytes: [u32; PARTS],
+    /// The summary, if it is in memory.
+    pub(super) summary: Option<Held>,
+}
+
+/// A text among others in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) all: Arc<Vec<u8>>,
+    pub(super) at: usize,
 }
 
 impl Kept {
-    /// Appends it.
-    pub(super) fn read(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        match self {
-            Self::Memory(bytes) => out.extend_from_slice(bytes),
-            Self::File { file, at, bytes } => {
-                let from = out.len();
-                out.resize(from + *bytes as usize, 0);
-                read_at(file, &mut out[from..], *at)?;
+    fn held(&self, part: usize) -> Option<&[u8]> {
+        let held = self.summary.as_ref().filter(|_| part == Part::Summary as usize)?;
+        held.all.get(held.at..held.at + self.bytes[part] as usize)
+    }
+}
+
+/// Some texts that were read.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Read {
+    /// One of them.
+    pub(crate) fn get(&self, number: usize) -> &[u8] {
+        let from = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[from..self.ends[number]]
+    }
+
+    /// All, in their order.
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|number| self.get(number))
+    }
+}
+
+/// Reads these parts of each package. What lies one after the other is read at once.
+pub(super) fn read<'a>(packages: impl Iterator<Item = &'a Kept> + Clone, parts: &[Part]) -> io::Result<Read> {
+    let each = || packages.clone().flat_map(|kept| parts.iter().map(move |part| (kept, *part as usize)));
+    let bytes: usize = each().map(|(kept, part)| kept.bytes[part] as usize).sum();
+    let mut read = Read { bytes: vec![0; bytes], ends: Vec::new() };
+    let mut end = 0;
+    // The file, the place in it and the place here of what is to be read next.
+    let mut next: Option<(&Arc<File>, u64, usize)> = None;
+    for (kept, part) in each() {
+        let (at, bytes) = (kept.at[part], kept.bytes[part] as usize);
+        if let Some(held) = kept.held(part) {
+            if let Some((file, from, to)) = next.take() {
+                read_at(file, &mut read.bytes[to..end], from)?;
             }
+            read.bytes[end..end + bytes].copy_from_slice(held);
+            end += bytes;
+            read.ends.push(end);
+            continue;
         }
-        Ok(())
+        let follows =
+            next.is_some_and(|(file, from, to)| Arc::ptr_eq(file, &kept.file) && from + (end - to) as u64 == at);
+        if !follows {
+            if let Some((file, from, to)) = next {
+                read_at(file, &mut read.bytes[to..end], from)?;
+            }
+            next = Some((&kept.file, at, end));
+        }
+        end += bytes;
+        read.ends.push(end);
+    }
+    if let Some((file, from, to)) = next {
+        read_at(file, &mut read.bytes[to..end], from)?;
+    }
+    Ok(read)
+}
+
+/// Takes the texts of packages that change while the registry runs: a file that is gone when it is closed.
+#[derive(Debug)]
+pub(super) struct Tray {
+    folder: PathBuf,
+    open: Mutex<Option<(Arc<File>, u64)>>,
+}
+
+impl Tray {
+    /// One in a folder.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), open: Mutex::default() }
+    }
+
+    /// Takes the texts of a package.
+    pub(super) fn put(&self, texts: &Texts) -> io::Result<Kept> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, end) = match open.take() {
+            Some(open) => open,
+            None => (Arc::new(tempfile::tempfile_in(&self.folder)?), 0),
+        };
+        let mut kept = Kept { file: Arc::clone(&file), at: [end; PARTS], bytes: [0; PARTS], summary: None };
+        let mut next = end;
+        for (part, text) in texts.0.iter().enumerate() {
+            kept.at[part] = next;
+            kept.bytes[part] = u32::try_from(text.len()).map_err(io::Error::other)?;
+            next += text.len() as u64;
+        }
+        // A file that was not written to its end is left: the next text begins another.
+        (&*file).write_all(&texts.0.concat())?;
+        *open = Some((file, next));
+        Ok(kept)
+    }
+
+    /// How much it took.
+    pub(super) fn bytes(&self) -> u64 {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |(_, bytes)| *bytes)
+    }
+
+    /// Begins another file: what is in this one is elsewhere, too.
+    pub(super) fn renew(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -45,4 +149,39 @@ fn read_at(file: &File, mut into: &mut [u8], mut at: u64) -> io::Result<()> {
         at += read as u64;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_back_alone_and_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let tray = Tray::new(folder.path());
+        let text = |n: usize, part: usize| format!("{n}-{part} ").repeat(n * (part + 1)).into_bytes();
+        let texts = |n: usize| Texts(std::array::from_fn(|part| text(n, part)));
+        let mut kept: Vec<Kept> = (0..20).map(|n| tray.put(&texts(n)).unwrap()).collect();
+        tray.renew();
+        assert_eq!(tray.bytes(), 0);
+        kept.extend((20..40).map(|n| tray.put(&texts(n)).unwrap()));
+        let parts = [Part::Summary, Part::Detail, Part::Flat, Part::Official, Part::Offers];
+        for (n, kept) in kept.iter().enumerate() {
+            for part in parts {
+                let read = read(std::iter::once(kept), &[part]).unwrap();
+                assert_eq!(read.get(0), texts(n).0[part as usize], "{n} {part:?}");
+            }
+        }
+        let together = read(kept.iter().rev().step_by(3), &[Part::Detail, Part::Flat, Part::Summary]).unwrap();
+        let expected = || (0..40).rev().step_by(3).flat_map(|n| [1, 2, 0].map(|part| texts(n).0[part].clone()));
+        assert!(together.all().eq(expected()));
+        // Some of them in memory, among others; what the file has is not looked at.
+        for (n, kept) in kept.iter_mut().enumerate().filter(|(n, _)| n % 2 == 0) {
+            let all = [b"before ".to_vec(), texts(n).0[0].clone(), b" after".to_vec()].concat();
+            kept.summary = Some(Held { all: Arc::new(all), at: b"before ".len() });
+            kept.at[0] = u64::MAX;
+        }
+        let together = read(kept.iter().rev().step_by(3), &[Part::Detail, Part::Flat, Part::Summary]).unwrap();
+        assert!(together.all().eq(expected()));
+    }
 }

@@ -7,10 +7,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use super::document::Document;
-use super::kept::Kept;
+use super::kept::{Kept, Tray};
 use super::lexicon::Lexicon;
 
 /// The bits of a posting that weigh.
@@ -50,13 +51,13 @@ pub(super) struct Shelf {
     pub(super) texts: Vec<u8>,
     /// Where those of each package begin; one more for the end.
     pub(super) texts_at: Vec<u64>,
-    /// Summaries as the wire has them.
-    pub(super) summaries: Vec<Kept>,
+    /// What its answers are made from.
+    pub(super) kept: Vec<Kept>,
 }
 
 impl Segment {
-    /// From packages in any order, each once.
-    pub(super) fn new(mut documents: Vec<Document>) -> Self {
+    /// From packages in any order, each once. Their texts go to the tray.
+    pub(super) fn new(mut documents: Vec<Document>, tray: &Tray) -> io::Result<Self> {
         documents.sort_by(|a, b| a.name().cmp(b.name()));
         let mut held: BTreeMap<&[u8], Vec<(u32, u8)>> = BTreeMap::new();
         for (number, document) in (0..).zip(&documents) {
@@ -72,10 +73,10 @@ impl Segment {
         let lexicon = Lexicon::new(held.keys().copied());
         let mut shelf = Shelf::default();
         for document in documents {
-            shelf.push(&document);
+            shelf.push(&document, tray.put(&document.texts)?);
         }
         shelf.end();
-        Self { lexicon, postings, shelf }
+        Ok(Self { lexicon, postings, shelf })
     }
 
     /// The packages of several segments that are still alive, as one segment.
@@ -174,14 +175,14 @@ impl Postings {
 }
 
 impl Shelf {
-    fn push(&mut self, document: &Document) {
+    fn push(&mut self, document: &Document, kept: Kept) {
         self.package_ids.push(document.package_id);
         self.created_at_ms.push(document.created_at_ms);
         self.published_at_ms.push(document.published_at_ms);
         self.kinds.push(document.kind);
         self.texts_at.push(self.texts.len() as u64);
         self.texts.extend_from_slice(document.text.as_bytes());
-        self.summaries.push(Kept::Memory(Arc::clone(&document.summary)));
+        self.kept.push(kept);
     }
 
     fn copy(&mut self, from: &Self, number: u32) {
@@ -192,7 +193,7 @@ impl Shelf {
         self.kinds.push(from.kinds[place]);
         self.texts_at.push(self.texts.len() as u64);
         self.texts.extend_from_slice(from.text(number));
-        self.summaries.push(from.summaries[place].clone());
+        self.kept.push(from.kept[place].clone());
     }
 
     fn end(&mut self) {
@@ -280,7 +281,9 @@ impl Alive {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept;
     use super::*;
+    use crate::answers::{Part, Texts};
 
     fn document(id: i64, name: &str, words: &[&str]) -> Document {
         Document {
@@ -290,7 +293,7 @@ mod tests {
             kind: 1,
             text: format!("{name}\0\0\0"),
             words: words.iter().map(|w| ((*w).to_owned(), 7 | IN_NAME)).collect(),
-            summary: Arc::from(name.as_bytes()),
+            texts: Texts(std::array::from_fn(|part| format!("{part} {name}").into_bytes())),
         }
     }
 
@@ -307,8 +310,11 @@ mod tests {
 
     #[test]
     fn merged_segments_hold_what_is_alive_in_order() {
-        let a = Segment::new(vec![document(1, "@b/b", &["x", "y"]), document(2, "@a/a", &["x"])]);
-        let b = Segment::new((3..400).map(|i| document(i, &format!("@c/{i:03}"), &["x", "z"])).collect());
+        let folder = tempfile::tempdir().unwrap();
+        let tray = Tray::new(folder.path());
+        let a = Segment::new(vec![document(1, "@b/b", &["x", "y"]), document(2, "@a/a", &["x"])], &tray).unwrap();
+        let b = (3..400).map(|i| document(i, &format!("@c/{i:03}"), &["x", "z"])).collect();
+        let b = Segment::new(b, &tray).unwrap();
         assert_eq!(holding(&a, "x"), ["@a/a", "@b/b"]);
         let (alive, mut dead) = (Alive::all(2), Alive::all(397));
         for number in 1..397 {
@@ -321,9 +327,8 @@ mod tests {
         assert_eq!((holding(&merged, "y"), holding(&merged, "z")), (vec!["@b/b".into()], vec!["@c/003".into()]));
         assert_eq!(merged.shelf.find("@b/b"), Some(1));
         assert_eq!(merged.shelf.find("@b"), None);
-        let mut summary = Vec::new();
-        merged.shelf.summaries[2].read(&mut summary).unwrap();
-        assert_eq!(summary, b"@c/003");
+        let offers = kept::read(merged.shelf.kept[2..].iter(), &[Part::Offers]).unwrap();
+        assert_eq!(offers.get(0), b"4 @c/003");
         let nothing = Segment::merge(&[(&b, &{
             dead.end(0);
             dead

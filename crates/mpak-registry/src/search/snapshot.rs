@@ -13,14 +13,21 @@ use crc32fast::Hasher;
 use tempfile::NamedTempFile;
 
 use super::index::Index;
-use super::kept::Kept;
+use super::kept::{self, Held, Kept};
 use super::lexicon::Lexicon;
 use super::segment::{Alive, Postings, Segment, Shelf};
+use crate::answers::{PARTS, Part};
 
 /// First bytes of the file; another number for every change of the format or of what is indexed.
-const MAGIC: &[u8; 16] = b"mpak search 0001";
+const MAGIC: &[u8; 16] = b"mpak search 0003";
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 1 << 16;
+/// Packages whose texts are copied at once.
+const AT_ONCE: usize = 256;
+/// The texts in the order of the file: each of all packages, so that the entries of a page stand together.
+const ORDER: [Part; PARTS] = [Part::Summary, Part::Detail, Part::Flat, Part::Official, Part::Offers];
+/// Bytes of summaries that are held in memory; those of a larger catalogue are read when they are shown.
+const SUMMARIES_BYTES_MAX: u64 = 128 << 20;
 /// Most segments of an index, far above what growing by a factor of four can make.
 const SEGMENTS_MAX: u64 = 64;
 
@@ -54,12 +61,7 @@ pub(super) fn write(path: &Path, index: &Index, mark: &Mark) -> io::Result<()> {
         out.bytes(&shelf.kinds)?;
         out.bytes(&shelf.texts)?;
         out.numbers(shelf.texts_at.iter().copied())?;
-        let mut bytes = Vec::new();
-        for summary in &shelf.summaries {
-            bytes.clear();
-            summary.read(&mut bytes)?;
-            out.bytes(&bytes)?;
-        }
+        out.texts(&shelf.kept)?;
         out.numbers(part.alive.bits().iter().copied())?;
     }
     let checksum = out.hasher.clone().finalize();
@@ -83,6 +85,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<(Mark, Index)>> {
         file: BufReader::with_capacity(CHUNK_BYTES, file),
         hasher: Hasher::new(),
         left: whole_bytes,
+        room: SUMMARIES_BYTES_MAX,
     };
     let mut magic = [0; MAGIC.len()];
     if input.take(&mut magic).is_err() || magic != *MAGIC {
@@ -127,16 +130,9 @@ impl Raw {
             kinds: input.bytes()?,
             texts: input.bytes()?,
             texts_at: input.numbers()?,
-            summaries: Vec::new(),
+            kept: Vec::new(),
         };
-        let mut bytes = Vec::new();
-        for _ in 0..shelf.len() {
-            bytes.resize(input.length(1)?, 0);
-            let at = input.at();
-            input.take(&mut bytes)?;
-            let bytes = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-            shelf.summaries.push(Kept::File { file: Arc::clone(&input.whole), at, bytes });
-        }
+        shelf.kept = input.texts(shelf.package_ids.len())?;
         Ok(Self { lexicon, postings, shelf, alive: input.numbers()? })
     }
 
@@ -177,6 +173,19 @@ impl Out {
         self.all(numbers.iter().map(|n| n.to_le_bytes()))
     }
 
+    /// The lengths of all, then all.
+    fn texts(&mut self, all: &[Kept]) -> io::Result<()> {
+        for part in 0..PARTS {
+            self.numbers32(&all.iter().map(|kept| kept.bytes[part]).collect::<Vec<_>>())?;
+        }
+        for part in ORDER {
+            for some in all.chunks(AT_ONCE) {
+                kept::read(some.iter(), &[part])?.all().try_for_each(|text| self.put(text))?;
+            }
+        }
+        Ok(())
+    }
+
     fn all<const N: usize>(&mut self, numbers: impl Iterator<Item = [u8; N]>) -> io::Result<()> {
         let mut chunk = Vec::with_capacity(CHUNK_BYTES);
         for number in numbers {
@@ -191,13 +200,15 @@ impl Out {
 }
 
 struct In {
-    /// For reading summaries again, at their place.
+    /// For reading texts later, at their place.
     whole: Arc<File>,
     whole_bytes: u64,
     file: BufReader<File>,
     hasher: Hasher,
     /// Bytes of the file that were not read.
     left: u64,
+    /// Bytes of summaries that may still be held.
+    room: u64,
 }
 
 impl In {
@@ -224,6 +235,61 @@ impl In {
         let count = self.number()?;
         let fits = count.checked_mul(each_bytes).is_some_and(|bytes| bytes <= self.left);
         usize::try_from(count).ok().filter(|_| fits).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Where the texts of so many packages are.
+    fn texts(&mut self, count: usize) -> io::Result<Vec<Kept>> {
+        let mut all =
+            vec![Kept { file: Arc::clone(&self.whole), at: [0; PARTS], bytes: [0; PARTS], summary: None }; count];
+        for part in 0..PARTS {
+            let bytes = self.numbers32()?;
+            if bytes.len() != count {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            all.iter_mut().zip(bytes).for_each(|(kept, bytes)| kept.bytes[part] = bytes);
+        }
+        let mut at = self.at();
+        for part in ORDER.map(|part| part as usize) {
+            for kept in &mut all {
+                kept.at[part] = at;
+                at += u64::from(kept.bytes[part]);
+            }
+        }
+        let after_summaries = all.first().map_or(at, |kept| kept.at[Part::Detail as usize]);
+        self.hold_summaries(&mut all, after_summaries - self.at())?;
+        self.skip(at - self.at())?;
+        Ok(all)
+    }
+
+    /// Takes all summaries into memory while there is room for them.
+    fn hold_summaries(&mut self, kept: &mut [Kept], bytes: u64) -> io::Result<()> {
+        if bytes > self.left {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if bytes > self.room {
+            return self.skip(bytes);
+        }
+        self.room -= bytes;
+        let begin = self.at();
+        let mut all = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
+        self.take(&mut all)?;
+        let all = Arc::new(all);
+        for kept in kept {
+            let at = usize::try_from(kept.at[Part::Summary as usize] - begin).map_err(io::Error::other)?;
+            kept.summary = Some(Held { all: Arc::clone(&all), at });
+        }
+        Ok(())
+    }
+
+    /// Reads over what is not needed now.
+    fn skip(&mut self, mut bytes: u64) -> io::Result<()> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while bytes > 0 {
+            let some = bytes.min(CHUNK_BYTES as u64);
+            self.take(&mut chunk[..some as usize])?;
+            bytes -= some;
+        }
+        Ok(())
     }
 
     fn bytes(&mut self) -> io::Result<Vec<u8>> {

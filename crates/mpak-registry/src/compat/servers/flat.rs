@@ -4,21 +4,20 @@
 use std::collections::HashMap;
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use mpak_api::server::{Endpoints, FlatList, Health, Info, ServerVersion, ServerVersions};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::rendered::Shape;
-use super::{BRIEFLY, ServerError, ServerResult, latest, name, quoted, record, write_entries};
+use super::{BRIEFLY, ENTRY_BYTES, ServerError, ServerResult, Shape, name, quoted, record, write_latest};
 use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::db::servers::{self, Wanted};
 use crate::db::versions;
 use crate::error::ApiError;
-use crate::http::{cached, json};
-use crate::search::{self, Query, Sort};
+use crate::http::{cached, json, json_text};
+use crate::search::{self, Found, Page, Query, Sort};
 use crate::state::AppState;
 
 /// Entries of a page, usually and at most.
@@ -113,43 +112,33 @@ pub(crate) async fn search(
 }
 
 async fn page(state: &AppState, asked: Asked, headers: &HeaderMap) -> ServerResult {
-    let (names, total) = select(state, &asked).await?;
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut c = state.db.read().await?;
-    let entries = latest(state, &mut c, &names, Shape::Flat).await?;
-    drop(c);
-    let servers = write_entries(state, &entries, &state.base_url(headers));
+    let page = select(state, &asked).await?;
+    let mut body = Vec::with_capacity(page.entries.len() * ENTRY_BYTES + ENTRY_BYTES);
+    body.extend_from_slice(br#"{"servers":["#);
+    let count = write_latest(state, &page.entries, Shape::Flat, &state.base_url(headers), &mut body).await?;
     let end = asked.offset.saturating_add(asked.limit);
-    let next = if end < total { format!(",\"next_cursor\":\"{end}\"") } else { String::new() };
-    let body = format!("{{\"servers\":[{servers}],\"metadata\":{{\"count\":{}{next}}}}}", entries.len());
+    let next = if end < page.total { format!(",\"next_cursor\":\"{end}\"") } else { String::new() };
+    body.extend_from_slice(format!("],\"metadata\":{{\"count\":{count}{next}}}}}").as_bytes());
     Ok(cached(json_text(body), BRIEFLY))
 }
 
 /// The packages of a page by name, and how many there are on all.
-async fn select(state: &AppState, asked: &Asked) -> Result<(Vec<String>, usize), ApiError> {
+async fn select(state: &AppState, asked: &Asked) -> Result<Page, ApiError> {
     let Asked { offset, limit, .. } = *asked;
     let reader = asker::current().reader;
     if let Some(since_ms) = asked.updated_since_ms {
         let changed = servers::changed_since(&mut *state.db.read().await?, since_ms).await?;
         let text = asked.text.trim().to_lowercase();
-        let fits = |name: &String| {
-            state.search.entry(&reader, name).is_some_and(|entry| text.is_empty() || entry.contains(&text))
-        };
-        let names: Vec<String> = changed.into_iter().filter(fits).collect();
-        let total = names.len();
-        return Ok((names.into_iter().skip(offset).take(limit).collect(), total));
+        let entries = changed.iter().filter_map(|name| state.search.entry(&reader, name));
+        let entries: Vec<Found> = entries.filter(|entry| text.is_empty() || entry.contains(&text)).collect();
+        let total = entries.len();
+        return Ok(Page { entries: entries.into_iter().skip(offset).take(limit).collect(), total });
     }
-    let page = if asked.text.trim().is_empty() {
-        state.search.page_by_name(&reader, offset, limit)
-    } else {
-        let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset, reader };
-        search::find(state, query).await.map_err(|e| ApiError::internal(&e))?
-    };
-    Ok((page.entries.iter().map(|entry| entry.name().to_owned()).collect(), page.total))
-}
-
-pub(super) fn json_text(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
+    if asked.text.trim().is_empty() {
+        return Ok(state.search.page_by_name(&reader, offset, limit));
+    }
+    let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset, reader };
+    search::find(state, query).await.map_err(|e| ApiError::internal(&e))
 }
 
 /// `GET /v1/servers/{name}`
@@ -181,21 +170,20 @@ pub(crate) async fn version(
 }
 
 async fn one(state: &AppState, wanted: &str, version: &str, headers: &HeaderMap) -> ServerResult {
-    let mut c = state.db.read().await?;
-    let package = package(state, &mut c, wanted).await?;
+    let found = package(state, wanted).await?;
+    let package = found.name();
     let base = state.base_url(headers);
     let unnamed = || {
         let message = format!("Server '{package}' has no server name: its package name is too long for one");
         ServerError(StatusCode::NOT_FOUND, message)
     };
     if version == "latest" {
-        let entries = latest(state, &mut c, &[&package], Shape::Flat).await?;
-        if entries.is_empty() {
-            return Err(unnamed());
-        }
-        return Ok(json_text(write_entries(state, &entries, &base)));
+        let mut body = Vec::with_capacity(ENTRY_BYTES);
+        let count = write_latest(state, std::slice::from_ref(&found), Shape::Flat, &base, &mut body).await?;
+        return if count == 0 { Err(unnamed()) } else { Ok(json_text(body)) };
     }
-    let rows = servers::of(&mut c, &[&package], Wanted::Exactly(version)).await?;
+    let mut c = state.db.read().await?;
+    let rows = servers::of(&mut c, &[package], Wanted::Exactly(version)).await?;
     if rows.is_empty() {
         let message = format!("Version '{}' not found for server '{package}'", quoted(version));
         return Err(ServerError::not_found(message));
@@ -209,13 +197,15 @@ async fn one(state: &AppState, wanted: &str, version: &str, headers: &HeaderMap)
 }
 
 /// The package that a client means, if it is there.
-pub(super) async fn package(
-    state: &AppState,
-    c: &mut crate::db::Connection,
-    wanted: &str,
-) -> Result<String, ServerError> {
+pub(super) async fn package(state: &AppState, wanted: &str) -> Result<Found, ServerError> {
     let reader = asker::current().reader;
-    let found = name::resolve(c, wanted).await?.filter(|package| state.search.entry(&reader, package).is_some());
+    // 1. Its own name, or what derives from it.
+    if let Some(found) = name::underived_text(wanted).and_then(|package| state.search.entry(&reader, &package)) {
+        return Ok(found);
+    }
+    // 2. A name that an author asked for.
+    let named = name::resolve(&mut *state.db.read().await?, wanted).await?;
+    let found = named.and_then(|package| state.search.entry(&reader, &package));
     found.ok_or_else(|| ServerError::not_found(format!("Server '{}' not found", quoted(wanted))))
 }
 
@@ -226,8 +216,8 @@ pub(super) async fn package(
     responses((status = 200, description = "Its versions", body = ServerVersions)),
 )]
 pub(crate) async fn all_versions(State(state): State<AppState>, Path(wanted): Path<String>) -> ServerResult {
+    let package = package(&state, &wanted).await?.name().to_owned();
     let mut c = state.db.read().await?;
-    let package = package(&state, &mut c, &wanted).await?;
     let not_found = || ServerError::not_found(format!("Server '{}' not found", quoted(&wanted)));
     let found = crate::db::packages::find(&mut c, &package).await?.ok_or_else(not_found)?;
     let listed = versions::list(&mut c, found.id).await?;

@@ -11,7 +11,7 @@ use mpak_bundle::name::PackageName;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::db::{Connection, DbResult, packages, servers};
+use crate::db::{Connection, DbResult, catalogue, servers};
 
 /// Namespaces that stand for a scope: `(scope, namespace)`.
 const CURATED: &[(&str, &str)] = &[("nimblebraininc", "ai.nimblebrain")];
@@ -64,7 +64,7 @@ pub(super) async fn name_of(c: &mut Connection, package: &str, manifest: &Value)
 /// scope that asks for it.
 async fn owner_of(c: &mut Connection, name: &str) -> DbResult<Option<String>> {
     if let Some(package) = underived(name)
-        && packages::catalogue_row(c, package.as_str()).await?.is_some()
+        && catalogue::has(c, package.as_str()).await?
     {
         return Ok(Some(package.as_str().to_owned()));
     }

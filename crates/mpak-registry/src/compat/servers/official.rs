@@ -16,14 +16,13 @@ use mpak_api::server::{OfficialList, OfficialServer, Pong, Program, Status};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::flat::{json_text, package};
+use super::flat::package;
 use super::record::{self, Record, Told};
-use super::rendered::Shape;
-use super::{BRIEFLY, ServerError, ServerResult, latest, name, quoted, write_entries};
+use super::{BRIEFLY, ENTRY_BYTES, ServerError, ServerResult, Shape, name, quoted, write_latest};
 use crate::auth::asker;
 use crate::db::servers::{self, Gone, Wanted};
 use crate::db::{Connection, DbResult};
-use crate::http::{cached, json};
+use crate::http::{cached, json, json_text};
 use crate::search::Found;
 use crate::state::AppState;
 
@@ -158,32 +157,34 @@ fn read_cursor(cursor: &str) -> Option<(String, String)> {
 pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> ServerResult {
     let asked = asked(query.as_deref())?;
     let base = state.base_url(&headers);
-    let mut c = state.db.read().await?;
     // The usual question is answered from memory.
     let plain = asked.version.as_deref() == Some("latest") && asked.since_ms.is_none() && !asked.include_deleted;
     let (entries, next) = if plain && asked.search.is_empty() {
-        latest_page(&state, &mut c, &asked, &base).await?
+        latest_page(&state, &asked, &base).await?
     } else {
-        page(&state, &mut c, &asked, &base).await?
+        page(&state, &mut *state.db.read().await?, &asked, &base).await?
     };
     let next = next.map(|next| format!(",\"nextCursor\":\"{next}\"")).unwrap_or_default();
     let (servers, count) = entries;
-    let body = format!("{{\"servers\":[{servers}],\"metadata\":{{\"count\":{count}{next}}}}}");
+    let mut body = br#"{"servers":["#.to_vec();
+    body.extend(servers);
+    body.extend_from_slice(format!("],\"metadata\":{{\"count\":{count}{next}}}}}").as_bytes());
     Ok(cached(json_text(body), BRIEFLY))
 }
 
 /// Entries as the members of a JSON array, and their number; the cursor that goes on.
-type Page = ((String, usize), Option<String>);
+type Page = ((Vec<u8>, usize), Option<String>);
 
-async fn latest_page(state: &AppState, c: &mut Connection, asked: &Asked, base: &str) -> Result<Page, ServerError> {
+async fn latest_page(state: &AppState, asked: &Asked, base: &str) -> Result<Page, ServerError> {
     let after = asked.after.as_ref().map_or("", |(package, _)| package.as_str());
-    let found = state.search.from_name(&asker::current().reader, after, asked.limit + 2);
-    let names: Vec<&str> = found.iter().map(Found::name).filter(|name| *name > after).collect();
-    let shown = &names[..names.len().min(asked.limit)];
-    let entries = latest(state, c, shown, Shape::Official).await?;
-    let more = names.len() > asked.limit;
-    let next = shown.last().filter(|_| more).map(|last| cursor(last, "latest"));
-    Ok(((write_entries(state, &entries, base), entries.len()), next))
+    let mut found = state.search.from_name(&asker::current().reader, after, asked.limit + 2);
+    found.retain(|found| found.name() > after);
+    let more = found.len() > asked.limit;
+    found.truncate(asked.limit);
+    let mut entries = Vec::with_capacity(found.len() * ENTRY_BYTES);
+    let count = write_latest(state, &found, Shape::Official, base, &mut entries).await?;
+    let next = found.last().filter(|_| more).map(|last| cursor(last.name(), "latest"));
+    Ok(((entries, count), next))
 }
 
 /// Looks at packages by name, some at a time, until the page is full.
@@ -222,9 +223,9 @@ async fn page(state: &AppState, c: &mut Connection, asked: &Asked, base: &str) -
     }
 }
 
-fn written(entries: &[Entry]) -> (String, usize) {
+fn written(entries: &[Entry]) -> (Vec<u8>, usize) {
     let texts: Vec<&str> = entries.iter().map(|entry| entry.json.as_str()).collect();
-    (texts.join(","), texts.len())
+    (texts.join(",").into_bytes(), texts.len())
 }
 
 /// Names from `from` on, of packages that are there or were deleted, that the question is about.
@@ -337,19 +338,15 @@ fn wants_deleted(query: Option<&str>) -> Result<bool, ServerError> {
 }
 
 /// The package that a client means; with deleted ones, also one that is gone.
-async fn package_or_gone(
-    state: &AppState,
-    c: &mut Connection,
-    wanted: &str,
-    deleted: bool,
-) -> Result<String, ServerError> {
-    let found = package(state, c, wanted).await;
+async fn package_or_gone(state: &AppState, wanted: &str, deleted: bool) -> Result<String, ServerError> {
+    let found = package(state, wanted).await.map(|found| found.name().to_owned());
     if !deleted || found.is_ok() {
         return found;
     }
     let readable = |package: &String| asker::current().reader.may_read(package);
     let Some(package) = name::underived_text(wanted).filter(readable) else { return found };
-    if servers::gone(c, Some(&package), 0).await?.is_empty() { found } else { Ok(package) }
+    let gone = servers::gone(&mut *state.db.read().await?, Some(&package), 0).await?;
+    if gone.is_empty() { found } else { Ok(package) }
 }
 
 /// `GET /v0.1/servers/{name}/versions`
@@ -365,8 +362,8 @@ pub(crate) async fn all_versions(
     headers: HeaderMap,
 ) -> ServerResult {
     let deleted = wants_deleted(query.as_deref())?;
+    let package = package_or_gone(&state, &wanted, deleted).await?;
     let mut c = state.db.read().await?;
-    let package = package_or_gone(&state, &mut c, &wanted, deleted).await?;
     let mut rows = servers::of(&mut c, &[&package], Wanted::All).await?;
     rows.truncate(VERSIONS_COUNT_MAX);
     let base = state.base_url(&headers);
@@ -410,18 +407,21 @@ pub(crate) async fn one_version(
 }
 
 async fn one(state: &AppState, wanted: &str, version: &str, deleted: bool, headers: &HeaderMap) -> ServerResult {
-    let mut c = state.db.read().await?;
-    let package = package_or_gone(state, &mut c, wanted, deleted).await?;
     let base = state.base_url(headers);
     let not_found =
         || ServerError::not_found(format!("Version '{}' not found for server '{}'", quoted(version), quoted(wanted)));
-    if version == "latest" {
-        let entries = latest(state, &mut c, &[&package], Shape::Official).await?;
-        if entries.is_empty() {
-            return Err(not_found());
-        }
-        return Ok(json_text(write_entries(state, &entries, &base)));
+    if version == "latest"
+        && let Ok(found) = package(state, wanted).await
+    {
+        let mut body = Vec::with_capacity(ENTRY_BYTES);
+        let count = write_latest(state, &[found], Shape::Official, &base, &mut body).await?;
+        return if count == 0 { Err(not_found()) } else { Ok(json_text(body)) };
     }
+    let package = package_or_gone(state, wanted, deleted).await?;
+    if version == "latest" {
+        return Err(not_found());
+    }
+    let mut c = state.db.read().await?;
     let rows = servers::of(&mut c, &[&package], Wanted::Exactly(version)).await?;
     if let Some(entry) = record::each(&mut c, rows, |record| official(state, record, &base)).await?.first() {
         return Ok(json(entry));
