@@ -3,11 +3,7 @@
 use mpak_bundle::version::{self, Version};
 use sqlx::FromRow;
 
-<<<<<<< HEAD
-use super::{Connection, DbError, DbResult, execute, on, rows};
-=======
 use super::{Connection, DbResult, execute, on};
->>>>>>> 0b761b5 (registry: details, downloads and server lists are answered from the index, not the database)
 
 /// A package.
 #[derive(Clone, Debug, FromRow)]
@@ -217,25 +213,3 @@ pub(crate) async fn choose_latest(c: &mut Connection, id: i64) -> DbResult<()> {
     execute!(c => sqlx::query(sql).bind(id).bind(latest.to_string()))?;
     Ok(())
 }
-<<<<<<< HEAD
-
-/// One package of the catalogue.
-///
-/// # Errors
-/// [`DbError`].
-pub(crate) async fn catalogue_row(c: &mut Connection, name: &str) -> DbResult<Option<CatalogueRow>> {
-    let sql = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, v.server_type, v.manifest_json, \
-               v.published_at_ms, v.provenance_json FROM packages p \
-               JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.name = $1 AND p.state = 'public'";
-    Ok(on!(c => sqlx::query_as(sql).bind(name).fetch_optional(c).await)?)
-}
-
-/// The whole catalogue, row by row, by name.
-pub(crate) fn catalogue(c: &mut Connection) -> impl Stream<Item = DbResult<CatalogueRow>> + Send + '_ {
-    let sql = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, v.server_type, v.manifest_json, \
-               v.published_at_ms, v.provenance_json FROM packages p \
-               JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.state = 'public' ORDER BY p.name";
-    rows!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
-}
-=======
->>>>>>> 0b761b5 (registry: details, downloads and server lists are answered from the index, not the database)

@@ -79,11 +79,8 @@ pub enum Stage {
     CommitUnanswered,
     /// It is committed; the search index takes it up before the publisher is answered.
     Answering,
-<<<<<<< HEAD
     /// Download: may the blob be seen?
     BlobPermitted,
-=======
->>>>>>> 0b761b5 (registry: details, downloads and server lists are answered from the index, not the database)
     /// Download: the blob is asked for.
     BlobAsked,
     /// Download: the store has begun to answer, and nothing is there.
@@ -132,13 +129,8 @@ pub const ANNOUNCE: &[Stage] = &[
     Answering,
 ];
 
-<<<<<<< HEAD
 /// What is downloaded, these.
 pub const DOWNLOAD: &[Stage] = &[BlobPermitted, BlobAsked, BlobAnswering, BlobLeaving];
-=======
-/// What is downloaded, these; which artifact it is the registry knows without asking.
-pub const DOWNLOAD: &[Stage] = &[BlobAsked, BlobAnswering, BlobLeaving];
->>>>>>> 0b761b5 (registry: details, downloads and server lists are answered from the index, not the database)
 
 /// What the client is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,10 +173,7 @@ impl Stage {
             CommitWithheld => database(&in_record, Hold::Request(0)),
             CommitUnanswered => database(&in_record, Hold::Answer(0)),
             Answering => database(&["v.server_type, v.manifest_json"], Hold::Request(0)),
-<<<<<<< HEAD
             BlobPermitted => database(&["FROM artifacts"], Hold::Request(0)),
-=======
->>>>>>> 0b761b5 (registry: details, downloads and server lists are answered from the index, not the database)
             BlobAsked => blob("GET", Hold::Request(0)),
             BlobAnswering => blob("GET", Hold::Answer(0)),
             BlobLeaving => blob("GET", Hold::Answer(HALF_BYTES)),
