@@ -51,7 +51,8 @@ pub struct SecretRule {
     pub name: String,
     /// How sure a match is.
     pub confidence: Confidence,
-    /// One of these must stand near; with an upper-case letter it is matched exactly, else in any case.
+    /// One of these must stand near; with less than five bytes or an upper-case letter it is matched
+    /// exactly, else in any case.
     pub keywords: Vec<String>,
     /// Where a match stands.
     #[serde(default, rename = "at")]

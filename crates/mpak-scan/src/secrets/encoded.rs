@@ -10,7 +10,7 @@ use base64::Engine as _;
 use super::check::{BASE64, BASE64_URL};
 
 /// Shortest run, and the distance of the positions that are looked at.
-const RUN_BYTES_MIN: usize = 20;
+const RUN_BYTES_MIN: usize = 24;
 /// Longest run that is decoded; what lies behind it is not seen.
 const RUN_BYTES_MAX: usize = 128 << 10;
 /// Lines of base 64 that are this long go on in the next one.

@@ -15,7 +15,10 @@ const BEFORE_BYTES: usize = 96;
 const SPACE_BYTES_MAX: usize = 120;
 
 /// Texts that stand between two literals, at least: each is looked for like a keyword.
-pub(super) const SEAMS: [&str; 10] = ["\"+\"", "'+'", "\"+'", "'+\"", "\" +", "' +", "+ \"", "+ '", "\" . \"", "' . '"];
+pub(super) const SEAMS: [&str; 16] = [
+    "\"+\"", "'+'", "\"+'", "'+\"", "\" + \"", "' + '", "\" + '", "' + \"", "\" +\n", "' +\n", "\" +\r", "' +\r",
+    "  + \"", "  + '", "\" . \"", "' . '",
+];
 
 /// A text that was in pieces.
 pub(super) struct Joined {

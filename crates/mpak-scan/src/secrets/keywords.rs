@@ -1,40 +1,57 @@
 //! Finds many keywords in one pass over bytes, with little work for each byte.
 //!
-//! Three neighbouring bytes, in lower case, are looked up at every second position in a table of bits that
-//! fits the innermost cache. A keyword of four bytes or more stands there with the three bytes at its start
-//! and the three after the first, so one of the two lies at a looked-up position; a shorter one stands there
-//! with every byte that may follow. What the table lets through is compared in full.
+//! At every second position the bytes that stand there are looked up in two tables of bits that fit the
+//! innermost cache: four of them, in lower case, for the long keywords, and three, as they are, for the
+//! short ones. A long keyword is in its table with the four bytes at its start and the four after the first,
+//! so one of the two lies at a looked-up position; of a short one a byte that may be anything belongs to
+//! them. What the tables let through is compared in full.
 
 use std::ops::Range;
 
-/// Bits of the table's index.
-const TABLE_BITS: u32 = 16;
+/// Shortest keyword.
+const SHORT_BYTES: usize = 3;
+/// Shortest keyword of the kind that is looked up by four bytes.
+const LONG_BYTES: usize = 5;
+/// Words of 64 bits in the table of long keywords, and of short ones.
+const LONG_WORDS: usize = 1 << (15 - 6);
+const SHORT_WORDS: usize = 1 << (17 - 6);
 /// Bits of the index of the lists of candidates.
-const LIST_BITS: u32 = 13;
+const LIST_BITS: u32 = 12;
 /// Bytes that are looked up together, at offsets 0, 2 and 4.
 const STEP_BYTES: usize = 6;
+/// Makes letters lower-case; what it does to other bytes does not matter, since it is only looked up.
+const FOLD: u32 = 0x2020_2020;
+/// Three bytes of four.
+const THREE: u32 = 0xff_ffff;
 
 /// Keywords, ready to be searched for.
 pub(super) struct Keywords {
-    /// One bit for every hash of three bytes that a keyword holds.
-    table: Vec<u64>,
-    /// Where the candidates of a hash begin in `candidates`.
-    lists: Vec<u32>,
-    candidates: Vec<Candidate>,
+    long: Index<LONG_WORDS>,
+    short: Index<SHORT_WORDS>,
     texts: Vec<Text>,
 }
 
+/// Bytes that keywords hold, by their hash.
+struct Index<const WORDS: usize> {
+    /// One bit for every hash.
+    table: Box<[u64; WORDS]>,
+    /// Where the candidates of a hash begin in `candidates`.
+    lists: Vec<u32>,
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Clone, Copy)]
 struct Candidate {
     gram: u32,
-    /// Where in the keyword these bytes stand: 0 or 1.
-    offset: u8,
+    /// Where in the keyword these bytes stand: 0 or 1, or one before it.
+    offset: i8,
     text: u32,
 }
 
 struct Text {
-    lower: Box<[u8]>,
-    /// The keyword itself where its case matters.
-    exact: Option<Box<[u8]>>,
+    bytes: Box<[u8]>,
+    /// Whether its case matters.
+    exact: bool,
 }
 
 /// A keyword that was found.
@@ -49,89 +66,73 @@ pub(super) struct KeywordHit {
 }
 
 impl Keywords {
-    /// Keywords of at least three bytes; one with an upper-case letter is matched exactly, else in any case.
+    /// Keywords of at least three bytes. One of less than five, or with an upper-case letter, is matched
+    /// exactly, else in any case.
     pub(super) fn new<'a>(keywords: impl IntoIterator<Item = &'a str>) -> Self {
         let texts: Vec<Text> = keywords
             .into_iter()
             .map(|keyword| Text {
-                lower: fold(keyword.as_bytes()),
-                exact: keyword.bytes().any(|b| b.is_ascii_uppercase()).then(|| keyword.as_bytes().into()),
+                bytes: keyword.as_bytes().into(),
+                exact: keyword.len() < LONG_BYTES || keyword.bytes().any(|b| b.is_ascii_uppercase()),
             })
             .collect();
-        let mut candidates = Vec::new();
-        for (text, Text { lower, .. }) in (0..).zip(&texts) {
-            debug_assert!(lower.len() >= 3, "a keyword is too short");
-            candidates.push(Candidate { gram: gram(lower[0], lower[1], lower[2]), offset: 0, text });
-            match lower.get(3) {
-                Some(&last) => candidates.push(Candidate { gram: gram(lower[1], lower[2], last), offset: 1, text }),
-                // One position further the third byte is anything; the fold leaves half of all values.
-                None => candidates.extend((0..=u8::MAX).filter(|any| any | 0x20 == *any).map(|any| Candidate {
-                    gram: gram(lower[1], lower[2], any),
-                    offset: 1,
-                    text,
-                })),
+        let (mut long, mut short) = (Vec::new(), Vec::new());
+        for (text, Text { bytes, .. }) in (0..).zip(&texts) {
+            debug_assert!(bytes.len() >= SHORT_BYTES, "a keyword is too short");
+            if let [first, second, third, fourth, fifth, ..] = **bytes {
+                long.push(Candidate { gram: four([first, second, third, fourth]), offset: 0, text });
+                long.push(Candidate { gram: four([second, third, fourth, fifth]), offset: 1, text });
+            } else {
+                short_candidates(bytes, text, &mut short);
             }
         }
-        let mut table = vec![0_u64; 1 << (TABLE_BITS - 6)];
-        for candidate in &candidates {
-            let bit = hash(candidate.gram) >> (32 - TABLE_BITS);
-            table[(bit >> 6) as usize] |= 1 << (bit & 63);
-        }
-        candidates.sort_by_key(|candidate| list_of(candidate.gram));
-        let mut lists = vec![0_u32; (1 << LIST_BITS) + 1];
-        for candidate in &candidates {
-            lists[list_of(candidate.gram) + 1] += 1;
-        }
-        for at in 1..lists.len() {
-            lists[at] += lists[at - 1];
-        }
-        Self { table, lists, candidates, texts }
+        Self { long: Index::new(long), short: Index::new(short), texts }
     }
 
     /// Calls `found` for every keyword that starts in the range, overlapping ones too, ordered by place
     /// to within a few bytes.
     pub(super) fn search(&self, bytes: &[u8], range: Range<usize>, mut found: impl FnMut(KeywordHit)) {
         let mut at = range.start.saturating_sub(1);
-        let mut visit = |at: usize| self.compare(bytes, at, &range, &mut found);
-        while let Some(eight) = bytes.get(at..at + 8).and_then(|eight| eight.first_chunk::<8>()) {
+        while let Some(eight) = bytes.get(at..at + 8).and_then(|eight| <[u8; 8]>::try_from(eight).ok()) {
             if at > range.end {
                 return;
             }
-            let folded = u64::from_le_bytes(*eight) | 0x2020_2020_2020_2020;
-            let [first, second, third] = [folded, folded >> 16, folded >> 32].map(|w| self.has((w & 0xff_ffff) as u32));
-            if first | second | third != 0 {
-                for (is, offset) in [(first, 0), (second, 2), (third, 4)] {
-                    if is != 0 {
-                        visit(at + offset);
+            let eight = u64::from_le_bytes(eight);
+            #[expect(clippy::cast_possible_truncation, reason = "the low half is what is meant")]
+            let low = |eight: u64| eight as u32;
+            let [first, second, third] = [low(eight), low(eight >> 16), low(eight >> 32)];
+            let hits = self.has(first) | self.has(second) << 1 | self.has(third) << 2;
+            if hits != 0 {
+                for (bit, window) in [(0, first), (1, second), (2, third)] {
+                    if hits >> bit & 1 != 0 {
+                        self.compare(bytes, at + 2 * bit, window, &range, &mut found);
                     }
                 }
             }
             at += STEP_BYTES;
         }
+        // The last bytes, with nothing behind them.
         while at + 2 < bytes.len() && at <= range.end {
-            visit(at);
+            let mut window = [0; 4];
+            let length = (bytes.len() - at).min(4);
+            window[..length].copy_from_slice(&bytes[at..at + length]);
+            self.compare(bytes, at, u32::from_le_bytes(window), &range, &mut found);
             at += 2;
         }
-        // A keyword may end on the very last byte, with nothing after its second and third.
         if at + 2 == bytes.len() {
             self.compare_tail(bytes, &range, &mut found);
         }
     }
 
     #[inline]
-    fn has(&self, gram: u32) -> u64 {
-        let bit = hash(gram) >> (32 - TABLE_BITS);
-        self.table[(bit >> 6) as usize] >> (bit & 63) & 1
+    fn has(&self, window: u32) -> u64 {
+        self.long.has(window | FOLD) | self.short.has(window & THREE)
     }
 
-    fn compare(&self, bytes: &[u8], at: usize, range: &Range<usize>, found: &mut impl FnMut(KeywordHit)) {
-        let Some(three) = bytes.get(at..at + 3) else { return };
-        let seen = gram(three[0], three[1], three[2]);
-        let list = list_of(seen);
-        for candidate in &self.candidates[self.lists[list] as usize..self.lists[list + 1] as usize] {
-            if candidate.gram == seen
-                && let Some(start) = at.checked_sub(usize::from(candidate.offset))
-            {
+    fn compare(&self, bytes: &[u8], at: usize, window: u32, range: &Range<usize>, found: &mut impl FnMut(KeywordHit)) {
+        let (long, short) = (window | FOLD, window & THREE);
+        for candidate in self.long.candidates(long).chain(self.short.candidates(short)) {
+            if let Some(start) = at.checked_add_signed(-isize::from(candidate.offset)) {
                 self.compare_one(bytes, start, candidate.text as usize, range, found);
             }
         }
@@ -139,10 +140,13 @@ impl Keywords {
 
     /// Keywords of three bytes at the very end, which no position that was looked up covers.
     fn compare_tail(&self, bytes: &[u8], range: &Range<usize>, found: &mut impl FnMut(KeywordHit)) {
-        let Some(start) = bytes.len().checked_sub(3) else { return };
-        for (keyword, text) in self.texts.iter().enumerate() {
-            if text.lower.len() == 3 {
-                self.compare_one(bytes, start, keyword, range, found);
+        let Some(start) = bytes.len().checked_sub(SHORT_BYTES) else { return };
+        let mut window = [0; 4];
+        window[..SHORT_BYTES].copy_from_slice(&bytes[start..]);
+        for candidate in self.short.candidates(u32::from_le_bytes(window)) {
+            let text = &self.texts[candidate.text as usize].bytes;
+            if candidate.offset == 0 && text.len() == SHORT_BYTES && !tells_before(text) {
+                self.compare_one(bytes, start, candidate.text as usize, range, found);
             }
         }
     }
@@ -156,30 +160,85 @@ impl Keywords {
         found: &mut impl FnMut(KeywordHit),
     ) {
         let text = &self.texts[keyword];
-        let end = start + text.lower.len();
+        let end = start + text.bytes.len();
         let Some(seen) = bytes.get(start..end) else { return };
-        let same = match &text.exact {
-            Some(exact) => seen == exact.as_ref(),
-            None => seen.eq_ignore_ascii_case(&text.lower),
-        };
+        let same = if text.exact { *seen == *text.bytes } else { seen.eq_ignore_ascii_case(&text.bytes) };
         if same && range.contains(&start) {
             found(KeywordHit { keyword, start, end });
         }
     }
 }
 
-/// Lower case for letters; what it does to other bytes does not matter, since it is only looked up.
-fn fold(bytes: &[u8]) -> Box<[u8]> {
-    bytes.to_ascii_lowercase().into()
+impl<const WORDS: usize> Index<WORDS> {
+    fn new(mut candidates: Vec<Candidate>) -> Self {
+        let mut table = Box::new([0_u64; WORDS]);
+        for candidate in &candidates {
+            let (word, bit) = Self::place(candidate.gram);
+            table[word] |= 1 << bit;
+        }
+        candidates.sort_by_key(|candidate| list_of(candidate.gram));
+        let mut lists = vec![0_u32; (1 << LIST_BITS) + 1];
+        for candidate in &candidates {
+            lists[list_of(candidate.gram) + 1] += 1;
+        }
+        for at in 1..lists.len() {
+            lists[at] += lists[at - 1];
+        }
+        Self { table, lists, candidates }
+    }
+
+    #[inline]
+    fn has(&self, gram: u32) -> u64 {
+        let (word, bit) = Self::place(gram);
+        self.table[word] >> bit & 1
+    }
+
+    /// The word of the table, and the bit in it. The number of words is a power of two.
+    #[inline]
+    fn place(gram: u32) -> (usize, u32) {
+        let hash = gram.wrapping_mul(0x9e37_79b1);
+        ((hash >> 12) as usize & (WORDS - 1), hash >> 26)
+    }
+
+    fn candidates(&self, gram: u32) -> impl Iterator<Item = &Candidate> {
+        let list = list_of(gram);
+        let all = &self.candidates[self.lists[list] as usize..self.lists[list + 1] as usize];
+        all.iter().filter(move |candidate| candidate.gram == gram)
+    }
 }
 
-fn gram(first: u8, second: u8, third: u8) -> u32 {
-    u32::from_le_bytes([first | 0x20, second | 0x20, third | 0x20, 0])
+/// What three bytes may be where a keyword of three or four bytes stands.
+fn short_candidates(bytes: &[u8], text: u32, candidates: &mut Vec<Candidate>) {
+    let mut add = |three: [u8; 3], offset: i8| {
+        candidates.push(Candidate { gram: u32::from_le_bytes([three[0], three[1], three[2], 0]), offset, text });
+    };
+    let [first, second, third] = [bytes[0], bytes[1], bytes[2]];
+    add([first, second, third], 0);
+    match bytes.get(3) {
+        Some(fourth) => add([second, third, *fourth], 1),
+        None if tells_before(bytes) => (0..=u8::MAX).for_each(|any| add([any, first, second], -1)),
+        None => (0..=u8::MAX).for_each(|any| add([second, third, any], 1)),
+    }
 }
 
-#[inline]
-fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9e37_79b1)
+/// Of a keyword of three bytes: whether its first two bytes are rarer than its last two.
+fn tells_before(keyword: &[u8]) -> bool {
+    common(keyword[0]) < common(keyword[2])
+}
+
+/// How common a byte is in programs, roughly.
+fn common(byte: u8) -> u32 {
+    match byte {
+        b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 10,
+        b'l' | b'h' | b'd' | b'c' | b'u' | b'/' | b'.' | b'"' => 6,
+        b'm' | b'p' | b'f' | b'g' | b'w' | b'_' | b'-' | b':' => 4,
+        b'y' | b'b' | b'v' | b'k' | b'+' | b'\'' => 3,
+        _ => 1,
+    }
+}
+
+fn four(bytes: [u8; 4]) -> u32 {
+    u32::from_le_bytes(bytes) | FOLD
 }
 
 fn list_of(gram: u32) -> usize {
@@ -190,13 +249,13 @@ fn list_of(gram: u32) -> usize {
 mod tests {
     use super::*;
 
-    const WORDS: [&str; 6] = ["ghp_", "eyJ", "token", "AKIA", "://", "oke"];
+    const WORDS: [&str; 8] = ["ghp_", "eyJ", "token", "AKIA", "://", "oke", "Token", "secret-access-key"];
 
     fn naive(bytes: &[u8]) -> Vec<(usize, usize)> {
         let lower = bytes.to_ascii_lowercase();
         let mut all = Vec::new();
         for (keyword, word) in WORDS.iter().enumerate() {
-            let exact = word.bytes().any(|b| b.is_ascii_uppercase());
+            let exact = word.len() < 5 || word.bytes().any(|b| b.is_ascii_uppercase());
             let text = if exact { bytes } else { &lower };
             all.extend((0..bytes.len()).filter(|at| text[*at..].starts_with(word.as_bytes())).map(|at| (at, keyword)));
         }
@@ -213,7 +272,20 @@ mod tests {
 
     #[test]
     fn every_keyword_is_found_once_at_every_position() {
-        for word in ["ghp_", "GHP_", "eyJ", "eyj", "ToKeN", "AKIA", "akia", "://", "broken"] {
+        for word in [
+            "oke",
+            "okeyJ",
+            "ghp_",
+            "GHP_",
+            "eyJ",
+            "eyj",
+            "ToKeN",
+            "AKIA",
+            "akia",
+            "://",
+            "broken",
+            "Secret-Access-KEY",
+        ] {
             for before in 0..20 {
                 for after in 0..12 {
                     let text = format!("{}{word}{}", "x".repeat(before), "y".repeat(after));
