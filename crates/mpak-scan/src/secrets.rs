@@ -23,7 +23,7 @@ mod words;
 
 pub use encoded::Layer;
 use kind::Kind;
-pub(crate) use kind::is_test_of_dependency;
+pub(crate) use kind::{is_in_dependency, is_test_of_dependency};
 use search::{Found, Text, Work, search};
 
 /// New bytes judged at a time.

@@ -62,6 +62,13 @@ impl Kind {
     }
 }
 
+/// Whether a file lies where package managers put what others wrote.
+pub(crate) fn is_in_dependency(path: &str) -> bool {
+    const PACKAGES: [&str; 7] = ["node_modules", "site-packages", "dist-packages", "vendor", "deps", ".venv", "venv"];
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders.split('/').any(|folder| PACKAGES.contains(&folder))
+}
+
 /// Whether a file is a test or an example inside a dependency, where key pairs are made to be shipped.
 pub(crate) fn is_test_of_dependency(path: &str) -> bool {
     const PACKAGES: [&str; 8] =

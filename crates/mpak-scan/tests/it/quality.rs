@@ -1,5 +1,6 @@
 //! The controls agree with the labelled sets.
 
+use mpak_scan::rules::Confidence;
 use set::{PRECISION_MIN, RECALL_MIN};
 
 #[path = "../../examples/quality/set.rs"]
@@ -24,5 +25,17 @@ fn no_set_is_below_its_floors() {
             tally.precision(),
             wrong.join("\n")
         );
+    }
+}
+
+#[test]
+fn the_sets_themselves_hold_no_credential() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/quality/cq01");
+    for name in ["positive.toml", "negative.toml"] {
+        let text = std::fs::read(format!("{folder}/{name}")).expect("a set");
+        let found = mpak_scan::secrets::scan_file(name, &text).hits;
+        let sure = found.iter().filter(|hit| hit.confidence == Confidence::High);
+        let sure: Vec<_> = sure.map(|hit| (&hit.rule.id, hit.line)).collect();
+        assert!(sure.is_empty(), "{name}: {sure:?}");
     }
 }
