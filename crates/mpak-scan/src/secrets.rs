@@ -128,8 +128,9 @@ pub struct FileScan {
     buffer: Vec<u8>,
     /// How many bytes of `buffer` are judged.
     judged: usize,
-    /// Decided by the first piece.
-    wide: Option<Option<Wide>>,
+    /// Whether the first piece was seen, which decides `wide`.
+    begun: bool,
+    wide: Option<Wide>,
     /// The first half of a character.
     half: Option<u8>,
 }
@@ -137,7 +138,7 @@ pub struct FileScan {
 impl FileScan {
     /// A file, by its path in the bundle.
     pub fn new(path: &str) -> Self {
-        Self { file: Collector::new(path), buffer: Vec::new(), judged: 0, wide: None, half: None }
+        Self { file: Collector::new(path), buffer: Vec::new(), judged: 0, begun: false, wide: None, half: None }
     }
 
     fn feed(&mut self, mut bytes: &[u8]) {
@@ -170,7 +171,10 @@ impl FileScan {
 impl Write for FileScan {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(first) = bytes.first() else { return Ok(0) };
-        match *self.wide.get_or_insert_with(|| Wide::of(bytes)) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.wide = Wide::of(bytes);
+        }
+        match self.wide {
             None => self.feed(bytes),
             Some(wide) => {
                 let whole = self.half.take().map(|half| [half, *first]);

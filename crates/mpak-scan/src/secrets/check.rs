@@ -102,12 +102,11 @@ impl Check {
             }
             Self::DiscordToken => Outcome::keep_if(discord(secret)),
             Self::PypiMacaroon => Outcome::keep_if(macaroon(secret)),
-            Self::Random => Outcome::keep_if(is_random(secret)),
             Self::Bearer if secret.starts_with(b"eyJ") => match Self::Jwt.judge(whole, secret) {
                 Outcome::Keep => Outcome::Lower,
                 other => other,
             },
-            Self::Bearer => Outcome::keep_if(is_random(secret)),
+            Self::Random | Self::Bearer => Outcome::keep_if(is_random(secret)),
             Self::Der => Outcome::keep_if(pem::is_bare_key(secret)),
             Self::Password => password(secret),
             Self::BasicAuth => basic(secret),

@@ -69,11 +69,13 @@ pub(super) fn decoded(bytes: &[u8], range: Range<usize>) -> Vec<Decoded> {
         let length = bytes[at..].iter().take(RUN_BYTES_MAX).take_while(|b| IS_RUN[usize::from(**b)]).count();
         let mut end = at + length;
         // A run that began before the range was looked at there.
-        if before < RUN_BYTES_MIN && end - start >= RUN_BYTES_MIN && start >= range.start {
-            if let Some(one) = decode(bytes, start..end) {
-                end = end.max(one.run.end);
-                found.push(one);
-            }
+        if before < RUN_BYTES_MIN
+            && end - start >= RUN_BYTES_MIN
+            && start >= range.start
+            && let Some(one) = decode(bytes, start..end)
+        {
+            end = end.max(one.run.end);
+            found.push(one);
         }
         at = end + 1;
         // Keep to what is looked at: one position in each shortest run.
@@ -96,17 +98,18 @@ const IS_RUN: [bool; 256] = {
 
 fn decode(bytes: &[u8], run: Range<usize>) -> Option<Decoded> {
     let text = &bytes[run.clone()];
-    let count = |mark: u8| text.iter().filter(|b| **b == mark).count();
+    let count = |mark: u8| memchr::memchr_iter(mark, text).count();
     if text.len() < 4_096 && count(b'%') >= ESCAPES_COUNT_MIN {
         return percent(bytes, run);
     }
     if text.len() < 4_096 && count(b'\\') >= ESCAPES_COUNT_MIN {
         return escapes(text).map(|text| Decoded { run, layer: Layer::Escapes, text });
     }
-    if text.iter().take(PROBE_BYTES * 2).all(u8::is_ascii_hexdigit) && text.len() % 2 == 0 {
-        if let Some(text) = hex(text) {
-            return Some(Decoded { run, layer: Layer::Hex, text });
-        }
+    if text.iter().take(PROBE_BYTES * 2).all(u8::is_ascii_hexdigit)
+        && text.len().is_multiple_of(2)
+        && let Some(text) = hex(text)
+    {
+        return Some(Decoded { run, layer: Layer::Hex, text });
     }
     base64(bytes, run)
 }
