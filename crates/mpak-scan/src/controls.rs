@@ -3,6 +3,7 @@
 use crate::control::Control;
 
 mod ai01_manifest_validation;
+mod ai03_bundle_signing;
 mod ai04_reproducible_builds;
 mod ai05_bundle_completeness;
 mod cd01_tool_declaration;
@@ -42,7 +43,7 @@ pub static CONTROLS: &[Control] = &[
         level: 3,
         domain: "artifact_integrity",
         page: include_str!("../../../docs/controls/ai-03.md"),
-        judge: None,
+        judge: Some(ai03_bundle_signing::judge),
     },
     Control {
         id: "AI-04",

@@ -18,6 +18,7 @@ use crate::advisories::{Snapshot, SnapshotError};
 use crate::completeness::{self, Completeness};
 use crate::content::ContentKind;
 use crate::controls::CONTROLS;
+use crate::oauth;
 use crate::outside::Outside;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
@@ -143,13 +144,16 @@ impl Evidence {
         let dependencies = dependencies::survey(source);
         let sboms = SBOMS.iter().filter_map(|path| sbom_file(source, path)).collect();
         // 3. Every file once, to its end: an archive whose data is unsound gives no evidence.
-        let sources = Sources::new(Ownership::new(&source.paths(), entry_point(&manifest).as_deref()));
+        let ownership = || Ownership::new(&source.paths(), entry_point(&manifest).as_deref());
+        let sources = Sources::new(ownership());
         let mut visitor = Visitor { secrets: Secrets::default(), sources };
         let files = source.visit(&mut visitor)?;
         let advised = Advised::gather(source);
         // 4. Which of them are there for a reason, and what the code does.
         let completeness = completeness::look(source, &files, document_of(&manifest));
         let code = visitor.sources.read();
+        let ours = ownership();
+        let oauth = oauth::used(&code, &|path| ours.is_own(path));
         Ok(Self {
             files,
             manifest,
@@ -161,7 +165,7 @@ impl Evidence {
             completeness,
             outside: Outside::default(),
             artifact: None,
-            oauth: OauthUse::Unknown,
+            oauth,
         })
     }
 

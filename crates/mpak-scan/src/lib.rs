@@ -11,6 +11,7 @@ mod credentials;
 pub mod evidence;
 pub mod level;
 pub mod names;
+mod oauth;
 pub mod outside;
 mod provenance;
 pub mod report;
