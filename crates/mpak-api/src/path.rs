@@ -6,6 +6,9 @@ use mpak_bundle::platform::Platform;
 /// `/v1/bundles/search`
 pub const SEARCH: &str = "/v1/bundles/search";
 
+/// The registry's newest snapshot of advisories.
+pub const ADVISORIES: &str = "/advisories/v1/latest";
+
 /// `/v1/bundles/@scope/name`; `@` and `/` stay as they are.
 pub fn bundle(name: &PackageName) -> String {
     format!("/v1/bundles/{name}")

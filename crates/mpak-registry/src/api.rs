@@ -1,5 +1,7 @@
-//! The API of this registry: the upload door, blobs, the static index, health.
+//! The API of this registry: the upload door, blobs, the static index,
+//! advisories, health.
 
+pub(crate) mod advisories;
 pub(crate) mod blob;
 pub(crate) mod device;
 pub(crate) mod health;

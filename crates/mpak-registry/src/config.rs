@@ -85,6 +85,8 @@ pub struct Config {
     pub sign_in: Option<SignIn>,
     /// `[rates]`
     pub rates: Rates,
+    /// The snapshot of advisories that scans use and that is served; none when there is none.
+    pub advisories: Option<PathBuf>,
     /// Limits on bundles; `archive_bytes_max` is also the largest upload.
     pub limits: Limits,
     /// Connections at the same time; more wait to be accepted.
@@ -123,6 +125,7 @@ impl Config {
             access: Access::default(),
             sign_in: None,
             rates: Rates::default(),
+            advisories: None,
             data,
             limits: Limits::default(),
             connections_max: 2_048,

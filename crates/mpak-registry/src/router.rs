@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{blob, device, health, index, me, package, publishers, upload};
+use crate::api::{advisories, blob, device, health, index, me, package, publishers, upload};
 use crate::auth::asker::ask;
 use crate::bench;
 use crate::compat::servers::{flat, official};
@@ -66,6 +66,7 @@ pub(crate) fn router(state: &AppState) -> Router {
         .routes(routes!(index::well_known))
         .routes(routes!(index::package))
         .routes(routes!(blob::blob))
+        .routes(routes!(advisories::latest))
         .routes(routes!(me::me))
         .routes(routes!(me::revoke))
         .routes(routes!(device::code))

@@ -22,7 +22,6 @@ use crate::oauth;
 use crate::outside::Outside;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
-use crate::vex::Statement;
 
 mod advised;
 mod given;
@@ -194,13 +193,6 @@ impl Evidence {
     pub fn with_advisories(mut self, snapshot: &Snapshot) -> Result<Self, SnapshotError> {
         self.advised.look_up(snapshot, &self.dependencies, &self.sboms)?;
         Ok(self)
-    }
-
-    /// Adds VEX statements by whoever answers for the bundle: the registry, or the person who scans.
-    #[must_use]
-    pub fn with_vex(mut self, statements: Vec<Statement>) -> Self {
-        self.advised.hear(statements);
-        self
     }
 
     /// What is published about the components.

@@ -3,8 +3,9 @@
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    admin, bench, cache, completion, config, delete, deprecate, example_server, explain, info, init, login, logout,
-    owner, pack, publish, pull, run, scan, search, serve, show, transfer, trust, unpack, validate, whoami, yank,
+    admin, advisories, bench, cache, completion, config, delete, deprecate, example_server, explain, info, init, login,
+    logout, owner, pack, publish, pull, run, scan, search, serve, show, transfer, trust, unpack, validate, whoami,
+    yank,
 };
 
 /// The secure package manager and registry for MCP servers.
@@ -46,6 +47,8 @@ pub enum Command {
     Info(info::Args),
     /// Judge a bundle by the mpak Trust Framework
     Scan(scan::Args),
+    /// Published vulnerabilities, as one file for all scans
+    Advisories(advisories::Args),
     /// Explain a control
     Explain(explain::Args),
     /// Publish bundles
@@ -118,6 +121,7 @@ impl Command {
             Self::Unpack(a) => a.json,
             Self::Info(a) => a.json,
             Self::Scan(a) => a.json,
+            Self::Advisories(a) => a.wants_json(),
             Self::Explain(a) => a.json,
             Self::Publish(a) => a.json,
             Self::Trust(a) => a.wants_json(),

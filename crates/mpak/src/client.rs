@@ -23,6 +23,7 @@ pub use error::ClientError;
 pub use publish::Upload;
 pub use registry::{Registry, is_loopback};
 
+mod advisories;
 mod error;
 mod person;
 mod publish;

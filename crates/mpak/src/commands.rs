@@ -11,6 +11,7 @@ use crate::home::secrets::Secrets;
 use crate::settings::Settings;
 
 pub mod admin;
+pub mod advisories;
 pub mod bench;
 pub mod cache;
 pub mod completion;
@@ -55,6 +56,7 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Unpack(args) => unpack::run(&args, settings),
         Command::Info(args) => info::run(&args, settings),
         Command::Scan(args) => scan::run(&args, settings),
+        Command::Advisories(args) => advisories::run(&args, settings),
         Command::Explain(args) => explain::run(&args, settings),
         Command::Publish(args) => publish::run(&args, settings),
         Command::Trust(args) => trust::run(&args, settings),

@@ -7,11 +7,13 @@
 //! │   ├── <scope>-<name>/               .mpak-meta.json, four keys and no more
 //! │   └── _local/<12 hex>/              .mpak-local-meta.json; hex of MD5 of the file's path
 //! ├── store/sha256/<digest>/            ours: one verified bundle each, read-only; the only thing we run
+//! ├── advisories                        ours; the snapshot that scans use, signed by a trusted key
 //! ├── state/                            ours
 //! │   ├── registries/<16 hex>/<scope>/<name>.json   which digest is which version, per registry
 //! │   ├── local/<12 hex>.json           which digest a local file had when it was last looked at
 //! │   ├── files/<digest>.json           every file of a stored bundle with its digest
 //! │   ├── venv/<digest>/                virtual environments of uv servers
+//! │   ├── advisory-keys.json            whose signature under a snapshot counts, per registry
 //! │   ├── interpreters.json             what interpreters answered about their version
 //! │   └── locks/                        one file per thing that only one process may change
 //! ├── secrets                           ours, 0600: values of sensitive options
@@ -159,6 +161,16 @@ impl Home {
     /// The virtual environment of a uv server.
     pub fn venv(&self, sha256: &Sha256) -> PathBuf {
         self.root.join("state/venv").join(sha256.to_string())
+    }
+
+    /// The snapshot of advisories that scans use.
+    pub fn advisories(&self) -> PathBuf {
+        self.root.join("advisories")
+    }
+
+    /// Whose signature under a snapshot of advisories counts.
+    pub fn advisory_keys(&self) -> PathBuf {
+        self.root.join("state/advisory-keys.json")
     }
 
     /// What interpreters answered.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
+mod advisories;
 mod bundle_file;
 mod cli;
 mod client;

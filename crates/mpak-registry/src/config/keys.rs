@@ -281,6 +281,12 @@ pub const KEYS: &[Key] = &[
     ),
     Key::new("rates.trusted_proxies", Kind::Networks, Default::Is(""), "Proxies whose X-Forwarded-For is believed"),
     Key::new(
+        "advisories.path",
+        Kind::Text,
+        Default::Unset,
+        "Snapshot of advisories, from `mpak advisories build`: scans use it, and clients fetch it; replace the file to renew it",
+    ),
+    Key::new(
         "log.filter",
         Kind::Text,
         Default::Follows("info, with --demo warn"),

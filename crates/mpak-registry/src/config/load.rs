@@ -339,6 +339,8 @@ struct Parsed {
     access: Access,
     sign_in: Option<SignIn>,
     rates: Rates,
+    #[serde(default)]
+    advisories: AdvisoriesSection,
     log: LogSection,
     #[serde(default)]
     metrics: MetricsSection,
@@ -358,6 +360,12 @@ struct DatabaseSection {
 struct LogSection {
     filter: String,
     json: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdvisoriesSection {
+    path: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -433,6 +441,7 @@ fn assemble(parsed: Parsed) -> Result<Config, LoadError> {
     config.access = parsed.access;
     config.sign_in = parsed.sign_in;
     config.rates = parsed.rates;
+    config.advisories = parsed.advisories.path;
     config.limits.archive_bytes_max = limits.bundle_bytes_max;
     config.connections_max = limits.connections_max;
     config.uploads_max = limits.uploads_max;

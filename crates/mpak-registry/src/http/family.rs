@@ -17,7 +17,7 @@ use super::json;
 const MESSAGE_BYTES_MAX: usize = 4 << 10;
 /// Below these, programs ask.
 const FOR_PROGRAMS: &[&str] =
-    &["/v1", "/v0", "/api", "/blobs", "/index", "/.well-known", "/health", "/ready", "/openapi.json"];
+    &["/v1", "/v0", "/api", "/blobs", "/index", "/advisories", "/.well-known", "/health", "/ready", "/openapi.json"];
 
 /// Whether programs ask for a path, not people.
 pub(crate) fn for_programs(path: &str) -> bool {

@@ -5,10 +5,12 @@
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use mpak_bundle::archive::{Archive, ArchiveError};
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
+use mpak_scan::advisories::{Snapshot, SnapshotError};
 use mpak_scan::evidence::{self, Evidence, GatherError};
 use mpak_scan::report::Report;
 use serde_json::json;
@@ -48,6 +50,8 @@ pub(crate) enum ScanError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Gather(#[from] GatherError),
+    #[error(transparent)]
+    Advisories(#[from] SnapshotError),
     #[error("the server ended {attempts} times while it scanned this")]
     Fatal { attempts: i64 },
     #[error("the scanner panicked")]
@@ -69,8 +73,10 @@ pub(crate) struct Judged {
 pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Judged, ScanError> {
     let sha256: Sha256 = subject.parse().map_err(|_not_hex| ScanError::Subject { found: subject.to_owned() })?;
     let (file, limits) = (file(state, &sha256).await?, state.config.limits.clone());
+    let advisories = state.config.advisories.clone();
     let judged = tokio::task::spawn_blocking(move || {
-        catch_unwind(AssertUnwindSafe(|| report(file, &limits))).map_err(|_panic| ScanError::Panicked)?
+        catch_unwind(AssertUnwindSafe(|| report(file, &limits, advisories.as_deref())))
+            .map_err(|_panic| ScanError::Panicked)?
     });
     let report = judged.await.map_err(|_join| ScanError::Panicked)??;
     Ok(Judged { sha256, report })
@@ -84,9 +90,19 @@ async fn file(state: &AppState, sha256: &Sha256) -> Result<File, ScanError> {
     }
 }
 
-fn report(file: File, limits: &Limits) -> Result<Report, ScanError> {
+fn report(file: File, limits: &Limits, advisories: Option<&Path>) -> Result<Report, ScanError> {
     let archive = Archive::open(file, limits)?;
-    Ok(evidence::scan(&Evidence::from_archive(&archive, limits)?))
+    let mut evidence = Evidence::from_archive(&archive, limits)?;
+    if let Some(snapshot) = advisories.and_then(snapshot) {
+        evidence = evidence.with_advisories(&snapshot)?;
+    }
+    Ok(evidence::scan(&evidence))
+}
+
+/// The operator's snapshot of advisories. Without it the other controls still judge, so it only goes to the log.
+fn snapshot(path: &Path) -> Option<Snapshot> {
+    let opened = File::open(path).map_err(SnapshotError::from).and_then(Snapshot::open);
+    opened.inspect_err(|error| tracing::error!(path = %path.display(), %error, "the advisories cannot be used")).ok()
 }
 
 /// Stores the report and tells of it, in the transaction that ends the job.

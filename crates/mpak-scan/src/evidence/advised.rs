@@ -51,17 +51,12 @@ impl Advised {
         Ok(())
     }
 
-    /// Statements by whoever answers for the bundle.
-    pub(super) fn hear(&mut self, statements: Vec<Statement>) {
-        self.statements.extend(statements);
-    }
-
     /// What a snapshot says; `None` where there was none.
     pub fn found(&self) -> Option<&Found> {
         self.found.as_ref()
     }
 
-    /// Statements that a vulnerability does not apply, also those that do not count.
+    /// What the bundle itself states about vulnerabilities, which does not count.
     pub fn statements(&self) -> &[Statement] {
         &self.statements
     }

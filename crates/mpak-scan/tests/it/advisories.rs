@@ -258,35 +258,51 @@ fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// OSV's evaluation in its own words, over the raw JSON.
-fn affects(affected: &Value, version: &Version) -> bool {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let parse = |value: &Value| Version::from_str(value.as_str().unwrap()).ok();
-    if list(&affected["versions"]).iter().any(|listed| parse(listed).as_ref() == Some(version)) {
-        return true;
-    }
-    list(&affected["ranges"]).iter().filter(|range| range["type"] == "ECOSYSTEM").any(|range| {
-        let mut events: Vec<(Version, &str)> = Vec::new();
-        for event in range["events"].as_array().unwrap() {
-            let (kind, bound) = event.as_object().unwrap().iter().next().unwrap();
-            let Some(version) = parse(bound) else { return false };
-            let below_all = kind == "introduced" && bound == "0";
-            events.push((if below_all { version.with_dev(Some(0)) } else { version }, kind));
-        }
-        // Of two events of one version `fixed` comes first: what is fixed there may be introduced again there.
-        let rank = |kind: &str| ["fixed", "introduced", "last_affected"].iter().position(|k| *k == kind);
-        events.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| rank(a.1).cmp(&rank(b.1))));
-        let mut vulnerable = false;
-        for (bound, kind) in events {
-            match kind {
-                "introduced" if *version >= bound => vulnerable = true,
-                "fixed" if *version >= bound => vulnerable = false,
-                "last_affected" if *version > bound => vulnerable = false,
-                _ => {}
+/// One package of one record, as the oracle sees it.
+struct Block {
+    id: String,
+    versions: BTreeSet<Version>,
+    /// Events of each range, sorted.
+    ranges: Vec<Vec<(Version, String)>>,
+}
+
+impl Block {
+    fn read(id: &str, affected: &Value) -> Self {
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let parse = |value: &Value| Version::from_str(value.as_str().unwrap()).ok();
+        let ecosystem = list(&affected["ranges"]).into_iter().filter(|range| range["type"] == "ECOSYSTEM");
+        let events = |range: Value| {
+            let mut events: Vec<(Version, String)> = Vec::new();
+            for event in range["events"].as_array().unwrap() {
+                let (kind, bound) = event.as_object().unwrap().iter().next().unwrap();
+                let version = parse(bound)?;
+                let below_all = kind == "introduced" && bound == "0";
+                events.push((if below_all { version.with_dev(Some(0)) } else { version }, kind.clone()));
             }
+            // Of two events of one version `fixed` comes first: what is fixed there may be introduced again there.
+            let rank = |kind: &str| ["fixed", "introduced", "last_affected"].iter().position(|k| *k == kind);
+            events.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| rank(&a.1).cmp(&rank(&b.1))));
+            Some(events)
+        };
+        Self {
+            id: id.to_owned(),
+            versions: list(&affected["versions"]).iter().filter_map(parse).collect(),
+            ranges: ecosystem.filter_map(events).collect(),
         }
-        vulnerable
-    })
+    }
+
+    /// OSV's evaluation in its own words.
+    fn affects(&self, version: &Version) -> bool {
+        self.versions.contains(version)
+            || self.ranges.iter().any(|events| {
+                events.iter().fold(false, |vulnerable, (bound, kind)| match kind.as_str() {
+                    "introduced" if version >= bound => true,
+                    "fixed" if version >= bound => false,
+                    "last_affected" if version > bound => false,
+                    _ => vulnerable,
+                })
+            })
+    }
 }
 
 #[test]
@@ -301,12 +317,12 @@ fn look_ups_in_real_records_agree_with_brute_force() {
     // 1. All packages, with their listed versions, all bounds, and versions beside the bounds.
     let records: Vec<Value> = lines(&path).into_iter().filter(|r| r.get("withdrawn").is_none()).collect();
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut blocks: BTreeMap<String, Vec<(&str, &Value)>> = BTreeMap::new();
+    let mut blocks: BTreeMap<String, Vec<Block>> = BTreeMap::new();
     for record in &records {
         for affected in record["affected"].as_array().unwrap() {
             let name = affected["package"]["name"].as_str().unwrap().to_lowercase().replace(['_', '.'], "-");
             let known = versions.entry(name.clone()).or_default();
-            blocks.entry(name).or_default().push((record["id"].as_str().unwrap(), affected));
+            blocks.entry(name).or_default().push(Block::read(record["id"].as_str().unwrap(), affected));
             let listed = affected["versions"].as_array().into_iter().flatten();
             known.extend(listed.step_by(7).map(|v| v.as_str().unwrap().to_owned()));
             for event in affected["ranges"]
@@ -337,8 +353,8 @@ fn look_ups_in_real_records_agree_with_brute_force() {
     }
     for (at, component) in components.iter().enumerate() {
         let version = Version::from_str(&component.version).unwrap();
-        let of_oracle: Vec<&str> =
-            blocks[&component.name].iter().filter(|(_, block)| affects(block, &version)).map(|(id, _)| *id).collect();
+        let affecting = blocks[&component.name].iter().filter(|block| block.affects(&version));
+        let of_oracle: Vec<&str> = affecting.map(|block| block.id.as_str()).collect();
         let ours = matches.get(&at).map_or(&[][..], Vec::as_slice);
         for id in &of_oracle {
             assert!(ours.iter().any(|ids| ids.iter().any(|i| i == id)), "{} {version} lacks {id}", component.name);

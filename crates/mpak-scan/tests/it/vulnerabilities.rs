@@ -5,8 +5,8 @@ use mpak_bundle::limits::Limits;
 use mpak_scan::advisories::Snapshot;
 use mpak_scan::control::Status;
 use mpak_scan::evidence::{Evidence, scan};
+use mpak_scan::outside::Outside;
 use mpak_scan::report::{ControlResult, Severity};
-use mpak_scan::vex;
 use mpak_testkit::zip::temporary;
 use serde_json::{Value, json};
 
@@ -22,8 +22,9 @@ fn evidence(files: &[(&str, String)]) -> Evidence {
 }
 
 fn judge(files: &[(&str, String)], snapshot: &Snapshot, vex: &[Value]) -> ControlResult {
-    let evidence =
-        evidence(files).with_advisories(snapshot).expect("a sound snapshot").with_vex(vex::from_outside(vex));
+    let outside = Outside::read(json!({"version": 1, "vex": vex}).to_string().as_bytes()).expect("evidence");
+    let evidence = evidence(files).with_advisories(snapshot).expect("a sound snapshot");
+    let evidence = evidence.with_outside(outside).expect("it is about these bytes");
     let report = scan(&evidence);
     assert_eq!(report.advisories.as_deref(), Some(snapshot.head().date.as_str()));
     control(&report, "SC-02").clone()

@@ -13,8 +13,10 @@ use mpak_scan::level;
 use mpak_scan::outside::{EVIDENCE_BYTES_MAX, Outside};
 use mpak_scan::report::{ControlResult, Finding, Report};
 
+use crate::advisories;
 use crate::bundle_file::{not_a_bundle, open_file};
 use crate::error::{CommandError, CommandResult, Kind};
+use crate::home::Home;
 use crate::settings::Settings;
 use crate::ui;
 
@@ -30,18 +32,27 @@ pub struct Args {
     /// What a registry knows of the bundle from outside it, as JSON (`mpak explain evidence`)
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
+    /// Snapshot of advisories [default: ~/.mpak/advisories, if a trusted key signed it]
+    #[arg(long, value_name = "FILE")]
+    pub advisories: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 /// Runs it.
-pub fn run(args: &Args, _: &Settings) -> CommandResult {
+pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     if ui::interactive() && !args.json {
         ui::note(&format!("scanning {}", ui::safe(&args.path.display().to_string())));
     }
+    let snapshot = advisories::for_scan(args.advisories.as_deref(), settings)?;
     let outside = args.evidence.as_deref().map(outside).transpose()?;
-    let report = scan(&gather(&args.path, outside)?);
+    let mut evidence = gather(&args.path, outside)?;
+    if let Some(snapshot) = &snapshot {
+        let named = args.advisories.clone().unwrap_or_else(|| Home::new(settings).advisories());
+        evidence = evidence.with_advisories(snapshot).map_err(|error| advisories::unsound(&named, &error))?;
+    }
+    let report = scan(&evidence);
     if args.json {
         ui::json(&report);
     } else {
@@ -104,7 +115,9 @@ fn outside(path: &Path) -> Result<Outside, CommandError> {
 }
 
 fn text(report: &Report, level: u8, with_evidence: bool) -> Vec<String> {
-    let mut lines = vec![headline(report, with_evidence), format!("ruleset {}", report.ruleset), String::new()];
+    let advisories = report.advisories.as_ref().map_or_else(String::new, |date| format!("  advisories of {date}"));
+    let ruleset = format!("ruleset {}{advisories}", report.ruleset);
+    let mut lines = vec![headline(report, with_evidence), ruleset, String::new()];
     lines.extend(ui::table(&["CONTROL", "LEVEL", "STATUS", "NAME", "REASON"], &rows(report)));
     for result in report.controls.iter().filter(|c| !c.findings.is_empty()) {
         lines.push(String::new());

@@ -15,6 +15,7 @@ mod transfer;
 mod world;
 
 mod admin;
+mod advisories;
 mod bench;
 mod cache;
 mod cli;
