@@ -9,6 +9,7 @@ mod ai05_bundle_completeness;
 mod cd01_tool_declaration;
 mod cd04_credential_scopes;
 mod cd05_token_lifetime;
+pub(crate) mod cd03_description_safety;
 mod cq01_secrets;
 mod cq03_static_analysis;
 mod cq04_input_validation;
@@ -171,7 +172,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "capability_declaration",
         page: include_str!("../../../docs/controls/cd-03.md"),
-        judge: None,
+        judge: Some(cd03_description_safety::judge),
     },
     Control {
         id: "CD-04",

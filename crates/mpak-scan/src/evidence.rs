@@ -22,11 +22,14 @@ use crate::oauth;
 use crate::outside::Outside;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
+use crate::vex::Statement;
+use crate::texts::Texts;
 
 mod advised;
 mod given;
 mod source;
 mod sources;
+mod texts;
 
 pub use advised::Advised;
 pub use given::{OauthUse, Place};
@@ -54,6 +57,7 @@ pub struct Evidence {
     outside: Outside,
     artifact: Option<Sha256>,
     oauth: OauthUse,
+    texts: Option<Texts>,
 }
 
 /// A bill of materials that the bundle carries.
@@ -153,6 +157,8 @@ impl Evidence {
         let code = visitor.sources.read();
         let ours = ownership();
         let oauth = oauth::used(&code, &|path| ours.is_own(path));
+        // 5. What models read.
+        let texts = texts::gather(source, document_of(&manifest), limits);
         Ok(Self {
             files,
             manifest,
@@ -165,6 +171,7 @@ impl Evidence {
             outside: Outside::default(),
             artifact: None,
             oauth,
+            texts,
         })
     }
 
@@ -183,6 +190,7 @@ impl Evidence {
             outside: Outside::default(),
             artifact: None,
             oauth: OauthUse::Unknown,
+            texts: None,
         }
     }
 
@@ -233,6 +241,11 @@ impl Evidence {
     /// Which files are there for a reason.
     pub fn completeness(&self) -> &Completeness {
         &self.completeness
+    }
+
+    /// The texts that a model reads; `None` without a manifest.
+    pub fn texts(&self) -> Option<&Texts> {
+        self.texts.as_ref()
     }
 
     /// A CycloneDX 1.6 document of the components found, for bundles without their own.

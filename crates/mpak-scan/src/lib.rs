@@ -19,3 +19,4 @@ pub mod rules;
 pub mod secrets;
 mod supply;
 pub mod vex;
+pub mod texts;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{Control, Status, Verdict};
 use crate::evidence::Evidence;
-use crate::{level, rules};
+use crate::{level, rules, texts};
 
 /// Most findings listed per control; the rest is counted.
 const FINDINGS_COUNT_MAX: usize = 200;
@@ -265,6 +265,7 @@ pub fn ruleset(controls: &[Control]) -> String {
     text.push_str(rules::SECRETS_TOML);
     text.push_str(crate::credentials::SCOPES_TOML);
     text.push_str(crate::controls::SOURCES_TOML);
+    text.push_str(texts::TEXTS_TOML);
     let digest = Sha256::of(text.as_bytes()).to_string();
     format!("{}+sha256.{}", env!("CARGO_PKG_VERSION"), &digest[..16])
 }

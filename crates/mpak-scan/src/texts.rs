@@ -1,0 +1,270 @@
+//! CD-03: the texts that a model reads.
+//!
+//! In: names, descriptions, schemas, prompts and instructions of a stranger's tools, from a manifest, a `tools/list`
+//! result, or code. Out: findings, one per tool and cue. Each text is looked at as it stands (characters, marks),
+//! read sentence by sentence (`grammar`), and read again without its disguises (`normalise`). One strong cue warns;
+//! one that is certain, or two strong ones in one tool, block.
+//! Spec: MTF 0.1 §3.5 CD-03. Rules: `rules/texts.toml`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::report::{Finding, Severity};
+
+mod characters;
+mod class;
+mod collect;
+mod cue;
+mod grammar;
+mod hash;
+mod lexicon;
+mod markup;
+mod names;
+mod normalise;
+mod tokens;
+mod valuables;
+
+pub use hash::{canonical, digest};
+pub use lexicon::TEXTS_TOML;
+
+use class::Classes;
+use cue::{Cue, Seen, Strength};
+use lexicon::lexicon;
+
+/// How many encodings within each other are undone.
+const ENCODINGS_DEPTH_MAX: usize = 3;
+/// Characters of a name that a title shows.
+const NAME_CHARS_MAX: usize = 60;
+/// Words of an identifier that may be a sentence.
+const SENTENCE_WORDS_MIN: usize = 4;
+
+/// What a text is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TextKind {
+    /// The name of a tool, prompt or resource.
+    Name,
+    /// The name of a parameter.
+    ParameterName,
+    /// A title.
+    Title,
+    /// What a tool, prompt or resource does.
+    Description,
+    /// What a parameter takes.
+    Parameter,
+    /// A default, one of several values, an example, a pattern.
+    Value,
+    /// The text of a prompt, which is meant to instruct.
+    Prompt,
+    /// Instructions of a server to its users' models.
+    Instructions,
+    /// A long description, also for people.
+    Document,
+}
+
+/// A text that a model reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelText {
+    /// What it is for.
+    pub kind: TextKind,
+    /// The file that holds it.
+    pub file: String,
+    /// Its line there, from 1.
+    pub line: Option<u32>,
+    /// Its place within the file: a JSON pointer, or the name in the code.
+    pub place: String,
+    /// The text as it stands.
+    pub text: String,
+}
+
+/// A tool, prompt or resource, or the server itself, with its texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a tool.
+    pub tool: bool,
+    /// Names of its parameters.
+    pub parameters: Vec<String>,
+    /// Everything a model reads of it.
+    pub texts: Vec<ModelText>,
+}
+
+/// All texts of one server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// The server's name; a part of what its tools are about.
+    pub server: String,
+    /// In the order of the document.
+    pub subjects: Vec<Subject>,
+}
+
+impl Texts {
+    /// How many texts there are.
+    pub fn count(&self) -> usize {
+        self.subjects.iter().map(|s| s.texts.len()).sum()
+    }
+
+    /// How many bytes they have.
+    pub fn bytes(&self) -> usize {
+        self.subjects.iter().flat_map(|s| &s.texts).map(|t| t.text.len()).sum()
+    }
+}
+
+/// One finding per tool and cue, in the order of the texts.
+pub fn judge(texts: &Texts) -> Vec<Finding> {
+    let tools: HashSet<String> = texts.subjects.iter().filter(|s| s.tool).map(|s| s.name.to_lowercase()).collect();
+    let mut findings = Vec::new();
+    for subject in &texts.subjects {
+        let cues = weighed(cues(subject, texts, &tools));
+        findings.extend(cues.into_iter().map(|(cue, seen)| finding(subject, cue, &seen)));
+    }
+    findings.extend(names::near(texts));
+    findings
+}
+
+/// A cue with the text it was first seen in at its greatest strength.
+struct Placed<'a> {
+    strength: Strength,
+    text: &'a ModelText,
+    excerpt: String,
+}
+
+/// Every cue of one tool.
+fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTreeMap<Cue, Placed<'a>> {
+    // 1. What the tool is about, by its own names.
+    let parameters: HashSet<String> = subject.parameters.iter().map(|name| name.to_lowercase()).collect();
+    let titles = subject.texts.iter().filter(|t| t.kind == TextKind::Title && t.text.len() < 80).map(|t| t.text.as_str());
+    let named = titles.chain([subject.name.as_str(), texts.server.as_str()]).fold(Classes::NONE, |all, name| all | topics(name));
+    let allowed = subject.parameters.iter().fold(named, |all, name| all | topics(name));
+    let mut found: BTreeMap<Cue, Placed<'a>> = BTreeMap::new();
+    for text in &subject.texts {
+        // 2. What each text gives away.
+        let context = grammar::Context { kind: text.kind, allowed, named, parameters: &parameters, tools };
+        let mut seen = analyse(&text.text, &context, 0);
+        seen.extend(names::parameter(text, &context));
+        seen.extend(names::recipient(text));
+        for Seen { cue, strength, excerpt } in seen {
+            let strength = tempered(cue, strength, text.kind);
+            let placed = Placed { strength, text, excerpt };
+            match found.get(&cue) {
+                Some(old) if old.strength >= strength => {}
+                _ => drop(found.insert(cue, placed)),
+            }
+        }
+    }
+    // 3. What the whole tool gives away.
+    for (text, seen) in names::mismatch(subject) {
+        found.entry(seen.cue).or_insert(Placed { strength: seen.strength, text, excerpt: seen.excerpt });
+    }
+    found
+}
+
+/// The topics that a name makes its business.
+fn topics(name: &str) -> Classes {
+    valuables::words(name).iter().fold(Classes::NONE, |all, word| all | lexicon().subject(word))
+}
+
+/// Texts for people tell them to set up files and to run commands.
+fn tempered(cue: Cue, strength: Strength, kind: TextKind) -> Strength {
+    let told = matches!(cue, Cue::Exfiltration | Cue::Command | Cue::Promotion | Cue::Consent | Cue::Authority | Cue::Outbound | Cue::Role | Cue::HiddenText | Cue::Markup);
+    if kind == TextKind::Document && told && strength < Strength::Block || kind == TextKind::Document && matches!(cue, Cue::Exfiltration | Cue::Command) {
+        Strength::Weak
+    } else {
+        strength
+    }
+}
+
+/// All cues of one text, with those of what is encoded in it.
+fn analyse(text: &str, context: &grammar::Context<'_>, depth: usize) -> Vec<Seen> {
+    // 1. As it stands.
+    let mut found = characters::look(text);
+    found.extend(markup::look(text, context.kind));
+    let plain = prose(text, context.kind);
+    found.extend(plain.iter().flat_map(|text| grammar::read(text, context)));
+    // 2. Without its disguises: what shows only then was hidden on purpose.
+    let open: BTreeSet<Cue> = found.iter().map(|s| s.cue).collect();
+    let folded = normalise::folded(text);
+    if folded != text {
+        let again = prose(&folded, context.kind).map(|text| grammar::read(&text, context)).unwrap_or_default();
+        let disguised: Vec<Seen> = again.into_iter().filter(|s| !open.contains(&s.cue) && s.strength > Strength::Weak).collect();
+        if let Some(first) = disguised.first() {
+            found.push(Seen::new(Cue::Disguise, Strength::Block, first.excerpt.clone()));
+        }
+        found.extend(disguised);
+    }
+    if let Some(hidden) = characters::hidden_text(text) {
+        found.extend(grammar::read(&hidden, context));
+    }
+    // 3. What is encoded within.
+    if depth < ENCODINGS_DEPTH_MAX {
+        for (encoding, inner) in normalise::decoded(&folded) {
+            let inside = analyse(&inner, context, depth + 1);
+            if inside.iter().any(|s| s.strength > Strength::Weak) {
+                found.push(Seen::new(Cue::Encoded, Strength::Block, format!("{encoding}: {}", characters::shown(&inner))));
+            }
+        }
+    }
+    found
+}
+
+/// The text as sentences can be read from it; a name with many words is one, too.
+fn prose(text: &str, kind: TextKind) -> Option<String> {
+    if !matches!(kind, TextKind::Name | TextKind::ParameterName) || text.contains(' ') {
+        return Some(text.to_owned());
+    }
+    let words = valuables::words(text);
+    (words.len() >= SENTENCE_WORDS_MIN).then(|| words.join(" "))
+}
+
+/// Cues that an everyday cue makes worse.
+fn is_supported(cue: Cue) -> bool {
+    matches!(
+        cue,
+        Cue::Secrecy | Cue::Exfiltration | Cue::Smuggling | Cue::Outbound | Cue::Shadowing | Cue::Tampering | Cue::Command
+            | Cue::Authority | Cue::Markup | Cue::HiddenText | Cue::Role | Cue::ParameterName | Cue::ImageExfiltration
+    )
+}
+
+/// Cues that tell the same thing twice count once.
+fn group(cue: Cue) -> Cue {
+    match cue {
+        Cue::Shadowing => Cue::Promotion,
+        Cue::Invisible | Cue::Direction | Cue::Homoglyph | Cue::TerminalEscape => Cue::TagCharacters,
+        Cue::ParameterName => Cue::Exfiltration,
+        other => other,
+    }
+}
+
+/// Two strong cues block; a weak one counts only beside a strong one, and is only told then.
+fn weighed(mut cues: BTreeMap<Cue, Placed<'_>>) -> BTreeMap<Cue, Placed<'_>> {
+    let strong: BTreeSet<Cue> = cues.iter().filter(|(_, p)| p.strength >= Strength::Strong).map(|(cue, _)| group(*cue)).collect();
+    let weak = cues.iter().any(|(cue, p)| p.strength == Strength::Weak && !strong.contains(&group(*cue)));
+    let two = strong.len() > 1;
+    for (cue, placed) in &mut cues {
+        let supported = weak && is_supported(*cue);
+        if placed.strength == Strength::Strong && (two || supported) {
+            placed.strength = Strength::Block;
+        }
+    }
+    if strong.is_empty() {
+        cues.clear();
+    }
+    cues
+}
+
+fn finding(subject: &Subject, cue: Cue, placed: &Placed<'_>) -> Finding {
+    let severity = match placed.strength {
+        Strength::Block if cue.is_critical() => Severity::Critical,
+        Strength::Block => Severity::High,
+        Strength::Strong => Severity::Medium,
+        Strength::Weak => Severity::Low,
+    };
+    let title = format!("`{}` {}", short(&subject.name), cue.title());
+    Finding::new(format!("CD-03/{}", cue.id()), severity, title)
+        .at(&placed.text.file, placed.text.line)
+        .seen(format!("{}: {}", placed.text.place, placed.excerpt))
+        .fix(cue.fix())
+}
+
+fn short(name: &str) -> String {
+    characters::shown(&name.chars().take(NAME_CHARS_MAX).collect::<String>())
+}

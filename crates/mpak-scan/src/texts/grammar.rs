@@ -1,0 +1,241 @@
+//! Sentences that speak to the model: who is told to do what, with what, against whom.
+//!
+//! In: the sentences of one text and what is the tool's own business. Out: cues. A word alone is never a cue: it
+//! takes a mood (an order to the model, not a description of the tool), a verb and what it is about. What the tool's
+//! own name and parameters speak of is its business.
+
+use std::collections::HashSet;
+
+use super::TextKind;
+use super::class::{self, Classes};
+use super::cue::{Cue, Seen, Strength};
+use super::lexicon::Language;
+use super::tokens::{Form, Kind, Sentence, Token, sentences};
+
+mod conduct;
+mod data;
+mod foreign;
+mod orders;
+mod tools;
+
+/// Words after a verb within which its object is looked for.
+const OBJECT_TOKENS_MAX: usize = 14;
+/// Characters of a sentence that evidence shows before the words that matter.
+const SHOWN_BEFORE_BYTES: usize = 40;
+/// Characters of a sentence that evidence shows in all.
+const SHOWN_BYTES: usize = 180;
+
+/// What is the tool's own business.
+pub(super) struct Context<'a> {
+    pub(super) kind: TextKind,
+    /// Topics of the tool's name, title and parameters.
+    pub(super) allowed: Classes,
+    /// Topics of its name and title alone.
+    pub(super) named: Classes,
+    /// Names of its parameters, lower case.
+    pub(super) parameters: &'a HashSet<String>,
+    /// Names of the server's tools, lower case.
+    pub(super) tools: &'a HashSet<String>,
+}
+
+/// How a verb is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mood {
+    /// It describes, or stands for something else.
+    Other,
+    /// It is forbidden.
+    Negated,
+    /// The imperative with which tools are described: `Get the weather`.
+    Plain,
+    /// An order to the model.
+    Order,
+}
+
+/// One sentence with its surroundings.
+pub(super) struct Reading<'a> {
+    pub(super) sentence: &'a Sentence,
+    /// The one before.
+    pub(super) before: Option<&'a Sentence>,
+    /// Whether it is the text's first.
+    pub(super) first: bool,
+    pub(super) context: &'a Context<'a>,
+    text: &'a str,
+}
+
+/// All cues of a text.
+pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
+    let all = sentences(text);
+    let mut found = Vec::new();
+    for (i, sentence) in all.iter().enumerate() {
+        let before = i.checked_sub(1).and_then(|i| all.get(i));
+        let reading = Reading { sentence, before, first: i == 0, context, text };
+        if sentence.language == Language::En {
+            found.extend(orders::look(&reading));
+            found.extend(conduct::look(&reading));
+            found.extend(data::look(&reading));
+            found.extend(tools::look(&reading));
+        } else {
+            found.extend(foreign::look(&reading));
+        }
+    }
+    found
+}
+
+impl Reading<'_> {
+    pub(super) fn tokens(&self) -> &[Token] {
+        &self.sentence.tokens
+    }
+
+    pub(super) fn has(&self, classes: Classes) -> bool {
+        self.sentence.classes.any(classes)
+    }
+
+    /// Positions of tokens with one of the classes.
+    pub(super) fn all(&self, classes: Classes) -> impl Iterator<Item = usize> + '_ {
+        self.tokens().iter().enumerate().filter(move |(_, t)| t.is(classes)).map(|(i, _)| i)
+    }
+
+    /// The first token with one of the classes among the next ones.
+    pub(super) fn within(&self, from: usize, count: usize, classes: Classes) -> Option<usize> {
+        let end = self.tokens().len().min(from + count);
+        (from..end).find(|&i| self.tokens()[i].is(classes))
+    }
+
+    /// The same, backwards, the token itself not included.
+    pub(super) fn back(&self, from: usize, count: usize, classes: Classes) -> Option<usize> {
+        (from.saturating_sub(count)..from).rev().find(|&i| self.tokens()[i].is(classes))
+    }
+
+    /// Whether one of the words stands among the next tokens.
+    pub(super) fn word(&self, from: usize, count: usize, words: &[&str]) -> Option<usize> {
+        let end = self.tokens().len().min(from + count);
+        (from..end).find(|&i| words.contains(&self.tokens()[i].text.as_str()))
+    }
+
+    /// Whether the sentence turns to its reader.
+    pub(super) fn addresses(&self) -> bool {
+        let marks = class::YOU | class::MODAL | class::ALWAYS | class::FIRST | class::BEFORE | class::URGENT | class::ALSO;
+        self.has(marks | class::AUTHORITY)
+    }
+
+    /// How the verb at a place is meant.
+    pub(super) fn mood(&self, i: usize) -> Mood {
+        let tokens = self.tokens();
+        let order = || {
+            let apart = !self.first || matches!(self.context.kind, TextKind::Parameter | TextKind::Value);
+            if apart || self.addresses() { Mood::Order } else { Mood::Plain }
+        };
+        match tokens[i].form {
+            Form::Third => return Mood::Other,
+            Form::Past => return self.passive(i),
+            Form::Ing => return self.gerund(i),
+            Form::Base => {}
+        }
+        let mut j = i;
+        while j > 0 {
+            j -= 1;
+            let token = &tokens[j];
+            let before = j.checked_sub(1).map(|k| &tokens[k]);
+            if token.kind == Kind::Break {
+                return order();
+            }
+            if token.is(class::NOT | class::WITHOUT) {
+                return Mood::Negated;
+            }
+            if token.is(class::MODAL) {
+                return self.subject(j);
+            }
+            if token.is(class::ADVERB | class::FIRST | class::ALSO | class::ALWAYS | class::SECRETLY | class::INSTEAD) {
+                continue;
+            }
+            if token.is(class::AND) || token.text == "do" {
+                return order();
+            }
+            if token.text == "to" {
+                return if before.is_some_and(|t| t.is(class::OBLIGE | class::MODAL)) { Mood::Order } else { Mood::Other };
+            }
+            if matches!(token.text.as_str(), "can" | "could" | "may" | "might" | "will" | "would") {
+                return if before.is_some_and(|t| t.is(class::YOU)) { Mood::Order } else { Mood::Other };
+            }
+            if token.is(class::YOU) && !token.possessive {
+                return Mood::Order;
+            }
+            // `Before using this tool read …`: the clause ends without a comma.
+            if token.is(class::TOOL | class::USE) && tokens[0].is(class::BEFORE) {
+                return Mood::Order;
+            }
+            return Mood::Other;
+        }
+        order()
+    }
+
+    /// `you must`, `must`, but not `the value must`.
+    fn subject(&self, modal: usize) -> Mood {
+        let tokens = self.tokens();
+        let mut j = modal;
+        while j > 0 {
+            j -= 1;
+            let token = &tokens[j];
+            if token.is(class::NOT) {
+                return Mood::Negated;
+            }
+            if token.kind == Kind::Break || token.is(class::YOU | class::AND) {
+                return Mood::Order;
+            }
+            if token.is(class::ADVERB | class::ALSO | class::ALWAYS | class::MODAL | class::FIRST) || token.text == "it" || token.text == "is" {
+                continue;
+            }
+            return Mood::Other;
+        }
+        Mood::Order
+    }
+
+    /// `must be passed`, `is to be sent`.
+    fn passive(&self, i: usize) -> Mood {
+        let be = (i.saturating_sub(3)..i).rev().find(|&j| self.tokens()[j].text == "be");
+        let Some(be) = be else { return Mood::Other };
+        if self.back(i, 5, class::NOT).is_some() {
+            return Mood::Negated;
+        }
+        if self.back(be, 3, class::MODAL | class::OBLIGE).is_some() { Mood::Order } else { Mood::Other }
+    }
+
+    /// `start by reading`, `requires reading`.
+    fn gerund(&self, i: usize) -> Mood {
+        const LEADS: [&str; 9] = ["by", "start", "begin", "requires", "require", "requiring", "involves", "means", "after"];
+        if self.back(i, 2, class::NOT | class::WITHOUT).is_some() {
+            return Mood::Negated;
+        }
+        let lead = i.checked_sub(1).is_some_and(|j| LEADS.contains(&self.tokens()[j].text.as_str()));
+        if lead && self.addresses() { Mood::Order } else { Mood::Other }
+    }
+
+    /// Whether a token is one of the tool's own parameters.
+    pub(super) fn is_parameter(&self, i: usize) -> bool {
+        let token = &self.tokens()[i];
+        matches!(token.kind, Kind::Code | Kind::Word) && self.context.parameters.contains(&token.text)
+    }
+
+    /// Whether what stands at a place is only an example.
+    pub(super) fn is_example(&self, i: usize) -> bool {
+        const MARKS: [&str; 7] = ["e", "eg", "e.g", "example", "default", "defaults", "placeholder"];
+        let from = i.saturating_sub(8);
+        self.tokens()[from..i].iter().any(|t| MARKS.contains(&t.text.as_str()))
+    }
+
+    /// A cue with the words around a token.
+    pub(super) fn seen(&self, cue: Cue, strength: Strength, at: usize) -> Seen {
+        let tokens = self.tokens();
+        let begin = tokens.first().map_or(0, |t| t.start);
+        let end = tokens.last().map_or(begin, |t| t.end);
+        let middle = tokens.get(at).map_or(begin, |t| t.start);
+        let from = if middle - begin > SHOWN_BYTES / 2 { floor(self.text, middle - SHOWN_BEFORE_BYTES) } else { begin };
+        let to = floor(self.text, end.min(from + SHOWN_BYTES));
+        Seen::new(cue, strength, super::characters::shown(&self.text[from..to]))
+    }
+}
+
+/// The nearest boundary of a character at or below a byte.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
+}

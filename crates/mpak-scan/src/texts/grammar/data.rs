@@ -1,0 +1,202 @@
+//! Orders about data: what is to be fetched, where it is to be put, to whom it is to go.
+
+use super::{Mood, OBJECT_TOKENS_MAX, Reading};
+use crate::texts::TextKind;
+use crate::texts::class::{self, Classes};
+use crate::texts::cue::{Cue, Seen, Strength};
+use crate::texts::tokens::{Kind, Sentence, Token};
+
+/// Topics that are worth a warning by a word alone; the others are everyday words.
+const PRIVATE: Classes = class::KEY_FILE.with(class::CONVERSATION).with(class::PROMPT).with(class::CLIENT_CONFIG);
+/// Topics that only the tool's name makes its business: anybody can name a parameter `context`.
+const BY_NAME: Classes = class::CONVERSATION.with(class::PROMPT);
+
+pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
+    let rules = [acquisition, wanted, smuggling, outbound, copies, picture];
+    rules.iter().filter_map(|rule| rule(reading)).collect()
+}
+
+impl Reading<'_> {
+    /// What of a token's meaning is private and none of the tool's business.
+    pub(super) fn foreign(&self, token: &Token) -> Classes {
+        let context = self.context;
+        let allowed = (context.allowed & !BY_NAME) | (context.named & BY_NAME);
+        if token.kind == Kind::Code && (context.parameters.contains(&token.text) || context.tools.contains(&token.text)) {
+            return Classes::NONE;
+        }
+        token.classes & class::VALUABLE & !allowed
+    }
+
+    /// The first private thing among the next tokens that is none of the tool's business.
+    pub(super) fn valuable(&self, from: usize, count: usize) -> Option<usize> {
+        let end = self.tokens().len().min(from + count);
+        (from..end).find(|&i| !self.foreign(&self.tokens()[i]).is_empty() && !self.is_example(i))
+    }
+
+    fn is_file_name(&self, i: usize) -> bool {
+        matches!(self.tokens()[i].kind, Kind::Path | Kind::Code)
+    }
+
+    /// Where something is to be put: `in the note parameter`, ``as `note` ``.
+    fn destination(&self, from: usize, count: usize) -> Option<usize> {
+        let end = self.tokens().len().min(from + count);
+        let prepositions = ["in", "into", "as", "to", "via", "through", "using", "inside", "within", "for", "under"];
+        (from..end).filter(|&i| prepositions.contains(&self.tokens()[i].text.as_str())).find(|&i| {
+            let next = i + 1..self.tokens().len().min(i + 6);
+            next.clone().any(|j| {
+                let token = &self.tokens()[j];
+                token.kind == Kind::Code || token.quoted && token.kind == Kind::Word || token.is(class::PARAMETER) || self.is_parameter(j)
+            })
+        })
+    }
+}
+
+/// `read ~/.ssh/id_rsa`, `include the full conversation history`.
+fn acquisition(r: &Reading<'_>) -> Option<Seen> {
+    let mut best: Option<(Strength, usize)> = None;
+    for verb in r.all(class::READ | class::PUT | class::SEND) {
+        let mood = r.mood(verb);
+        if !matches!(mood, Mood::Order | Mood::Plain) {
+            continue;
+        }
+        let after = r.valuable(verb + 1, OBJECT_TOKENS_MAX);
+        // `the content of X must be included`.
+        let Some(object) = after.or_else(|| (verb.saturating_sub(OBJECT_TOKENS_MAX)..verb).find(|&i| r.tokens()[verb].form == crate::texts::tokens::Form::Past && !r.foreign(&r.tokens()[i]).is_empty())) else { continue };
+        let topics = r.foreign(&r.tokens()[object]);
+        let name = r.is_file_name(object);
+        let strength = match (mood, name) {
+            (Mood::Order, true) if !topics.any(class::ENVIRONMENT) => Strength::Block,
+            (_, true) => Strength::Strong,
+            (Mood::Order, false) if topics.any(PRIVATE) => Strength::Strong,
+            (Mood::Order, false) => Strength::Weak,
+            _ => continue,
+        };
+        best = best.max(Some((strength, object)));
+    }
+    best.map(|(strength, object)| r.seen(Cue::Exfiltration, strength, object))
+}
+
+/// A parameter that is described as something private: `contents of ~/.ssh/id_rsa`.
+fn wanted(r: &Reading<'_>) -> Option<Seen> {
+    if r.context.kind != TextKind::Parameter && r.context.kind != TextKind::Value {
+        return None;
+    }
+    let object = r.valuable(0, r.tokens().len())?;
+    if r.back(object, 6, class::NOT | class::WITHOUT).is_some() {
+        return None;
+    }
+    let topics = r.foreign(&r.tokens()[object]);
+    let named = r.is_file_name(object);
+    let content = r.back(object, 6, class::CONTENT).is_some();
+    let strength = match (named, content) {
+        (true, true) => Strength::Block,
+        (true, false) => Strength::Strong,
+        (false, _) if topics.any(class::PROMPT | class::KEY_FILE) || topics.any(PRIVATE) && content => Strength::Strong,
+        (false, _) if topics.any(class::CONVERSATION) => Strength::Strong,
+        _ => return None,
+    };
+    Some(r.seen(Cue::Exfiltration, strength, object))
+}
+
+/// `pass its content as note`, `put the file's content in sidenote`.
+fn smuggling(r: &Reading<'_>) -> Option<Seen> {
+    for verb in r.all(class::PUT | class::SEND) {
+        let mood = r.mood(verb);
+        if !matches!(mood, Mood::Order | Mood::Plain) {
+            continue;
+        }
+        let Some(place) = r.destination(verb + 1, OBJECT_TOKENS_MAX) else { continue };
+        let here = r.valuable(verb + 1, place.saturating_sub(verb)).or_else(|| r.valuable(verb.saturating_sub(OBJECT_TOKENS_MAX), OBJECT_TOKENS_MAX));
+        if here.is_some() {
+            return Some(r.seen(Cue::Smuggling, Strength::Block, verb));
+        }
+        // `it`, `its content`, `the result`: of what the sentence before spoke of.
+        let between = &r.tokens()[verb + 1..=place];
+        let anaphor = between.iter().any(|t| t.is(class::CONTENT) || matches!(t.text.as_str(), "it" | "its" | "this" | "them" | "their" | "everything" | "that"));
+        if anaphor && r.before.is_some_and(|s| speaks_of_valuable(r, s)) {
+            return Some(r.seen(Cue::Smuggling, Strength::Block, verb));
+        }
+        // Files, for a tool that has nothing to do with files.
+        let file = between.iter().any(|t| t.is(class::FILE)) && between.iter().any(|t| t.is(class::CONTENT));
+        if file && mood == Mood::Order && !r.context.allowed.any(class::FILE) {
+            return Some(r.seen(Cue::Smuggling, Strength::Strong, verb));
+        }
+    }
+    None
+}
+
+fn speaks_of_valuable(r: &Reading<'_>, sentence: &Sentence) -> bool {
+    let read = sentence.classes.any(class::READ | class::PUT | class::SEND | class::RUN);
+    read && sentence.tokens.iter().any(|t| !r.foreign(t).is_empty() || t.is(class::FILE) && !r.context.allowed.any(class::FILE))
+}
+
+/// `send it to https://…`, `forward all messages to a@b`.
+fn outbound(r: &Reading<'_>) -> Option<Seen> {
+    let tokens = r.tokens();
+    let mut best: Option<(Strength, usize)> = None;
+    for verb in r.all(class::SEND | class::PUT | class::READ) {
+        let sends = tokens[verb].is(class::SEND);
+        let mood = r.mood(verb);
+        if !matches!(mood, Mood::Order | Mood::Plain) {
+            continue;
+        }
+        let Some(place) = recipient(r, verb + 1, OBJECT_TOKENS_MAX + 8) else { continue };
+        let private = (verb.saturating_sub(4)..tokens.len().min(place + 10)).any(|i| !r.foreign(&tokens[i]).is_empty());
+        let before = r.before.is_some_and(|s| s.tokens.iter().any(|t| !r.foreign(t).is_empty()));
+        let between = &tokens[verb + 1..place];
+        let everything = between.iter().any(|t| t.is(class::ALL)) && between.iter().any(|t| t.is(class::CONTENT | class::CONVERSATION | class::FILE | class::DIRECTIVE_WEAK));
+        let copy = between.iter().any(|t| matches!(t.text.as_str(), "copy" | "copies" | "duplicate"));
+        let standing = r.has(class::ALWAYS | class::ALSO | class::BEFORE | class::REGARDLESS | class::SECRETLY);
+        let fixed = tokens[place].kind != Kind::Word;
+        let report = between.iter().any(|t| matches!(t.text.as_str(), "feedback" | "bug" | "bugs" | "issue" | "issues" | "question" | "questions" | "problem" | "problems"));
+        let data = between.iter().any(|t| t.is(class::CONTENT | class::FILE | class::DEED) || matches!(t.text.as_str(), "them" | "its" | "their"));
+        let strength = match () {
+            () if report => continue,
+            () if private && (fixed || sends) => Strength::Block,
+            () if before && sends && data => Strength::Block,
+            () if !sends || mood == Mood::Plain => continue,
+            () if fixed && (copy || everything || standing && data) => Strength::Block,
+            () if copy || everything && standing => Strength::Strong,
+            () if tokens[place].kind == Kind::Email && r.addresses() => Strength::Strong,
+            () if fixed && data && r.addresses() => Strength::Strong,
+            () => continue,
+        };
+        best = best.max(Some((strength, place)));
+    }
+    best.map(|(strength, place)| r.seen(Cue::Outbound, strength, place))
+}
+
+/// A fixed address, or the words for somebody's place.
+fn recipient(r: &Reading<'_>, from: usize, count: usize) -> Option<usize> {
+    let end = r.tokens().len().min(from + count);
+    (from..end).find(|&i| {
+        let token = &r.tokens()[i];
+        (matches!(token.kind, Kind::Url | Kind::Email) || token.is(class::FOREIGN_PLACE)) && !r.is_example(i)
+    })
+}
+
+/// `add x@y as bcc`: a constant copy.
+fn copies(r: &Reading<'_>) -> Option<Seen> {
+    let tokens = r.tokens();
+    let copy = (0..tokens.len()).find(|&i| matches!(tokens[i].text.as_str(), "bcc" | "cc" | "bcc'd" | "blind" | "carbon" | "reply-to"))?;
+    let address = (0..tokens.len()).find(|&i| tokens[i].kind == Kind::Email && !r.is_example(i))?;
+    let order = r.all(class::PUT | class::SEND | class::TAMPER).any(|v| r.mood(v) == Mood::Order) || r.addresses();
+    let near = address.abs_diff(copy) < 12;
+    (near && order && r.context.kind != TextKind::Value).then(|| r.seen(Cue::Outbound, Strength::Block, address))
+}
+
+/// A picture or link that carries data in its address.
+fn picture(r: &Reading<'_>) -> Option<Seen> {
+    let tokens = r.tokens();
+    let url = (0..tokens.len()).find(|&i| tokens[i].kind == Kind::Url || tokens[i].is(class::FOREIGN_PLACE))?;
+    let shown = r.word(0, tokens.len(), &["image", "images", "img", "markdown", "pixel", "picture", "link", "hyperlink", "badge", "logo", "iframe", "icon"]).is_some();
+    let inside = r.word(0, tokens.len(), &["query", "parameter", "appended", "append", "encoded", "url-encoded", "containing", "replace", "replacing", "substituting", "carrying", "path", "embedding", "with"]).is_some();
+    let private = tokens.iter().any(|t| !r.foreign(t).is_empty()) || r.before.is_some_and(|s| s.tokens.iter().any(|t| !r.foreign(t).is_empty()));
+    let telling = r.has(class::CONTENT | class::USER | class::DIRECTIVE_WEAK) && r.word(0, tokens.len(), &["summary", "message", "messages", "answer", "response", "input", "question", "data", "conversation", "name"]).is_some();
+    let order = r.all(class::READ | class::PUT | class::SEND | class::TELL).any(|v| r.mood(v) == Mood::Order) || r.word(0, tokens.len(), &["render", "end", "finish", "display"]).is_some() && r.addresses();
+    if shown && inside && order && (private || telling) {
+        let strength = if private { Strength::Block } else { Strength::Strong };
+        return Some(r.seen(Cue::ImageExfiltration, strength, url));
+    }
+    None
+}
