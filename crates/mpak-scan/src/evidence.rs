@@ -22,7 +22,6 @@ use crate::oauth;
 use crate::outside::Outside;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
-use crate::vex::Statement;
 use crate::texts::Texts;
 
 mod advised;
@@ -307,6 +306,11 @@ fn sbom_file(source: &dyn Source, path: &str) -> Option<SbomFile> {
         }
     };
     Some(SbomFile { path: path.to_owned(), read })
+}
+
+/// Judges the texts of tools by CD-03 alone; the other controls are `not_run`.
+pub fn scan_texts(texts: &Texts) -> Report {
+    report::assemble_texts(CONTROLS, texts)
 }
 
 /// Judges everything.

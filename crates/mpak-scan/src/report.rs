@@ -7,11 +7,15 @@ use mpak_bundle::digest::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Control, Status, Verdict};
+use crate::controls::cd03_description_safety;
 use crate::evidence::Evidence;
-use crate::{level, rules, texts};
+use crate::texts::{self, Texts};
+use crate::{level, rules};
 
 /// Most findings listed per control; the rest is counted.
 const FINDINGS_COUNT_MAX: usize = 200;
+/// Most findings listed about a list of tools.
+const TOOL_FINDINGS_COUNT_MAX: usize = 20_000;
 /// Longest text taken over from a bundle into one field of a finding, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -219,13 +223,34 @@ pub(crate) fn assemble(controls: &[Control], evidence: &Evidence) -> Report {
     }
 }
 
+/// Judges the texts of tools alone; every other control is not run.
+pub(crate) fn assemble_texts(controls: &[Control], texts: &Texts) -> Report {
+    let judge = || cd03_description_safety::judge_texts(texts);
+    let result = |control: &Control| match control.id {
+        "CD-03" => listed(control, caught(judge), TOOL_FINDINGS_COUNT_MAX),
+        _ => listed(control, Verdict::not_run("only the texts of tools were given"), FINDINGS_COUNT_MAX),
+    };
+    let results: Vec<ControlResult> = controls.iter().map(result).collect();
+    let level = level::reached(&results);
+    let score = level::score(&results, level);
+    Report { level, score, ruleset: ruleset(controls), advisories: None, controls_run: 1, controls: results }
+}
+
 fn result(control: &Control, evidence: &Evidence) -> ControlResult {
     let verdict = match control.judge {
         None => Verdict::not_run("not implemented yet"),
-        // The evidence is only read, so a control that dies half-way leaves nothing broken behind.
-        Some(judge) => catch_unwind(AssertUnwindSafe(|| judge(evidence)))
-            .unwrap_or_else(|_panic| Verdict::new(Status::Error, "the control stopped with an internal error")),
+        Some(judge) => caught(|| judge(evidence)),
     };
+    listed(control, verdict, FINDINGS_COUNT_MAX)
+}
+
+/// The evidence is only read, so that a control that dies half-way leaves nothing broken behind.
+fn caught(judge: impl Fn() -> Verdict) -> Verdict {
+    catch_unwind(AssertUnwindSafe(judge))
+        .unwrap_or_else(|_panic| Verdict::new(Status::Error, "the control stopped with an internal error"))
+}
+
+fn listed(control: &Control, verdict: Verdict, findings_count_max: usize) -> ControlResult {
     ControlResult {
         id: control.id.to_owned(),
         name: control.name.to_owned(),
@@ -233,20 +258,20 @@ fn result(control: &Control, evidence: &Evidence) -> ControlResult {
         status: verdict.status,
         reason: verdict.reason,
         fails_from: verdict.fails_from.filter(|_| verdict.status.satisfied()),
-        findings: ordered(control.id, verdict.findings),
+        findings: ordered(control.id, verdict.findings, findings_count_max),
     }
 }
 
-/// Worst first, then by place; at most [`FINDINGS_COUNT_MAX`] and a line that counts the rest.
-fn ordered(control: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
+/// Worst first, then by place; at most so many, and a line that counts the rest.
+fn ordered(control: &str, mut findings: Vec<Finding>, findings_count_max: usize) -> Vec<Finding> {
     findings.sort_by(|a, b| {
         let place = |f: &Finding| (f.file.clone(), f.line, f.rule.clone(), f.title.clone());
         b.severity.cmp(&a.severity).then_with(|| place(a).cmp(&place(b)))
     });
     findings.dedup();
-    if findings.len() > FINDINGS_COUNT_MAX {
-        let rest = findings.len() - FINDINGS_COUNT_MAX;
-        findings.truncate(FINDINGS_COUNT_MAX);
+    if findings.len() > findings_count_max {
+        let rest = findings.len() - findings_count_max;
+        findings.truncate(findings_count_max);
         findings.push(Finding::new(
             format!("{control}/more"),
             Severity::Info,

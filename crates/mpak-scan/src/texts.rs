@@ -132,9 +132,12 @@ struct Placed<'a> {
 fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTreeMap<Cue, Placed<'a>> {
     // 1. What the tool is about, by its own names.
     let parameters: HashSet<String> = subject.parameters.iter().map(|name| name.to_lowercase()).collect();
-    let titles = subject.texts.iter().filter(|t| t.kind == TextKind::Title && t.text.len() < 80).map(|t| t.text.as_str());
-    let named = titles.chain([subject.name.as_str(), texts.server.as_str()]).fold(Classes::NONE, |all, name| all | topics(name));
-    let allowed = subject.parameters.iter().fold(named, |all, name| all | topics(name));
+    let titles =
+        subject.texts.iter().filter(|t| t.kind == TextKind::Title && t.text.len() < 80).map(|t| t.text.as_str());
+    let named = titles
+        .chain([subject.name.as_str(), texts.server.as_str()])
+        .fold(Classes::NONE, |all, name| all | topics(name));
+    let allowed = subject.parameters.iter().fold(named, |all, name| all | parameter_topics(name));
     let mut found: BTreeMap<Cue, Placed<'a>> = BTreeMap::new();
     for text in &subject.texts {
         // 2. What each text gives away.
@@ -144,6 +147,13 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
         seen.extend(names::recipient(text));
         for Seen { cue, strength, excerpt } in seen {
             let strength = tempered(cue, strength, text.kind);
+            // The same twice, in other words or another name, is no slip.
+            let again = matches!(cue, Cue::Consent | Cue::ParameterName)
+                && found.get(&cue).is_some_and(|old| {
+                    old.strength == Strength::Strong && old.excerpt != excerpt
+                        || old.strength == Strength::Strong && cue == Cue::Consent
+                });
+            let strength = if again && strength == Strength::Strong { Strength::Block } else { strength };
             let placed = Placed { strength, text, excerpt };
             match found.get(&cue) {
                 Some(old) if old.strength >= strength => {}
@@ -163,10 +173,34 @@ fn topics(name: &str) -> Classes {
     valuables::words(name).iter().fold(Classes::NONE, |all, word| all | lexicon().subject(word))
 }
 
+/// The topics that a parameter's name makes its tool's business: what it names itself, and files for paths.
+fn parameter_topics(name: &str) -> Classes {
+    let files = topics(name) & class::FILE;
+    let words = valuables::words(name);
+    let path = words
+        .iter()
+        .any(|w| matches!(w.as_str(), "path" | "paths" | "file" | "files" | "filename" | "dir" | "directory"));
+    let system = if path { class::SYSTEM_FILE | class::KEY_FILE & topics(name) } else { Classes::NONE };
+    files | system | valuables::private_words(name)
+}
+
 /// Texts for people tell them to set up files and to run commands.
 fn tempered(cue: Cue, strength: Strength, kind: TextKind) -> Strength {
-    let told = matches!(cue, Cue::Exfiltration | Cue::Command | Cue::Promotion | Cue::Consent | Cue::Authority | Cue::Outbound | Cue::Role | Cue::HiddenText | Cue::Markup);
-    if kind == TextKind::Document && told && strength < Strength::Block || kind == TextKind::Document && matches!(cue, Cue::Exfiltration | Cue::Command) {
+    let told = matches!(
+        cue,
+        Cue::Exfiltration
+            | Cue::Command
+            | Cue::Promotion
+            | Cue::Consent
+            | Cue::Authority
+            | Cue::Outbound
+            | Cue::Role
+            | Cue::HiddenText
+            | Cue::Markup
+    );
+    if kind == TextKind::Document && told && strength < Strength::Block
+        || kind == TextKind::Document && matches!(cue, Cue::Exfiltration | Cue::Command)
+    {
         Strength::Weak
     } else {
         strength
@@ -177,7 +211,7 @@ fn tempered(cue: Cue, strength: Strength, kind: TextKind) -> Strength {
 fn analyse(text: &str, context: &grammar::Context<'_>, depth: usize) -> Vec<Seen> {
     // 1. As it stands.
     let mut found = characters::look(text);
-    found.extend(markup::look(text, context.kind));
+    found.extend(markup::look(text, context.kind, context.named.any(class::PROMPT)));
     let plain = prose(text, context.kind);
     found.extend(plain.iter().flat_map(|text| grammar::read(text, context)));
     // 2. Without its disguises: what shows only then was hidden on purpose.
@@ -185,7 +219,8 @@ fn analyse(text: &str, context: &grammar::Context<'_>, depth: usize) -> Vec<Seen
     let folded = normalise::folded(text);
     if folded != text {
         let again = prose(&folded, context.kind).map(|text| grammar::read(&text, context)).unwrap_or_default();
-        let disguised: Vec<Seen> = again.into_iter().filter(|s| !open.contains(&s.cue) && s.strength > Strength::Weak).collect();
+        let disguised: Vec<Seen> =
+            again.into_iter().filter(|s| !open.contains(&s.cue) && s.strength > Strength::Weak).collect();
         if let Some(first) = disguised.first() {
             found.push(Seen::new(Cue::Disguise, Strength::Block, first.excerpt.clone()));
         }
@@ -196,10 +231,14 @@ fn analyse(text: &str, context: &grammar::Context<'_>, depth: usize) -> Vec<Seen
     }
     // 3. What is encoded within.
     if depth < ENCODINGS_DEPTH_MAX {
-        for (encoding, inner) in normalise::decoded(&folded) {
+        for (encoding, inner) in normalise::decoded(text) {
             let inside = analyse(&inner, context, depth + 1);
             if inside.iter().any(|s| s.strength > Strength::Weak) {
-                found.push(Seen::new(Cue::Encoded, Strength::Block, format!("{encoding}: {}", characters::shown(&inner))));
+                found.push(Seen::new(
+                    Cue::Encoded,
+                    Strength::Block,
+                    format!("{encoding}: {}", characters::shown(&inner)),
+                ));
             }
         }
     }
@@ -219,8 +258,20 @@ fn prose(text: &str, kind: TextKind) -> Option<String> {
 fn is_supported(cue: Cue) -> bool {
     matches!(
         cue,
-        Cue::Secrecy | Cue::Exfiltration | Cue::Smuggling | Cue::Outbound | Cue::Shadowing | Cue::Tampering | Cue::Command
-            | Cue::Authority | Cue::Markup | Cue::HiddenText | Cue::Role | Cue::ParameterName | Cue::ImageExfiltration
+        Cue::Secrecy
+            | Cue::Exfiltration
+            | Cue::Smuggling
+            | Cue::Outbound
+            | Cue::Shadowing
+            | Cue::Tampering
+            | Cue::Deception
+            | Cue::Command
+            | Cue::Authority
+            | Cue::Markup
+            | Cue::HiddenText
+            | Cue::Role
+            | Cue::ParameterName
+            | Cue::ImageExfiltration
     )
 }
 
@@ -236,7 +287,8 @@ fn group(cue: Cue) -> Cue {
 
 /// Two strong cues block; a weak one counts only beside a strong one, and is only told then.
 fn weighed(mut cues: BTreeMap<Cue, Placed<'_>>) -> BTreeMap<Cue, Placed<'_>> {
-    let strong: BTreeSet<Cue> = cues.iter().filter(|(_, p)| p.strength >= Strength::Strong).map(|(cue, _)| group(*cue)).collect();
+    let strong: BTreeSet<Cue> =
+        cues.iter().filter(|(_, p)| p.strength >= Strength::Strong).map(|(cue, _)| group(*cue)).collect();
     let weak = cues.iter().any(|(cue, p)| p.strength == Strength::Weak && !strong.contains(&group(*cue)));
     let two = strong.len() > 1;
     for (cue, placed) in &mut cues {

@@ -23,7 +23,11 @@ pub(crate) fn judge_texts(texts: &Texts) -> Verdict {
         count => format!("{count} texts were read"),
     };
     if blocking > 0 {
-        let reason = if blocking == 1 { "1 cue speaks to the model".to_owned() } else { format!("{blocking} cues speak to the model") };
+        let reason = if blocking == 1 {
+            "1 cue speaks to the model".to_owned()
+        } else {
+            format!("{blocking} cues speak to the model")
+        };
         return Verdict::fail(format!("{reason}; {read}"), findings);
     }
     Verdict::pass_or_warn(read, findings)

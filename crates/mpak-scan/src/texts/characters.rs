@@ -83,7 +83,8 @@ fn tags(chars: &[char]) -> Option<Seen> {
         if chars[i] == '\u{1f3f4}' {
             let end = (i + 1..chars.len()).find(|&j| !is_tag(chars[j])).unwrap_or(chars.len());
             let name: String = chars[i + 1..end].iter().filter_map(|&c| untag(c)).collect();
-            let region = (3..=6).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            let region =
+                (3..=6).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             if region && chars[end - 1] == '\u{e007f}' {
                 i = end;
                 continue;
@@ -148,17 +149,32 @@ fn invisible(chars: &[char]) -> Option<Seen> {
     for (i, &c) in chars.iter().enumerate() {
         let wanted = match c {
             '\u{feff}' => i == 0,
-            '\u{ad}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{34f}' | '\u{2060}'..='\u{2064}' | '\u{180b}'..='\u{180f}' | '\u{17b4}' | '\u{17b5}' => {
+            '\u{ad}'
+            | '\u{200b}'
+            | '\u{200c}'
+            | '\u{200d}'
+            | '\u{34f}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{17b4}'
+            | '\u{17b5}' => {
                 let before = neighbour(chars[..i].iter().rev());
                 let after = neighbour(chars[i + 1..].iter());
                 let joined = before.is_some_and(joins) || after.is_some_and(joins);
                 let emoji = c == '\u{200d}' && before.is_some_and(is_emoji) && after.is_some_and(is_emoji);
-                let hyphen = c == '\u{ad}' && before.is_some_and(|b| !b.is_ascii()) | after.is_some_and(|a| !a.is_ascii());
+                let hyphen =
+                    c == '\u{ad}' && before.is_some_and(|b| !b.is_ascii()) | after.is_some_and(|a| !a.is_ascii());
                 let asian = c == '\u{200b}' && (before.is_some_and(is_asian) || after.is_some_and(is_asian));
                 joined || emoji || hyphen || asian
             }
             '\u{115f}' | '\u{1160}' => chars.get(i + 1).is_some_and(|n| matches!(n, '\u{1100}'..='\u{11ff}')),
-            '\u{3164}' | '\u{ffa0}' | '\u{206a}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0080}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}' => false,
+            '\u{3164}'
+            | '\u{ffa0}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0080}'..='\u{e00ff}'
+            | '\u{e01f0}'..='\u{e0fff}' => false,
             '\u{2800}' => chars.iter().any(|c| matches!(c, '\u{2801}'..='\u{28ff}')),
             _ => {
                 run = 0;
@@ -184,7 +200,9 @@ fn invisible(chars: &[char]) -> Option<Seen> {
     let seen = format!("{} invisible characters: {}", within + strays, shown(&around));
     match (within, strays, longest) {
         (0, 0, _) => None,
-        (0, strays, longest) if strays <= STRAYS_MAX && longest < 3 => Some(Seen::new(Cue::Invisible, Strength::Weak, seen)),
+        (0, strays, longest) if strays <= STRAYS_MAX && longest < 3 => {
+            Some(Seen::new(Cue::Invisible, Strength::Weak, seen))
+        }
         (1, strays, _) if strays <= STRAYS_MAX => Some(Seen::new(Cue::Invisible, Strength::Strong, seen)),
         _ => Some(Seen::new(Cue::Invisible, Strength::Block, seen)),
     }
@@ -235,7 +253,8 @@ fn mixed(text: &str) -> Option<Seen> {
     let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| is_mixed(word)).collect();
     let first = words.first()?;
     let read = super::normalise::unconfused(first);
-    let strange: String = first.chars().filter(|c| !c.is_ascii()).take(4).map(|c| format!(" U+{:04X}", c as u32)).collect();
+    let strange: String =
+        first.chars().filter(|c| !c.is_ascii()).take(4).map(|c| format!(" U+{:04X}", c as u32)).collect();
     let seen = format!("`{}` is read as `{read}` and holds{strange}", shown(first));
     let strength = if words.len() > 1 || first.chars().count() > 3 { Strength::Block } else { Strength::Strong };
     Some(Seen::new(Cue::Homoglyph, strength, seen))
@@ -262,7 +281,8 @@ mod tests {
     }
 
     fn selected(text: &str) -> String {
-        let select = |b: u8| char::from_u32(if b < 16 { 0xfe00 + u32::from(b) } else { 0xe0100 + u32::from(b) - 16 }).unwrap();
+        let select =
+            |b: u8| char::from_u32(if b < 16 { 0xfe00 + u32::from(b) } else { 0xe0100 + u32::from(b) - 16 }).unwrap();
         text.bytes().map(select).collect()
     }
 

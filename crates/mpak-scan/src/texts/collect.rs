@@ -30,7 +30,11 @@ impl Texts {
         }
         for (key, option) in document.get("user_config").and_then(Value::as_object).into_iter().flatten() {
             for name in ["title", "description"] {
-                bundle.text(TextKind::Document, &format!("/user_config/{key}/{name}"), option.get(name).and_then(Value::as_str));
+                bundle.text(
+                    TextKind::Document,
+                    &format!("/user_config/{key}/{name}"),
+                    option.get(name).and_then(Value::as_str),
+                );
             }
         }
         texts.subjects.push(bundle.subject);
@@ -157,7 +161,11 @@ impl Collector {
             self.subject.parameters.extend(name.map(str::to_owned));
             self.text(TextKind::ParameterName, &format!("{place}/{i}/name"), name);
             for field in ["description", "title"] {
-                self.text(TextKind::Parameter, &format!("{place}/{i}/{field}"), argument.get(field).and_then(Value::as_str));
+                self.text(
+                    TextKind::Parameter,
+                    &format!("{place}/{i}/{field}"),
+                    argument.get(field).and_then(Value::as_str),
+                );
             }
         }
     }
@@ -169,7 +177,9 @@ impl Collector {
                 for (key, value) in fields {
                     let place = format!("{place}/{key}");
                     match key.as_str() {
-                        "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" if value.is_object() => {
+                        "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
+                            if value.is_object() =>
+                        {
                             self.properties(value, &place, input && key == "properties");
                         }
                         "description" | "title" | "$comment" if value.is_string() => {
@@ -250,10 +260,14 @@ mod tests {
             "inputSchema": {"type": "object", "required": ["a"], "properties": {"a": {"type": "number", "description": "first",
                 "default": "one", "enum": ["x"], "examples": ["y"], "pattern": "z", "items": {"properties": {"deep": {"title": "t"}}}}}},
             "outputSchema": {"properties": {"sum": {"description": "result"}}}, "x-extra": "more"});
-        for document in [json!([tool]), json!({"tools": [tool]}), json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}})] {
+        for document in
+            [json!([tool]), json!({"tools": [tool]}), json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}})]
+        {
             let texts = Texts::from_tools(&document, "tools.json").unwrap();
             let found = places(&texts);
-            for expect in ["add", "Add", "Adds.", "hint", "a", "first", "one", "x", "y", "z", "deep", "t", "sum", "result", "more"] {
+            for expect in [
+                "add", "Add", "Adds.", "hint", "a", "first", "one", "x", "y", "z", "deep", "t", "sum", "result", "more",
+            ] {
                 assert!(found.iter().any(|(_, text)| *text == expect), "{expect}: {found:?}");
             }
             assert_eq!(texts.subjects[0].parameters, ["a", "deep"]);
@@ -280,7 +294,12 @@ mod tests {
             "prompts": [{"name": "p", "arguments": ["a"], "text": "Say ${arguments.a}"}], "user_config": {"k": {"title": "kt", "description": "kd"}}});
         let texts = Texts::from_manifest(&manifest, "manifest.json");
         let found = places(&texts);
-        for expect in [(TextKind::Document, "l"), (TextKind::Description, "td"), (TextKind::Prompt, "Say ${arguments.a}"), (TextKind::Document, "kd")] {
+        for expect in [
+            (TextKind::Document, "l"),
+            (TextKind::Description, "td"),
+            (TextKind::Prompt, "Say ${arguments.a}"),
+            (TextKind::Document, "kd"),
+        ] {
             assert!(found.contains(&expect), "{expect:?}: {found:?}");
         }
         assert_eq!(texts.subjects[1].texts[1].place, "/tools/0/description");

@@ -23,6 +23,7 @@ pub(super) enum Cue {
     Shadowing,
     Promotion,
     Tampering,
+    Deception,
     Consent,
     Command,
     Markup,
@@ -83,6 +84,7 @@ impl Cue {
             Self::Shadowing => "tool-shadowing",
             Self::Promotion => "self-promotion",
             Self::Tampering => "argument-tampering",
+            Self::Deception => "deception",
             Self::Consent => "consent-bypass",
             Self::Command => "command-request",
             Self::Markup => "role-markup",
@@ -117,6 +119,7 @@ impl Cue {
             Self::Shadowing => "gives orders about other tools",
             Self::Promotion => "urges the model to prefer it to other tools",
             Self::Tampering => "asks the model to change what the user asked for",
+            Self::Deception => "tells the model what to make the user believe",
             Self::Consent => "asks the model to act without the user's consent",
             Self::Command => "asks the model to run a command",
             Self::Markup => "imitates the marks of a system or another speaker",
@@ -134,11 +137,15 @@ impl Cue {
             Self::TagCharacters | Self::Invisible | Self::Direction | Self::TerminalEscape | Self::Homoglyph => {
                 "write the text with visible characters of one alphabet only"
             }
-            Self::Disguise | Self::Encoded | Self::HiddenText => "write what the tool does in plain words, and nothing else",
+            Self::Disguise | Self::Encoded | Self::HiddenText => {
+                "write what the tool does in plain words, and nothing else"
+            }
             Self::ParameterName | Self::ConstantRecipient => "take only what the tool needs, from the user",
             Self::NearName => "give the tool a name of its own",
             Self::Mismatch => "name the tool after what it does",
-            Self::Promotion | Self::Shadowing => "describe this tool; leave the choice and the use of others to the user",
+            Self::Promotion | Self::Shadowing => {
+                "describe this tool; leave the choice and the use of others to the user"
+            }
             _ => "describe what the tool does; leave out orders to the model that go beyond the tool's own parameters",
         }
     }
@@ -147,7 +154,13 @@ impl Cue {
     pub(super) fn is_critical(self) -> bool {
         matches!(
             self,
-            Self::Override | Self::Exfiltration | Self::Smuggling | Self::Outbound | Self::ImageExfiltration | Self::Tampering | Self::Encoded
+            Self::Override
+                | Self::Exfiltration
+                | Self::Smuggling
+                | Self::Outbound
+                | Self::ImageExfiltration
+                | Self::Tampering
+                | Self::Encoded
         )
     }
 }

@@ -114,7 +114,8 @@ impl Reading<'_> {
 
     /// Whether the sentence turns to its reader.
     pub(super) fn addresses(&self) -> bool {
-        let marks = class::YOU | class::MODAL | class::ALWAYS | class::FIRST | class::BEFORE | class::URGENT | class::ALSO;
+        let marks =
+            class::YOU | class::MODAL | class::ALWAYS | class::FIRST | class::BEFORE | class::URGENT | class::ALSO;
         self.has(marks | class::AUTHORITY)
     }
 
@@ -152,16 +153,37 @@ impl Reading<'_> {
                 return order();
             }
             if token.text == "to" {
-                return if before.is_some_and(|t| t.is(class::OBLIGE | class::MODAL)) { Mood::Order } else { Mood::Other };
+                let told = before.is_some_and(|t| {
+                    t.is(class::OBLIGE | class::MODAL | class::YOU)
+                        || matches!(t.text.as_str(), "is" | "are") && self.has(class::YOU | class::YOUR)
+                });
+                return if told { Mood::Order } else { Mood::Other };
             }
             if matches!(token.text.as_str(), "can" | "could" | "may" | "might" | "will" | "would") {
                 return if before.is_some_and(|t| t.is(class::YOU)) { Mood::Order } else { Mood::Other };
             }
             if token.is(class::YOU) && !token.possessive {
-                return Mood::Order;
+                let made = (j.saturating_sub(2)..j).any(|k| {
+                    matches!(
+                        tokens[k].text.as_str(),
+                        "make"
+                            | "makes"
+                            | "making"
+                            | "let"
+                            | "lets"
+                            | "letting"
+                            | "trick"
+                            | "tricks"
+                            | "cause"
+                            | "causes"
+                            | "help"
+                            | "helps"
+                    )
+                });
+                return if made { Mood::Other } else { Mood::Order };
             }
             // `Before using this tool read …`: the clause ends without a comma.
-            if token.is(class::TOOL | class::USE) && tokens[0].is(class::BEFORE) {
+            if token.is(class::TOOL | class::USE) && tokens[0].is(class::BEFORE) || tokens[0].is(class::REGARDLESS) {
                 return Mood::Order;
             }
             return Mood::Other;
@@ -182,8 +204,37 @@ impl Reading<'_> {
             if token.kind == Kind::Break || token.is(class::YOU | class::AND) {
                 return Mood::Order;
             }
-            if token.is(class::ADVERB | class::ALSO | class::ALWAYS | class::MODAL | class::FIRST) || token.text == "it" || token.text == "is" {
+            if token.is(class::ADVERB | class::ALSO | class::ALWAYS | class::MODAL | class::FIRST)
+                || token.text == "it"
+                || token.text == "is"
+            {
                 continue;
+            }
+            // `your first answer must`.
+            let own = [
+                "output",
+                "answer",
+                "answers",
+                "reply",
+                "replies",
+                "response",
+                "responses",
+                "message",
+                "messages",
+                "call",
+                "calls",
+                "request",
+                "requests",
+                "invocation",
+                "turn",
+                "first",
+                "next",
+                "final",
+            ];
+            if own.contains(&token.text.as_str())
+                && self.back(j, 3, class::YOUR).is_some_and(|k| tokens[k].text == "your")
+            {
+                return Mood::Order;
             }
             return Mood::Other;
         }
@@ -202,7 +253,8 @@ impl Reading<'_> {
 
     /// `start by reading`, `requires reading`.
     fn gerund(&self, i: usize) -> Mood {
-        const LEADS: [&str; 9] = ["by", "start", "begin", "requires", "require", "requiring", "involves", "means", "after"];
+        const LEADS: [&str; 9] =
+            ["by", "start", "begin", "requires", "require", "requiring", "involves", "means", "after"];
         if self.back(i, 2, class::NOT | class::WITHOUT).is_some() {
             return Mood::Negated;
         }
@@ -221,6 +273,18 @@ impl Reading<'_> {
         const MARKS: [&str; 7] = ["e", "eg", "e.g", "example", "default", "defaults", "placeholder"];
         let from = i.saturating_sub(8);
         self.tokens()[from..i].iter().any(|t| MARKS.contains(&t.text.as_str()))
+    }
+
+    /// The text after a token.
+    pub(super) fn text_after(&self, i: usize) -> &str {
+        &self.text[self.tokens()[i].end..]
+    }
+
+    /// Whether quotation marks stand right before a token or one of the two before it.
+    pub(super) fn is_in_quotes(&self, i: usize) -> bool {
+        let tokens = self.tokens();
+        (i.saturating_sub(2)..=i)
+            .any(|j| tokens[j].quoted || self.text[..tokens[j].start].ends_with(['\'', '"', '`', '‘', '“', '«', '「']))
     }
 
     /// A cue with the words around a token.

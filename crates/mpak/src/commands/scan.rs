@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use mpak_bundle::archive::Archive;
 use mpak_bundle::limits::Limits;
 use mpak_scan::control::Status;
-use mpak_scan::evidence::{Evidence, GatherError, scan};
+use mpak_scan::evidence::{Evidence, GatherError, scan, scan_texts};
 use mpak_scan::level;
 use mpak_scan::outside::{EVIDENCE_BYTES_MAX, Outside};
 use mpak_scan::report::{ControlResult, Finding, Report};
+use mpak_scan::texts::Texts;
 
 use crate::advisories;
 use crate::bundle_file::{not_a_bundle, open_file};
@@ -20,15 +21,23 @@ use crate::home::Home;
 use crate::settings::Settings;
 use crate::ui;
 
+/// Largest file with tools.
+const TOOLS_BYTES_MAX: u64 = 64 << 20;
+/// The level that requires CD-03.
+const TEXTS_LEVEL: u8 = 2;
+
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Bundle, or folder with a manifest.json
-    #[arg(value_name = "FILE|DIR")]
-    pub path: PathBuf,
-    /// Exit with 1 when a control that this level requires fails
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
-    pub level: u8,
+    #[arg(value_name = "FILE|DIR", required_unless_present = "tools")]
+    pub path: Option<PathBuf>,
+    /// Judge the JSON of a `tools/list` result, or an array of tools, by CD-03 instead of a bundle
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "evidence", "advisories"])]
+    pub tools: Option<PathBuf>,
+    /// Exit with 1 when a control that this level requires fails [default: 1; with --tools 2, the level of CD-03]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub level: Option<u8>,
     /// What a registry knows of the bundle from outside it, as JSON (`mpak explain evidence`)
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
@@ -42,25 +51,60 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
-    if ui::interactive() && !args.json {
-        ui::note(&format!("scanning {}", ui::safe(&args.path.display().to_string())));
-    }
-    let snapshot = advisories::for_scan(args.advisories.as_deref(), settings)?;
-    let outside = args.evidence.as_deref().map(outside).transpose()?;
-    let mut evidence = gather(&args.path, outside)?;
-    if let Some(snapshot) = &snapshot {
-        let named = args.advisories.clone().unwrap_or_else(|| Home::new(settings).advisories());
-        evidence = evidence.with_advisories(snapshot).map_err(|error| advisories::unsound(&named, &error))?;
-    }
-    let report = scan(&evidence);
+    let (report, level) = judge(args, settings)?;
     if args.json {
         ui::json(&report);
     } else {
-        for line in text(&report, args.level, args.evidence.is_some()) {
+        for line in text(&report, level, args.evidence.is_some()) {
             ui::data(line.trim_end());
         }
     }
-    Ok(verdict(&report, args.level))
+    Ok(verdict(&report, level))
+}
+
+/// The report, and the level that the exit code is about.
+fn judge(args: &Args, settings: &Settings) -> Result<(Report, u8), CommandError> {
+    let Some(path) = args.path.as_ref().or(args.tools.as_ref()) else {
+        return Err(CommandError::new(Kind::Usage, "nothing to scan was given"));
+    };
+    if ui::interactive() && !args.json {
+        ui::note(&format!("scanning {}", ui::safe(&path.display().to_string())));
+    }
+    match &args.tools {
+        // Only CD-03 is judged, so that a lower level would never say no.
+        Some(file) => Ok((scan_texts(&tool_texts(file)?), args.level.unwrap_or(TEXTS_LEVEL))),
+        None => {
+            let snapshot = advisories::for_scan(args.advisories.as_deref(), settings)?;
+            let outside = args.evidence.as_deref().map(outside).transpose()?;
+            let mut evidence = gather(path, outside)?;
+            if let Some(snapshot) = &snapshot {
+                let named = args.advisories.clone().unwrap_or_else(|| Home::new(settings).advisories());
+                evidence = evidence.with_advisories(snapshot).map_err(|error| advisories::unsound(&named, &error))?;
+            }
+            Ok((scan(&evidence), args.level.unwrap_or(1)))
+        }
+    }
+}
+
+/// The texts of a file with tools.
+fn tool_texts(path: &Path) -> Result<Texts, CommandError> {
+    let refused = |message: String| {
+        CommandError::new(Kind::NotABundle, message)
+            .hint("give the JSON of a `tools/list` result, or an array of tools")
+    };
+    let mut text = Vec::new();
+    open_file(path)?
+        .take(TOOLS_BYTES_MAX + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| refused(format!("`{}` cannot be read: {error}", path.display())))?;
+    if text.len() as u64 > TOOLS_BYTES_MAX {
+        return Err(refused(format!("`{}` has more than {TOOLS_BYTES_MAX} bytes", path.display())));
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let document =
+        serde_json::from_slice(text).map_err(|error| refused(format!("`{}` is not JSON: {error}", path.display())))?;
+    Texts::from_tools(&document, &path.display().to_string())
+        .ok_or_else(|| refused(format!("`{}` holds no list of tools", path.display())))
 }
 
 /// 70 when a control that matters stopped with an error, 1 when one fails, else 0.

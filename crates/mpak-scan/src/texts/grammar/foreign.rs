@@ -18,7 +18,11 @@ fn override_(r: &Reading<'_>) -> Option<Seen> {
     let verb = r.all(class::OVERRIDE).find(|&verb| {
         let from = verb.saturating_sub(OBJECT_TOKENS_MAX);
         let orders = r.within(from, 2 * OBJECT_TOKENS_MAX, class::DIRECTIVE | class::PROMPT).filter(|&i| i != verb);
-        let owner = r.within(from, 2 * OBJECT_TOKENS_MAX, class::PREVIOUS | class::YOUR | class::USER | class::ALL | class::YOU | class::OTHER);
+        let owner = r.within(
+            from,
+            2 * OBJECT_TOKENS_MAX,
+            class::PREVIOUS | class::YOUR | class::USER | class::ALL | class::YOU | class::OTHER,
+        );
         orders.is_some() && owner.is_some()
     })?;
     Some(r.seen(Cue::Override, Strength::Block, verb))
@@ -48,7 +52,9 @@ fn acquisition(r: &Reading<'_>) -> Option<Seen> {
         return None;
     }
     let named = matches!(r.tokens()[object].kind, Kind::Path | Kind::Code);
-    let addressed = r.has(class::MODAL | class::ALWAYS | class::FIRST | class::BEFORE | class::YOU | class::URGENT) || !r.first || r.context.kind == TextKind::Parameter;
+    let addressed = r.has(class::MODAL | class::ALWAYS | class::FIRST | class::BEFORE | class::YOU | class::URGENT)
+        || !r.first
+        || r.context.kind == TextKind::Parameter;
     let both = r.has(class::READ) && r.has(class::PUT | class::SEND);
     let strength = match (named, addressed, both) {
         (true, true, _) | (true, _, true) => Strength::Block,
@@ -61,7 +67,8 @@ fn acquisition(r: &Reading<'_>) -> Option<Seen> {
 
 fn outbound(r: &Reading<'_>) -> Option<Seen> {
     let tokens = r.tokens();
-    let place = (0..tokens.len()).find(|&i| matches!(tokens[i].kind, Kind::Url | Kind::Email) || tokens[i].is(class::FOREIGN_PLACE))?;
+    let place = (0..tokens.len())
+        .find(|&i| matches!(tokens[i].kind, Kind::Url | Kind::Email) || tokens[i].is(class::FOREIGN_PLACE))?;
     let verb = r.all(class::SEND).find(|&v| v.abs_diff(place) <= 2 * OBJECT_TOKENS_MAX)?;
     if r.is_example(place) || r.back(verb, 3, class::NOT).is_some() {
         return None;
@@ -89,7 +96,8 @@ fn precondition(r: &Reading<'_>) -> Option<Seen> {
 fn consent(r: &Reading<'_>) -> Option<Seen> {
     let consent = r.all(class::CONSENT).next()?;
     let ask = r.back(consent, 8, class::ASK).or_else(|| r.within(consent + 1, 4, class::ASK))?;
-    let negated = r.back(ask.max(consent), 8, class::NOT | class::WITHOUT).is_some() || r.within(ask.max(consent), 3, class::NOT).is_some();
+    let negated = r.back(ask.max(consent), 8, class::NOT | class::WITHOUT).is_some()
+        || r.within(ask.max(consent), 3, class::NOT).is_some();
     let user = r.has(class::USER);
     (negated && user).then(|| r.seen(Cue::Consent, Strength::Strong, consent))
 }
