@@ -29,8 +29,7 @@ fn localisations(source: &dyn Source, document: &Value) -> Vec<String> {
     let Some((before, after)) = template.and_then(|t| t.trim_start_matches("./").split_once("${locale}")) else {
         return Vec::new();
     };
-    let fits = |path: &String| {
-        path.len() > before.len() + after.len() && path.starts_with(before) && path.ends_with(after)
-    };
+    let fits =
+        |path: &String| path.len() > before.len() + after.len() && path.starts_with(before) && path.ends_with(after);
     source.paths().into_iter().filter(fits).take(LOCALES_COUNT_MAX).collect()
 }
