@@ -346,7 +346,13 @@ impl Db {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let write = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // A full disk makes SQLite roll back by itself. The library then fails to do it again, takes the
+            // connection for one in a transaction for ever, and nothing could be written until a restart.
+            .before_acquire(|c, _| Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(c)) }));
         let write = {
             // SQLite's migrator takes no lock of its own: two processes could migrate at once.
             let _lock = lock(path.parent().unwrap_or(Path::new("."))).await?;

@@ -2,15 +2,20 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use mpak_testkit::zip::{ZipBuilder, good_manifest};
 use serde_json::Value;
 
-use crate::world::World;
+use crate::faults::http::Request;
+use crate::faults::site::until;
+use crate::faults::sqlite::WriteLock;
+use crate::world::{Ran, World};
 
+/// Nearly the longest that is kept.
+const README_BYTES: usize = 500 << 10;
 /// Larger than both disks below.
 const LARGE_BYTES: usize = 30 << 20;
 
@@ -19,6 +24,22 @@ struct Full {
     url: String,
     /// The data folder, as the server sees it.
     data: PathBuf,
+    /// Whether the server has file systems of its own.
+    has_mounts: bool,
+}
+
+impl Full {
+    /// A program among the file systems of the server. SQLite follows links, so that the path of `data` leads
+    /// it elsewhere.
+    fn beside(&self, program: &str) -> Command {
+        if !self.has_mounts {
+            return Command::new(program);
+        }
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.child.id().to_string(), "--user", "--mount", "--preserve-credentials"]);
+        command.arg(program);
+        command
+    }
 }
 
 impl Drop for Full {
@@ -46,19 +67,33 @@ fn start(world: &World, before: &[&str], script: &str) -> Full {
     let log = || fs::read_to_string(world.path("registry.log")).unwrap_or_default();
     let url = url.unwrap_or_else(|| panic!("it did not start: {}", log()));
     let data = PathBuf::from(format!("/proc/{}/root{}", child.id(), data.display()));
-    Full { child, url, data }
+    Full { child, url, data, has_mounts: !before.is_empty() }
 }
 
 fn bundle(name: &str, noise_bytes: usize) -> Vec<u8> {
     let mut manifest = good_manifest();
     manifest["name"] = name.into();
+    let mut zip = ZipBuilder::with_manifest(&manifest);
+    zip.file("noise", noise(noise_bytes));
+    zip.build()
+}
+
+fn noise(bytes: usize) -> Vec<u8> {
     let mut state = 1_u64;
-    let noise = (0..noise_bytes).map(|_| {
+    let noise = (0..bytes).map(|_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         state.to_be_bytes()[0]
     });
+    noise.collect()
+}
+
+/// A bundle whose record is larger than what SQLite's write-ahead log already has on the disk.
+fn bundle_with_much_to_record() -> Vec<u8> {
+    let mut manifest = good_manifest();
+    manifest["name"] = "small".into();
     let mut zip = ZipBuilder::with_manifest(&manifest);
-    zip.file("noise", noise.collect::<Vec<_>>());
+    let readme: String = noise(README_BYTES / 2).iter().map(|byte| format!("{byte:02x}")).collect();
+    zip.file("README.md", readme.into_bytes());
     zip.build()
 }
 
@@ -90,11 +125,30 @@ async fn refuses_and_goes_on(full: &Full) {
     assert_eq!(files(&full.data.join("blobs")), 1);
 }
 
+/// Runs `mpak admin verify`, which finds what was published.
+fn assert_agrees(world: &World, full: &Full, artifacts: usize) {
+    let verify = world.command(&["admin", "verify", "--data", world.path("data").to_str().unwrap(), "--json"]);
+    let mut command = full.beside(verify.get_program().to_str().unwrap());
+    let ran = Ran::from(command.args(verify.get_args()).output().unwrap());
+    assert_eq!(ran.json()["artifacts"], artifacts, "{}", ran.stderr);
+    ran.ok();
+}
+
+/// Fills what is left of the disk.
+fn fill(file: &Path) {
+    let mut filler = fs::File::create(file).unwrap();
+    for size in [1 << 20, 4_096, 1] {
+        let zeros = vec![0; size];
+        while filler.write_all(&zeros).is_ok() {}
+    }
+}
+
 fn check(before: &[&str], script: &str) {
     let world = World::new();
     let full = start(&world, before, script);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(refuses_and_goes_on(&full));
+    assert_agrees(&world, &full, 1);
 }
 
 #[test]
@@ -106,4 +160,40 @@ fn a_full_disk_refuses_what_does_not_fit() {
 fn a_limit_on_files_refuses_what_does_not_fit() {
     // Units of 512 bytes: 16 MiB. The signal would end the server before it could answer.
     check(&[], "trap '' XFSZ; ulimit -f 32768; exec \"$@\"");
+}
+
+#[test]
+fn a_disk_that_is_full_when_the_bundle_is_recorded_is_told_and_nothing_is_recorded() {
+    let world = World::new();
+    let full = start(&world, &["unshare", "-rm"], "mount -t tmpfs -o size=24m tmpfs \"$0\" && exec \"$@\"");
+    let token = format!("authorization: Bearer {}", fs::read_to_string(full.data.join("first-token")).unwrap().trim());
+    let version = good_manifest()["version"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/packages/@acme/small/versions/{version}/artifacts/any");
+    let bytes = bundle_with_much_to_record();
+    let begin = || {
+        let mut request = Request::begin(&full.url, "PUT", &path, &[&token], bytes.len());
+        request.send(&bytes);
+        request
+    };
+    // 1. The blob is stored, and the write turn is somebody else's.
+    let held = WriteLock::take(full.beside("python3"), &world.path("data/registry.db"));
+    let request = begin();
+    until("the blob", || files(&full.data.join("blobs")) == 1);
+    // 2. No room for the record.
+    let log_bytes = fs::metadata(full.data.join("registry.db-wal")).unwrap().len();
+    assert!(log_bytes < README_BYTES as u64, "{log_bytes} bytes could take the record");
+    let filler = full.data.join("filler");
+    fill(&filler);
+    drop(held);
+    let answer = request.answer();
+    assert_eq!((answer.status(), &answer.json()["error"]["code"]), (507, &"STORAGE_FULL".into()), "{}", answer.json());
+    assert_agrees(&world, &full, 0);
+    let known = Request::begin(&full.url, "GET", "/v1/bundles/@acme/small", &[], 0).answer();
+    assert_eq!(known.status(), 404);
+    // 3. With room, the same publish works.
+    fs::remove_file(filler).unwrap();
+    let log = fs::read_to_string(world.path("registry.log")).unwrap();
+    let answer = begin().answer();
+    assert_eq!(answer.json()["status"], "created", "{}\n{log}", answer.json());
+    assert_agrees(&world, &full, 1);
 }

@@ -16,12 +16,12 @@ use crate::world::World;
 pub struct WriteLock(Child);
 
 impl WriteLock {
-    pub fn take(database: &Path) -> Self {
+    /// Takes it with this `python3`.
+    pub fn take(mut python: Command, database: &Path) -> Self {
         let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
                       c.execute('begin immediate')\nprint('held', flush=True)\nsys.stdin.read()\n";
-        let mut command = Command::new("python3");
-        command.args(["-c", script]).arg(database).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        python.args(["-c", script]).arg(database).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = python.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "held");
@@ -81,7 +81,7 @@ fn a_kill_between_blob_and_transaction_leaves_a_blob_that_the_next_publish_uses(
     let world = World::new();
     let registry = Registry::start(&world);
     let bundle = Bundle::new("@acme/widget", false);
-    let lock = WriteLock::take(&world.path("registry/registry.db"));
+    let lock = WriteLock::take(Command::new("python3"), &world.path("registry/registry.db"));
     let mut request = begin(&registry, &bundle);
     request.send(&bundle.bytes);
     until("the blob", || {
