@@ -38,6 +38,7 @@ use crate::state::AppState;
 use body::{Announcement, BodyError};
 
 mod body;
+mod readme;
 
 /// Largest body.
 const BODY_BYTES_MAX: usize = 50 << 20;
@@ -88,6 +89,8 @@ async fn accept(state: &AppState, headers: &HeaderMap, body: Body) -> ApiResult<
         Outcome::Created(indexed) => ("created", indexed.recorded().upload().clone()),
         Outcome::Unchanged { upload, .. } => ("updated", upload),
     };
+    // 8. What people read of it.
+    readme::complete(state, &upload).await;
     answer(state, &upload, status).await
 }
 

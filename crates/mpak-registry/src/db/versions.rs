@@ -1,4 +1,4 @@
-//! Versions of packages: written once, never changed.
+//! Versions of packages: written once, never changed. A README that a bundle lacks lies beside them.
 
 use sqlx::FromRow;
 
@@ -15,7 +15,7 @@ pub(crate) struct Version {
     pub(crate) server_type: String,
     /// As in the bundle.
     pub(crate) manifest_json: String,
-    /// README.md of the bundle; hostile Markdown.
+    /// README.md of the bundle, else of its repository; hostile Markdown.
     pub(crate) readme: Option<String>,
     /// `upload`, …
     pub(crate) publish_method: String,
@@ -75,8 +75,10 @@ pub(crate) async fn find(c: &mut Connection, package_id: i64, version: &str) -> 
     if !is_text(version) {
         return Ok(None);
     }
-    let sql = "SELECT id, version, server_type, manifest_json, readme, publish_method, published_at_ms, release_tag, \
-               release_url, provenance_json FROM versions WHERE package_id = $1 AND version = $2";
+    let sql = "SELECT id, version, server_type, manifest_json, COALESCE(versions.readme, r.readme) AS readme, \
+               publish_method, published_at_ms, release_tag, release_url, provenance_json \
+               FROM versions LEFT JOIN repository_readmes r ON r.version_id = versions.id \
+               WHERE package_id = $1 AND version = $2";
     Ok(on!(c => sqlx::query_as(sql).bind(package_id).bind(version).fetch_optional(c).await)?)
 }
 
@@ -126,6 +128,16 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .await)?)
 }
 
+/// Gives a version the README of its repository, where its bundle has none.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn add_readme(c: &mut Connection, id: i64, readme: &str) -> DbResult<()> {
+    let sql = "INSERT INTO repository_readmes (version_id, readme) VALUES ($1, $2) ON CONFLICT (version_id) DO NOTHING";
+    execute!(c => sqlx::query(sql).bind(id).bind(text(readme)))?;
+    Ok(())
+}
+
 /// Deletes a version with everything that belongs to it, but for the bytes.
 ///
 /// # Errors
@@ -135,6 +147,7 @@ pub(crate) async fn delete(c: &mut Connection, id: i64) -> DbResult<()> {
     execute!(c => sqlx::query(sql).bind(id))?;
     execute!(c => sqlx::query("DELETE FROM artifacts WHERE version_id = $1").bind(id))?;
     execute!(c => sqlx::query("DELETE FROM yanks WHERE version_id = $1").bind(id))?;
+    execute!(c => sqlx::query("DELETE FROM repository_readmes WHERE version_id = $1").bind(id))?;
     execute!(c => sqlx::query("DELETE FROM versions WHERE id = $1").bind(id))?;
     Ok(())
 }

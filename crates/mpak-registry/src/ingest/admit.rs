@@ -15,7 +15,7 @@ use thiserror::Error;
 use super::receive::{Received, Upload};
 
 /// Longest README that pages show.
-const README_BYTES_MAX: u64 = 512 << 10;
+pub(crate) const README_BYTES_MAX: u64 = 512 << 10;
 /// Native files that a refusal names.
 const NATIVE_FILES_TOLD_MAX: usize = 5;
 

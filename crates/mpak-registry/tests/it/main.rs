@@ -26,6 +26,7 @@ mod publish;
 mod rates;
 mod replay_action;
 mod replays;
+mod repository_readme;
 mod restart;
 mod routes;
 mod scans;

@@ -50,6 +50,8 @@ mod replay_action;
 #[path = "../it/replays.rs"]
 mod replays;
 mod replicas;
+#[path = "../it/repository_readme.rs"]
+mod repository_readme;
 #[path = "../it/restart.rs"]
 mod restart;
 #[path = "../it/routes.rs"]
