@@ -443,6 +443,7 @@ mod tests {
             line: Some(u32::MAX),
             evidence: Some(text.clone()),
             remediation: Some(text.clone()),
+            path: Vec::new(),
         };
         let control = |control: &mpak_scan::control::Control| ControlResult {
             id: control.id.to_owned(),

@@ -306,6 +306,7 @@ pub(crate) mod tests {
             line: Some(12),
             evidence: Some("ghp_\u{1b}[31m****".to_owned()),
             remediation: Some("Remove it.".to_owned()),
+            path: Vec::new(),
         }
     }
 
