@@ -142,9 +142,8 @@ fn is_code(path: &str) -> bool {
 fn has_source(path: &str, all: &BTreeMap<&str, &FileFact>) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else { return false };
     let module = name.split('.').next().unwrap_or_default();
-    let above = match folder.strip_suffix("__pycache__") {
-        Some(above) => above,
-        None => return all.contains_key(format!("{folder}/{module}.py").as_str()),
+    let Some(above) = folder.strip_suffix("__pycache__") else {
+        return all.contains_key(format!("{folder}/{module}.py").as_str());
     };
     all.contains_key(format!("{above}{module}.py").as_str())
 }

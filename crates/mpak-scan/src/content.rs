@@ -29,6 +29,19 @@ pub enum ContentKind {
     Data,
 }
 
+/// First bytes of archives.
+const ARCHIVES: [&[u8]; 9] = [
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\0",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\x28\xb5\x2f\xfd",
+    b"Rar!",
+    b"MSCF",
+];
+
 impl ContentKind {
     /// Tells the kind from the first bytes.
     pub fn of(head: &[u8]) -> Self {
@@ -55,17 +68,6 @@ impl ContentKind {
         if head.get(2..4) == Some(b"\r\n") && number(0).is_some_and(|(magic, _)| (3000..4000).contains(&magic)) {
             return Self::Pyc;
         }
-        const ARCHIVES: [&[u8]; 9] = [
-            b"PK\x03\x04",
-            b"PK\x05\x06",
-            b"\x1f\x8b",
-            b"BZh",
-            b"\xfd7zXZ\0",
-            b"7z\xbc\xaf\x27\x1c",
-            b"\x28\xb5\x2f\xfd",
-            b"Rar!",
-            b"MSCF",
-        ];
         if starts(&ARCHIVES) || head.get(257..262) == Some(b"ustar") {
             return Self::Archive;
         }

@@ -18,5 +18,5 @@ pub mod report;
 pub mod rules;
 pub mod secrets;
 mod supply;
-pub mod vex;
 pub mod texts;
+pub mod vex;

@@ -150,8 +150,7 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
             // The same twice, in other words or another name, is no slip.
             let again = matches!(cue, Cue::Consent | Cue::ParameterName)
                 && found.get(&cue).is_some_and(|old| {
-                    old.strength == Strength::Strong && old.excerpt != excerpt
-                        || old.strength == Strength::Strong && cue == Cue::Consent
+                    old.strength == Strength::Strong && (old.excerpt != excerpt || cue == Cue::Consent)
                 });
             let strength = if again && strength == Strength::Strong { Strength::Block } else { strength };
             let placed = Placed { strength, text, excerpt };

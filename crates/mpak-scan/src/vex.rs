@@ -64,7 +64,8 @@ pub fn from_outside(documents: &[Value]) -> Vec<Statement> {
 /// Statements that a bundle carries: `vex.json` and `.vex/*.json`.
 pub fn in_bundle(contents: &dyn Contents) -> Vec<Statement> {
     let is_vex = |path: &&String| {
-        let folder = path.strip_prefix(".vex/").filter(|name| !name.contains('/') && name.ends_with(".json"));
+        let folder =
+            path.strip_prefix(".vex/").and_then(|name| name.strip_suffix(".json")).filter(|name| !name.contains('/'));
         *path == "vex.json" || folder.is_some()
     };
     let mut out = Vec::new();

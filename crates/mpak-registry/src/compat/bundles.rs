@@ -183,6 +183,7 @@ pub(crate) async fn versions(
 }
 
 /// What was kept of a package does not read as it was written.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 pub(super) fn unreadable(error: io::Error) -> ApiError {
     ApiError::internal(&error)
 }

@@ -54,6 +54,7 @@ impl Read {
 }
 
 /// Reads these parts of each package. What lies one after the other is read at once.
+#[expect(clippy::needless_pass_by_value, reason = "each pass begins with a copy of the iterator")]
 pub(super) fn read<'a>(packages: impl Iterator<Item = &'a Kept> + Clone, parts: &[Part]) -> io::Result<Read> {
     let each = || packages.clone().flat_map(|kept| parts.iter().map(move |part| (kept, *part as usize)));
     let bytes: usize = each().map(|(kept, part)| kept.bytes[part] as usize).sum();

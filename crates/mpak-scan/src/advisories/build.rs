@@ -1,8 +1,8 @@
 //! Building a snapshot: records in, equal bytes out whatever their order.
 //!
-//! 1. Records are read and reduced; of two with one id the later one counts. 2. Those whose ids are aliases
-//! of each other become one vulnerability, so that EPSS and KEV, which know CVE ids only, reach all of them.
-//! 3. Packages and vulnerabilities are written in order.
+//! First, records are read and reduced; of two with one id the later one counts. Then those whose ids are
+//! aliases of each other become one vulnerability, so that EPSS and KEV, which know CVE ids only, reach all
+//! of them. Last, packages and vulnerabilities are written in order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -245,9 +245,14 @@ impl Builder {
     }
 }
 
+/// Ids that mean one vulnerability, and the records about it.
+type Group = (Vec<String>, Vec<Record>);
+/// A first key, and the bytes of a block.
+type Block = (Vec<u8>, Vec<u8>);
+
 /// Records whose ids are aliases of each other, directly or through others; groups in the order of the id
 /// to call them by.
-fn groups(records: Vec<Record>) -> Result<Vec<(Vec<String>, Vec<Record>)>, BuildError> {
+fn groups(records: Vec<Record>) -> Result<Vec<Group>, BuildError> {
     let mut numbers: HashMap<&str, usize> = HashMap::new();
     let mut parents: Vec<usize> = Vec::new();
     for record in &records {
@@ -344,8 +349,8 @@ fn one(
     (vulnerability, affected)
 }
 
-fn package_blocks(packages: &BTreeMap<Vec<u8>, Vec<Listed>>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BuildError> {
-    let mut out: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+fn package_blocks(packages: &BTreeMap<Vec<u8>, Vec<Listed>>) -> Result<Vec<Block>, BuildError> {
+    let mut out: Vec<Block> = Vec::new();
     let mut writer = Writer::default();
     let mut last: &[u8] = &[];
     for (key, listed) in packages {

@@ -84,7 +84,9 @@ pub(super) fn epss(mut text: impl BufRead) -> Result<Epss, FieldError> {
         let parts =
             score.trim().parse::<f64>().ok().filter(|s| (0.0..=1.0).contains(s)).map(|s| (s * EPSS_PARTS).round());
         let Some(parts) = parts else { return Err(bad_row(&row)) };
-        out.scores.insert(cve("cve", id.trim())?, parts as u32);
+        #[expect(clippy::cast_sign_loss, reason = "a share of one is never negative")]
+        let parts = parts as u32;
+        out.scores.insert(cve("cve", id.trim())?, parts);
         if out.scores.len() > EPSS_COUNT_MAX {
             return Err(FieldError::TooMany { field: "cve", count: out.scores.len(), count_max: EPSS_COUNT_MAX });
         }

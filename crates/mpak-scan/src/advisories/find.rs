@@ -325,6 +325,7 @@ impl<'a> Entries<'a> {
     }
 
     /// The next entry, with its list if that is wanted; `Some(None)` where the block is malformed.
+    #[expect(clippy::option_option, reason = "no entry, and an entry that cannot be read, are two things")]
     fn next_entry(&mut self, with_list: bool) -> Option<Option<Vec<Listed>>> {
         (!self.reader.is_empty()).then(|| {
             self.advance()?;

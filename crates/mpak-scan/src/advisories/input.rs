@@ -124,11 +124,11 @@ fn file_records(path: &Path, take: &mut Take<'_>) -> Result<(), BuildError> {
 
 /// A file's text, decompressed if it is gz.
 pub(super) fn unpacked(mut file: File, path: &Path) -> Result<Box<dyn BufRead>, InputError> {
+    const BUFFER_BYTES: usize = 256 << 10;
     let io = |source| InputError::Io { path: path.to_owned(), source };
     let mut begin = Vec::new();
     (&file).take(2).read_to_end(&mut begin).map_err(io)?;
     file.rewind().map_err(io)?;
-    const BUFFER_BYTES: usize = 256 << 10;
     let plain = BufReader::with_capacity(BUFFER_BYTES, file);
     if begin == [0x1f, 0x8b] {
         let text = MultiGzDecoder::new(plain).take(UNPACKED_BYTES_MAX);

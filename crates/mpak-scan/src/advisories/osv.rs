@@ -209,7 +209,8 @@ impl Affected {
 
 /// The first member that an event has; one without any says nothing.
 fn event(wire: WireEvent) -> Option<Result<Event, FieldError>> {
-    let kinds: [(Option<String>, fn(String) -> Event); 4] = [
+    type Make = fn(String) -> Event;
+    let kinds: [(Option<String>, Make); 4] = [
         (wire.introduced, Event::Introduced),
         (wire.fixed, Event::Fixed),
         (wire.last_affected, Event::LastAffected),

@@ -68,7 +68,12 @@ pub(super) fn of_vector(kind: &str, vector: &str) -> Option<Score> {
     };
     let score = text.parse::<cvss::Cvss>().ok()?.score();
     let tenths = (score * 10.0).round();
-    (0.0..=100.0).contains(&tenths).then_some(Score { tenths: tenths as u8, basis })
+    if !(0.0..=100.0).contains(&tenths) {
+        return None;
+    }
+    #[expect(clippy::cast_sign_loss, reason = "it is between 0 and 100")]
+    let tenths = tenths as u8;
+    Some(Score { tenths, basis })
 }
 
 const BASE_V2: [&str; 6] = ["AV", "AC", "Au", "C", "I", "A"];

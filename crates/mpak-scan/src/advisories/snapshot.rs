@@ -253,6 +253,7 @@ impl Snapshot {
         let mut at = data_at;
         let packages = blocks(&mut reader, &mut at, |reader| reader.bytes().map(<[u8]>::to_vec));
         let packages = packages.ok_or(SnapshotError::HeadForm { part: "the list of package blocks" })?;
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "a path is not general enough in its lifetime")]
         let vulnerabilities = blocks(&mut reader, &mut at, |reader| reader.number());
         let vulnerabilities =
             vulnerabilities.ok_or(SnapshotError::HeadForm { part: "the list of vulnerability blocks" })?;

@@ -4,6 +4,8 @@
 //! languages and emoji need stays clean: joiners in Persian, Indic scripts and emoji sequences, direction marks
 //! in Arabic and Hebrew, presentation selectors after a base that has them, flags.
 
+use std::fmt::Write as _;
+
 use super::cue::{Cue, Seen, Strength};
 
 /// Selectors in a row that carry data rather than a presentation.
@@ -38,7 +40,9 @@ pub(super) fn shown(text: &str) -> String {
     for c in text.chars().take(SHOWN_CHARS_MAX) {
         match c {
             '\n' | '\r' | '\t' => out.push(' '),
-            c if c.is_control() || is_invisible(c) || is_private(c) => out.push_str(&format!("<U+{:04X}>", c as u32)),
+            c if c.is_control() || is_invisible(c) || is_private(c) => {
+                let _ = write!(out, "<U+{:04X}>", c as u32);
+            }
             c => out.push(c),
         }
     }

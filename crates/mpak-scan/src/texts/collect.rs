@@ -59,7 +59,7 @@ impl Texts {
             return None;
         }
         let info = object.get("serverInfo").and_then(|info| info.get("name")).and_then(Value::as_str);
-        texts.server = info.unwrap_or_default().to_owned();
+        info.unwrap_or_default().clone_into(&mut texts.server);
         let mut server = Collector::new(file, texts.server.clone(), false);
         let instructions = object.get("instructions").and_then(Value::as_str);
         server.text(TextKind::Instructions, &format!("{place}/instructions"), instructions);

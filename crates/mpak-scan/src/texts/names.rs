@@ -37,15 +37,13 @@ pub(super) fn parameter(text: &ModelText, context: &Context<'_>) -> Option<Seen>
     ]);
     let files = class::KEY_FILE | class::SYSTEM_FILE | class::CLIENT_CONFIG;
     let talk = class::PROMPT | class::CONVERSATION;
-    let strength = if private.any(files) && fetched && words.len() > 2 {
-        Strength::Block
-    } else if private.any(class::ENVIRONMENT | class::CREDENTIAL)
+    let secret_dump = private.any(class::ENVIRONMENT | class::CREDENTIAL)
         && has(&["contents", "content", "dump", "all", "steal", "leak", "exfil", "users"])
         && words.len() > 2
-        && !context.named.any(class::ENVIRONMENT | class::CREDENTIAL)
-    {
-        Strength::Strong
-    } else if private.any(talk) || file_words(&words).any(files) && private.any(files) {
+        && !context.named.any(class::ENVIRONMENT | class::CREDENTIAL);
+    let strength = if private.any(files) && fetched && words.len() > 2 {
+        Strength::Block
+    } else if secret_dump || private.any(talk) || file_words(&words).any(files) && private.any(files) {
         Strength::Strong
     } else {
         return None;
@@ -210,14 +208,7 @@ pub(super) fn near(texts: &Texts) -> Vec<Finding> {
 fn eye(name: &str) -> String {
     let plain: String =
         name.chars().filter(|c| !characters::is_invisible(*c)).map(|c| normalise::lookalike(c).unwrap_or(c)).collect();
-    plain
-        .replace('I', "l")
-        .replace('1', "l")
-        .replace('0', "o")
-        .replace('O', "o")
-        .replace("rn", "m")
-        .replace("vv", "w")
-        .to_lowercase()
+    plain.replace(['I', '1'], "l").replace(['0', 'O'], "o").replace("rn", "m").replace("vv", "w").to_lowercase()
 }
 
 #[cfg(test)]

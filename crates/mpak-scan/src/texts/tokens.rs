@@ -109,7 +109,7 @@ fn split(text: &str) -> Vec<Vec<Token>> {
             if matches!(c, '`' | '"' | '“' | '”' | '«' | '»' | '「' | '」') {
                 quoted = if quoted.is_some() { None } else { Some(c) };
             }
-            tokens.push(token(Kind::Break, c.to_string(), at, at + width, false));
+            tokens.push(token(Kind::Break, &c.to_string(), at, at + width, false));
             at += width;
         }
     }
@@ -176,11 +176,11 @@ fn is_wide_mark(c: char) -> bool {
 fn run(text: &str, at: usize, end: usize, quoted: bool, tokens: &mut Vec<Token>) -> usize {
     let run = &text[at..end];
     if let Some(kind) = valuables::address(run) {
-        tokens.push(token(kind, run.to_lowercase(), at, end, quoted));
+        tokens.push(token(kind, &run.to_lowercase(), at, end, quoted));
         return end;
     }
     if is_identifier(run) {
-        tokens.push(token(Kind::Code, run.to_owned(), at, end, quoted));
+        tokens.push(token(Kind::Code, run, at, end, quoted));
         return end;
     }
     // Not one thing: words, up to the first mark that may end a sentence within.
@@ -199,7 +199,7 @@ fn run(text: &str, at: usize, end: usize, quoted: bool, tokens: &mut Vec<Token>)
             _ => {}
         }
         if !within {
-            tokens.push(token(Kind::Break, c.to_string(), at + i, at + i + c.len_utf8(), false));
+            tokens.push(token(Kind::Break, &c.to_string(), at + i, at + i + c.len_utf8(), false));
         }
     }
     if let Some(from) = start {
@@ -221,9 +221,9 @@ fn word(run: &str, at: usize, from: usize, to: usize, quoted: bool, tokens: &mut
     let from = from + run[from..to].find(text).unwrap_or(0);
     let (start, end) = (at + from, at + from + text.len());
     if is_identifier(text) {
-        tokens.push(token(Kind::Code, text.to_owned(), start, end, quoted));
+        tokens.push(token(Kind::Code, text, start, end, quoted));
     } else {
-        tokens.push(token(Kind::Word, text.to_owned(), start, end, quoted));
+        tokens.push(token(Kind::Word, text, start, end, quoted));
     }
 }
 
@@ -237,7 +237,7 @@ fn is_identifier(run: &str) -> bool {
     ascii && starts && (snake || camel || dotted)
 }
 
-fn token(kind: Kind, text: String, start: usize, end: usize, quoted: bool) -> Token {
+fn token(kind: Kind, text: &str, start: usize, end: usize, quoted: bool) -> Token {
     let letters = || text.chars().filter(|c| c.is_alphabetic());
     let loud = letters().count() > 2 && letters().all(char::is_uppercase);
     let lower = text.to_lowercase().replace('’', "'");
@@ -298,15 +298,14 @@ fn resplit(tokens: Vec<Token>, text: &str, language: Language) -> Vec<Token> {
             let rest = &text[old.start + at..];
             let ascii = source[at..].bytes().take_while(u8::is_ascii_alphanumeric).count();
             if let Some((length, classes)) = lexicon().starting(language, rest) {
-                let mut found =
-                    token(Kind::Word, rest[..length].to_owned(), old.start + at, old.start + at + length, old.quoted);
+                let mut found = token(Kind::Word, &rest[..length], old.start + at, old.start + at + length, old.quoted);
                 found.classes = classes;
                 out.push(found);
                 at += length;
                 plain = at;
             } else if ascii > 1 && plain == at {
                 let end = old.start + at + ascii;
-                out.push(token(Kind::Word, source[at..at + ascii].to_owned(), old.start + at, end, old.quoted));
+                out.push(token(Kind::Word, &source[at..at + ascii], old.start + at, end, old.quoted));
                 at += ascii;
                 plain = at;
             } else {
@@ -314,7 +313,7 @@ fn resplit(tokens: Vec<Token>, text: &str, language: Language) -> Vec<Token> {
                 if at - plain >= 6 {
                     out.push(token(
                         Kind::Word,
-                        source[plain..at.min(source.len())].to_owned(),
+                        &source[plain..at.min(source.len())],
                         old.start + plain,
                         old.start + at,
                         old.quoted,

@@ -34,19 +34,19 @@ pub(crate) struct Feeds {
 
 impl Feeds {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), builder: Builder::new() }
+        Self { folder: tempfile::tempdir().expect("what the test made itself"), builder: Builder::new() }
     }
 
     fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, content).unwrap();
+        fs::create_dir_all(path.parent().expect("what the test made itself")).expect("what the test made itself");
+        fs::write(&path, content).expect("what the test made itself");
         path
     }
 
     pub(crate) fn osv(mut self, records: &[Value]) -> Self {
-        let path = self.file("osv.json", &serde_json::to_vec(records).unwrap());
-        self.builder.osv(&path).unwrap();
+        let path = self.file("osv.json", &serde_json::to_vec(records).expect("what the test made itself"));
+        self.builder.osv(&path).expect("what the test made itself");
         self
     }
 
@@ -54,24 +54,24 @@ impl Feeds {
         let entries: Vec<Value> = ids.iter().map(|id| json!({"cveID": id})).collect();
         let json = json!({"dateReleased": "2024-02-01T00:00:00Z", "vulnerabilities": entries});
         let path = self.file("kev.json", json.to_string().as_bytes());
-        self.builder.kev(&path).unwrap();
+        self.builder.kev(&path).expect("what the test made itself");
         self
     }
 
     pub(crate) fn epss(mut self, rows: &str) -> Self {
         let text = format!("#model_version:v1,score_date:2024-02-02T00:00:00+0000\ncve,epss,percentile\n{rows}");
         let path = self.file("epss.csv", text.as_bytes());
-        self.builder.epss(&path).unwrap();
+        self.builder.epss(&path).expect("what the test made itself");
         self
     }
 
     pub(crate) fn build(self, key: Option<&SigningKey>) -> Built {
-        self.builder.finish(None, key).unwrap()
+        self.builder.finish(None, key).expect("what the test made itself")
     }
 
     pub(crate) fn snapshot(self) -> Snapshot {
-        let snapshot = Snapshot::from_bytes(self.build(None).bytes).unwrap();
-        snapshot.verify().unwrap();
+        let snapshot = Snapshot::from_bytes(self.build(None).bytes).expect("what the test made itself");
+        snapshot.verify().expect("what the test made itself");
         snapshot
     }
 }
@@ -81,7 +81,7 @@ fn component(ecosystem: Ecosystem, name: &str, version: &str) -> Component {
 }
 
 fn look_up(snapshot: &Snapshot, ecosystem: Ecosystem, name: &str, version: &str) -> Found {
-    snapshot.find(&[component(ecosystem, name, version)]).unwrap()
+    snapshot.find(&[component(ecosystem, name, version)]).expect("what the test made itself")
 }
 
 #[test]
@@ -95,29 +95,36 @@ fn all_forms_and_orders_of_equal_feeds_give_equal_bytes() {
     };
     let forward = lines(&mut records.iter());
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(&forward).unwrap();
+    packed.write_all(&forward).expect("what the test made itself");
     let mut zip = ZipBuilder::default();
     for record in &records {
-        zip.file(&format!("{}.json", record["id"].as_str().unwrap()), serde_json::to_vec_pretty(record).unwrap());
+        zip.file(
+            format!("{}.json", record["id"].as_str().expect("what the test made itself")),
+            serde_json::to_vec_pretty(record).expect("what the test made itself"),
+        );
     }
-    let pretty: Vec<u8> = records.iter().flat_map(|r| serde_json::to_vec_pretty(r).unwrap()).collect();
+    let pretty: Vec<u8> =
+        records.iter().flat_map(|r| serde_json::to_vec_pretty(r).expect("what the test made itself")).collect();
     let mut forms = vec![
         feeds.file("a.jsonl", &forward),
         feeds.file("b.jsonl", &lines(&mut records.iter().rev())),
-        feeds.file("c", &packed.finish().unwrap()),
+        feeds.file("c", &packed.finish().expect("what the test made itself")),
         feeds.file("d.zip", &zip.build()),
-        feeds.file("e.json", &serde_json::to_vec_pretty(&records).unwrap()),
+        feeds.file("e.json", &serde_json::to_vec_pretty(&records).expect("what the test made itself")),
         feeds.file("f.json", &pretty),
     ];
     for record in &records {
-        feeds.file(&format!("folder/in/{}.json", record["id"].as_str().unwrap()), record.to_string().as_bytes());
+        feeds.file(
+            &format!("folder/in/{}.json", record["id"].as_str().expect("what the test made itself")),
+            record.to_string().as_bytes(),
+        );
     }
     feeds.file("folder/README.md", b"not a feed");
     forms.push(feeds.folder.path().join("folder"));
     let build = |path: &Path| {
         let mut builder = Builder::new();
         builder.osv(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        builder.finish(None, None).unwrap().bytes
+        builder.finish(None, None).expect("what the test made itself").bytes
     };
     let expected = build(&forms[0]);
     for form in &forms {
@@ -144,8 +151,8 @@ fn feeds_that_are_broken_are_refused_and_named() {
     }
     let path = feeds.file("bad", format!("{good}\n{{\"id\":1}}\n").as_bytes());
     let mut tolerant = Builder::new();
-    tolerant.osv(&path).unwrap();
-    let built = tolerant.finish(None, None).unwrap();
+    tolerant.osv(&path).expect("what the test made itself");
+    let built = tolerant.finish(None, None).expect("what the test made itself");
     assert_eq!((built.head.records_count, built.head.unreadable_count, built.unreadable.len()), (1, 1, 1));
     assert!(Builder::new().osv(Path::new("/does/not/exist")).is_err());
     assert!(Builder::new().finish(None, None).is_err());
@@ -153,11 +160,11 @@ fn feeds_that_are_broken_are_refused_and_named() {
 
 #[test]
 fn a_damaged_snapshot_is_refused_wherever_the_damage_is() {
-    for key in [None, Some(SigningKey::read(SEED).unwrap())] {
+    for key in [None, Some(SigningKey::read(SEED).expect("what the test made itself"))] {
         let built =
             Feeds::new().osv(&[record("GHSA-1", "npm", "a"), record("GHSA-2", "PyPI", "b")]).build(key.as_ref());
         let open = |bytes: Vec<u8>| Snapshot::from_bytes(bytes).and_then(|snapshot| snapshot.verify());
-        open(built.bytes.clone()).unwrap();
+        open(built.bytes.clone()).expect("what the test made itself");
         for at in 0..built.bytes.len() {
             for flip in [1, 0x80, 0xff] {
                 let mut bytes = built.bytes.clone();
@@ -179,21 +186,21 @@ fn a_look_up_in_a_damaged_block_says_so_and_others_do_not_care() {
     let data = bytes[at + 12..].windows(12).position(|w| w == b"package-0000").expect("and in its block") + at + 12;
     let mut damaged = bytes;
     damaged[data] ^= 1;
-    let snapshot = Snapshot::from_bytes(damaged).unwrap();
+    let snapshot = Snapshot::from_bytes(damaged).expect("what the test made itself");
     assert!(snapshot.find(&[component(Ecosystem::Npm, "package-0001", "1.0.0")]).is_err());
     assert_eq!(look_up(&snapshot, Ecosystem::Npm, "package-1999", "1.0.0").matches.len(), 1);
 }
 
 #[test]
 fn the_signature_names_its_key_and_the_date_is_of_the_data() {
-    let key = SigningKey::read(SEED).unwrap();
+    let key = SigningKey::read(SEED).expect("what the test made itself");
     let feeds = || Feeds::new().osv(&[record("GHSA-1", "npm", "a")]).kev(&["CVE-2024-1"]).epss("CVE-2024-1,0.5,0.9\n");
-    let snapshot = Snapshot::from_bytes(feeds().build(Some(&key)).bytes).unwrap();
+    let snapshot = Snapshot::from_bytes(feeds().build(Some(&key)).bytes).expect("what the test made itself");
     assert_eq!(snapshot.signer(), Some(key.public()));
     assert_eq!(snapshot.head().date, "2024-02-02");
     assert!(feeds().build(Some(&key)).bytes == feeds().build(Some(&key)).bytes);
-    let older = feeds().builder.finish(Some("2023-12-31"), None).unwrap();
-    let older = Snapshot::from_bytes(older.bytes).unwrap();
+    let older = feeds().builder.finish(Some("2023-12-31"), None).expect("what the test made itself");
+    let older = Snapshot::from_bytes(older.bytes).expect("what the test made itself");
     assert!(older.is_older_than(&snapshot) && !snapshot.is_older_than(&older) && !older.is_older_than(&older));
     assert!(older.signer().is_none());
     for bad in ["2024-02-30", "today", "2024-1-1", ""] {
@@ -219,7 +226,10 @@ fn aliases_lead_to_one_vulnerability_with_everything_that_is_known_of_it() {
     assert_eq!(found.matches.len(), 1);
     let vulnerability = &found.matches[0].vulnerability;
     assert_eq!(vulnerability.ids, ["CVE-2024-1", "GHSA-1", "PYSEC-2024-1"]);
-    assert_eq!((vulnerability.score.unwrap().tenths, vulnerability.epss(), vulnerability.kev), (75, Some(0.25), true));
+    assert_eq!(
+        (vulnerability.score.expect("what the test made itself").tenths, vulnerability.epss(), vulnerability.kev),
+        (75, Some(0.25), true)
+    );
     assert_eq!(found.matches[0].fixed.as_deref(), Some("2.0.1"), "good by all records");
     assert_eq!(
         look_up(&snapshot, Ecosystem::Pypi, "some-package", "2.0.0").matches.len(),
@@ -254,8 +264,12 @@ fn real(name: &str) -> Option<PathBuf> {
 
 fn lines(path: &Path) -> Vec<Value> {
     let mut text = String::new();
-    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(fs::File::open(path).unwrap()), &mut text).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    std::io::Read::read_to_string(
+        &mut flate2::read::GzDecoder::new(fs::File::open(path).expect("what the test made itself")),
+        &mut text,
+    )
+    .expect("what the test made itself");
+    text.lines().map(|line| serde_json::from_str(line).expect("what the test made itself")).collect()
 }
 
 /// One package of one record, as the oracle sees it.
@@ -269,12 +283,17 @@ struct Block {
 impl Block {
     fn read(id: &str, affected: &Value) -> Self {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        let parse = |value: &Value| Version::from_str(value.as_str().unwrap()).ok();
+        let parse = |value: &Value| Version::from_str(value.as_str().expect("what the test made itself")).ok();
         let ecosystem = list(&affected["ranges"]).into_iter().filter(|range| range["type"] == "ECOSYSTEM");
         let events = |range: Value| {
             let mut events: Vec<(Version, String)> = Vec::new();
-            for event in range["events"].as_array().unwrap() {
-                let (kind, bound) = event.as_object().unwrap().iter().next().unwrap();
+            for event in range["events"].as_array().expect("what the test made itself") {
+                let (kind, bound) = event
+                    .as_object()
+                    .expect("what the test made itself")
+                    .iter()
+                    .next()
+                    .expect("what the test made itself");
                 let version = parse(bound)?;
                 let below_all = kind == "introduced" && bound == "0";
                 events.push((if below_all { version.with_dev(Some(0)) } else { version }, kind.clone()));
@@ -309,30 +328,44 @@ impl Block {
 fn look_ups_in_real_records_agree_with_brute_force() {
     let Some(path) = real("pysec-2024-10.jsonl.gz") else { return };
     let mut builder = Builder::new();
-    builder.osv(&path).unwrap();
-    let built = builder.finish(None, None).unwrap();
+    builder.osv(&path).expect("what the test made itself");
+    let built = builder.finish(None, None).expect("what the test made itself");
     assert_eq!((built.head.records_count, built.head.withdrawn_count), (2_651, 10));
-    let snapshot = Snapshot::from_bytes(built.bytes).unwrap();
-    snapshot.verify().unwrap();
+    let snapshot = Snapshot::from_bytes(built.bytes).expect("what the test made itself");
+    snapshot.verify().expect("what the test made itself");
     // 1. All packages, with their listed versions, all bounds, and versions beside the bounds.
     let records: Vec<Value> = lines(&path).into_iter().filter(|r| r.get("withdrawn").is_none()).collect();
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut blocks: BTreeMap<String, Vec<Block>> = BTreeMap::new();
     for record in &records {
-        for affected in record["affected"].as_array().unwrap() {
-            let name = affected["package"]["name"].as_str().unwrap().to_lowercase().replace(['_', '.'], "-");
+        for affected in record["affected"].as_array().expect("what the test made itself") {
+            let name = affected["package"]["name"]
+                .as_str()
+                .expect("what the test made itself")
+                .to_lowercase()
+                .replace(['_', '.'], "-");
             let known = versions.entry(name.clone()).or_default();
-            blocks.entry(name).or_default().push(Block::read(record["id"].as_str().unwrap(), affected));
+            blocks
+                .entry(name)
+                .or_default()
+                .push(Block::read(record["id"].as_str().expect("what the test made itself"), affected));
             let listed = affected["versions"].as_array().into_iter().flatten();
-            known.extend(listed.step_by(7).map(|v| v.as_str().unwrap().to_owned()));
+            known.extend(listed.step_by(7).map(|v| v.as_str().expect("what the test made itself").to_owned()));
             for event in affected["ranges"]
                 .as_array()
                 .into_iter()
                 .flatten()
                 .filter(|r| r["type"] == "ECOSYSTEM")
-                .flat_map(|r| r["events"].as_array().unwrap())
+                .flat_map(|r| r["events"].as_array().expect("what the test made itself"))
             {
-                let bound = event.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+                let bound = event
+                    .as_object()
+                    .expect("what the test made itself")
+                    .values()
+                    .next()
+                    .expect("what the test made itself")
+                    .as_str()
+                    .expect("what the test made itself");
                 for suffix in ["", ".0", ".dev1", "rc1", ".post1", "+local.1"] {
                     known.insert(format!("{bound}{suffix}"));
                 }
@@ -346,13 +379,13 @@ fn look_ups_in_real_records_agree_with_brute_force() {
         .flat_map(|(name, versions)| versions.iter().map(move |version| component(Ecosystem::Pypi, name, version)))
         .filter(|c| Version::from_str(&c.version).is_ok())
         .collect();
-    let found = snapshot.find(&components).unwrap();
+    let found = snapshot.find(&components).expect("what the test made itself");
     let mut matches: BTreeMap<usize, Vec<&[String]>> = BTreeMap::new();
     for one in found.matches.iter().filter(|one| one.doubt.is_none()) {
         matches.entry(one.component).or_default().push(&one.vulnerability.ids);
     }
     for (at, component) in components.iter().enumerate() {
-        let version = Version::from_str(&component.version).unwrap();
+        let version = Version::from_str(&component.version).expect("what the test made itself");
         let affecting = blocks[&component.name].iter().filter(|block| block.affects(&version));
         let of_oracle: Vec<&str> = affecting.map(|block| block.id.as_str()).collect();
         let ours = matches.get(&at).map_or(&[][..], Vec::as_slice);
@@ -376,11 +409,11 @@ fn look_ups_in_real_records_agree_with_brute_force() {
 fn known_truths_of_real_packages_hold() {
     let (Some(pysec), Some(kev)) = (real("pysec-2024-10.jsonl.gz"), real("kev-2025-08.json.gz")) else { return };
     let mut builder = Builder::new();
-    builder.osv(&pysec).unwrap();
-    builder.kev(&kev).unwrap();
-    let built = builder.finish(None, None).unwrap();
+    builder.osv(&pysec).expect("what the test made itself");
+    builder.kev(&kev).expect("what the test made itself");
+    let built = builder.finish(None, None).expect("what the test made itself");
     assert_eq!(built.head.kev.as_ref().map(|kev| kev.count), Some(1_404));
-    let snapshot = Snapshot::from_bytes(built.bytes).unwrap();
+    let snapshot = Snapshot::from_bytes(built.bytes).expect("what the test made itself");
     for (name, version, id, affected) in [
         ("requests", "2.19.1", "CVE-2018-18074", true),
         ("requests", "2.20.0", "CVE-2018-18074", false),

@@ -198,7 +198,7 @@ fn update(args: &Update, settings: &Settings) -> CommandResult {
     let known = mine.as_ref().filter(|_| wanted.is_none()).map(|snapshot| snapshot.digest().to_string());
     let Some(bytes) = client(registry, settings)?.advisories(known.as_deref())? else {
         let mine = mine.as_ref().expect("only what we have can be unchanged");
-        return done(args, &path, mine, "is up to date");
+        return Ok(done(args, &path, mine, "is up to date"));
     };
     // 2. Sound to its last byte.
     let size = bytes.len() as u64;
@@ -237,16 +237,16 @@ fn update(args: &Update, settings: &Settings) -> CommandResult {
         home.write_json(&home.advisory_keys(), &keys)?;
     }
     home.write(&path, &bytes)?;
-    done(args, &path, &theirs, &format!("fetched, {}", ui::bytes(size)))
+    Ok(done(args, &path, &theirs, &format!("fetched, {}", ui::bytes(size))))
 }
 
-fn done(args: &Update, path: &Path, snapshot: &Snapshot, what: &str) -> CommandResult {
+fn done(args: &Update, path: &Path, snapshot: &Snapshot, what: &str) -> ExitCode {
     if args.json {
         let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
         ui::json(&about(path, snapshot, bytes));
     }
     ui::note(&format!("The snapshot of {} {what}", snapshot.head().date));
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 fn show(args: &Show, settings: &Settings) -> CommandResult {

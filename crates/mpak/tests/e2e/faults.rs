@@ -28,7 +28,6 @@ enum Door {
 fn publishes(door: Door, stages: &[Stage], struck: Struck) {
     let mut site = Site::start();
     for (number, stage) in stages.iter().enumerate() {
-        println!("{door:?}, {struck:?} at {stage:?}");
         let bundle = Bundle::new(&format!("@acme/bundle-{number}"), stage.is_of_parts());
         let announcement = site.release(&bundle);
         site.settle();
@@ -106,7 +105,6 @@ fn downloads(struck: Struck) {
     request.send(&bundle.bytes);
     assert_eq!(request.answer().status(), 201);
     for stage in DOWNLOAD {
-        println!("download, {struck:?} at {stage:?}");
         site.settle();
         let (wire, point) = stage.point(&site.prefix);
         let way = site.way(wire).expect("nobody sends anything");

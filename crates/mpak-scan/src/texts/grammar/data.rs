@@ -85,7 +85,7 @@ fn acquisition(r: &Reading<'_>) -> Option<Seen> {
         {
             continue;
         }
-        if !takes && !(name && mood == Mood::Order) {
+        if !takes && (!name || mood != Mood::Order) {
             continue;
         }
         let own_prompt =
@@ -290,7 +290,7 @@ fn filled(r: &Reading<'_>) -> Option<Seen> {
     let tokens = r.tokens();
     let url = (0..tokens.len()).find(|&i| {
         tokens[i].kind == Kind::Url
-            && (tokens[i].text.ends_with('=') || tokens[i].text.ends_with('/') || tokens[i].text.contains("?"))
+            && (tokens[i].text.ends_with('=') || tokens[i].text.ends_with('/') || tokens[i].text.contains('?'))
     })?;
     let verbs = class::READ | class::SEND | class::USE | class::RUN;
     let order = r.all(verbs).find(|&v| v < url && r.mood(v) == Mood::Order).or_else(|| {
