@@ -116,8 +116,9 @@ async fn refused(replica: &Replica, token: &str) {
         let sent = replica.put(token, &name, "1.0.0", bundle(&name, "1.0.0")).send().await.unwrap();
         (sent.status().as_u16(), sent.text().await.unwrap())
     };
+    // What is not known here may be in the database.
     let read = async |_| {
-        let (status, body) = replica.get("/v1/bundles/@acme/widget").await;
+        let (status, body) = replica.get("/v1/bundles/@acme/unknown").await;
         (status, body.to_string())
     };
     let ready = async || replica.get("/ready").await;
@@ -133,6 +134,7 @@ async fn refused(replica: &Replica, token: &str) {
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
     assert_eq!(replica.get("/health").await.0, 200, "the process itself answers");
     assert_eq!(replica.get("/v1/bundles/search").await.1["total"], 1, "search needs no database");
+    assert_eq!(replica.get("/v1/bundles/@acme/widget").await.0, 200, "what is known needs no database");
 }
 
 /// All of it works again, by itself.

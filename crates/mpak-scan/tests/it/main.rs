@@ -5,5 +5,6 @@ mod controls;
 mod hostile;
 mod quality;
 mod report;
+mod texts;
 mod vulnerabilities;
 mod world;

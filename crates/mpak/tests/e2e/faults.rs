@@ -32,7 +32,7 @@ fn publishes(door: Door, stages: &[Stage], struck: Struck) {
         let announcement = site.release(&bundle);
         site.settle();
         // 1. Up to the stage.
-        let (wire, point) = stage.point(&site.prefix);
+        let (wire, point) = stage.point(&site.prefix, &bundle.name);
         if let (Some(way), Some(point)) = (site.way(wire), point) {
             way.arm(point);
         }
@@ -106,7 +106,7 @@ fn downloads(struck: Struck) {
     assert_eq!(request.answer().status(), 201);
     for stage in DOWNLOAD {
         site.settle();
-        let (wire, point) = stage.point(&site.prefix);
+        let (wire, point) = stage.point(&site.prefix, &bundle.name);
         let way = site.way(wire).expect("nobody sends anything");
         way.arm(point.expect("it is met on a wire"));
         let request: Request = site.begin_blob(&bundle);
@@ -127,7 +127,7 @@ fn downloads(struck: Struck) {
 
 /// Runs `mpak` up to a stage, strikes, and gives what it said.
 fn person(site: &mut Site, arguments: &[&str], stage: Stage, struck: Struck) -> Ran {
-    let (wire, point) = stage.point(&site.prefix);
+    let (wire, point) = stage.point(&site.prefix, "");
     site.way(wire).expect("it is met on a wire").arm(point.expect("as before"));
     let mut command = site.world.command(arguments);
     command.args(["--registry", &site.url()]).env("MPAK_TOKEN", site.token());

@@ -145,7 +145,7 @@ pub enum Seen {
 
 impl Stage {
     /// Where it is met; nowhere on a wire when it is the client that pauses.
-    pub fn point(self, prefix: &str) -> (Wire, Option<Point>) {
+    pub fn point(self, prefix: &str, name: &str) -> (Wire, Option<Point>) {
         let database = |texts: &[&str], hold| (Wire::Database, Some(Point::new(texts.iter().copied(), hold)));
         let release = |text: &str, hold| (Wire::Release, Some(Point::new([text], hold)));
         let store = |text: &str, hold| (Wire::Store, Some(Point::new([text], hold)));
@@ -172,7 +172,8 @@ impl Stage {
             RowsArriving => database(&in_record[..1], Hold::Request(0)),
             CommitWithheld => database(&in_record, Hold::Request(0)),
             CommitUnanswered => database(&in_record, Hold::Answer(0)),
-            Answering => database(&["v.server_type, v.manifest_json"], Hold::Request(0)),
+            // The index asks for this package alone; what it asks of earlier ones may come at any time.
+            Answering => database(&[&format!("[\"{name}\"]")], Hold::Request(0)),
             BlobPermitted => database(&["FROM artifacts"], Hold::Request(0)),
             BlobAsked => blob("GET", Hold::Request(0)),
             BlobAnswering => blob("GET", Hold::Answer(0)),
@@ -189,7 +190,7 @@ impl Stage {
     pub fn seen(self, struck: Struck) -> Seen {
         match struck {
             Struck::Process => Seen::Cut,
-            Struck::Database => match self.point("").0 {
+            Struck::Database => match self.point("", "").0 {
                 // What is recorded is recorded; search takes it up later.
                 Wire::Database if self != Answering => Seen::Unavailable("database does not answer"),
                 // Connections that nobody uses at this moment are opened again.
