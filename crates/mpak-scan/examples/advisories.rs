@@ -4,7 +4,7 @@
 //! the real feed has by the hundred thousand.
 
 use std::error::Error;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let built = builder.finish(None, None)?;
     let build = started.elapsed();
     let path = folder.path().join("snapshot");
-    fs::write(&path, &built.bytes)?;
+    File::create(&path)?.write_all(&built.bytes)?;
     let components = components();
     let mut out = io::stdout().lock();
     let (records, bytes) = (built.head.records_count, built.bytes.len());

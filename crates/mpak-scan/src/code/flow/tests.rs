@@ -1,3 +1,5 @@
+//! What the flow finds: handlers with a fault and their fixed twins.
+
 use super::*;
 use crate::code::read;
 use crate::code::tools::handlers;
@@ -111,7 +113,7 @@ fn paths_hosts_and_queries_in_python() {
             false,
         ),
         (
-            "    c = sqlite3.connect('x.db')\n    cur = c.cursor()\n    q = f'SELECT * FROM {p}'\n    cur.execute(q)\n",
+            "    c = sqlite3.connect('x.db')\n    cur = c.cursor()\n    q = f'select * from {p}'\n    cur.execute(q)\n",
             true,
         ),
     ] {
@@ -153,8 +155,8 @@ fn shells_paths_and_hosts_in_javascript() {
         ("return fetch(`https://api.test/${name}`)", false),
         ("return fetch(`https://api.test/${encodeURIComponent(name)}`)", false),
         ("const u = new URL(name); if (u.hostname !== 'api.test') throw 1; return fetch(u)", false),
-        ("return db.query(`SELECT * FROM t WHERE id = ${name}`)", true),
-        ("return db.query('SELECT * FROM t WHERE id = $1', [name])", false),
+        ("return db.query(`select * from t WHERE id = ${name}`)", true),
+        ("return db.query('select * from t WHERE id = $1', [name])", false),
         ("return eval(name)", true),
         ("return new Function(name)()", true),
         ("return re.exec(name)", false),
