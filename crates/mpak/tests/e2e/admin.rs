@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::faults::site::until;
 use crate::registry::Registry;
 use crate::servers::{Server, upload};
 use crate::world::{Ran, World};
@@ -321,7 +322,8 @@ fn a_held_package_waits_for_the_operator() {
     assert!(again.fails(3).contains("is public, not held"));
     assert!(world.mpak(&["admin", "package", "held", "--data", &data]).stderr.contains("no package waits"));
     world.mpak(&["admin", "package", "remove", "@antropic/widget", "--reason", "malware", "--data", &data]).ok();
-    world.mpak(&["show", "@antropic/widget"]).fails(5);
+    // The running server hears of it within its next look at the events.
+    until("its removal", || world.mpak(&["show", "@antropic/widget"]).code == 5);
     assert!(world.mpak(&["admin", "package", "removed", "--data", &data]).ok().contains("malware"));
 }
 
