@@ -90,25 +90,38 @@ impl Builder {
     /// Texts put together; those beside each other that are constant become one.
     pub(crate) fn join(&mut self, parts: Vec<ExprId>, span: Span) -> ExprId {
         let mut joined: Vec<ExprId> = Vec::with_capacity(parts.len());
+        // The constant parts since the last one that is not: their text, and the parts as far as they matter.
+        let mut text = String::new();
+        let mut run: Vec<ExprId> = Vec::new();
         for part in parts.into_iter().flat_map(|part| self.parts(part)).collect::<Vec<_>>() {
-            let both = joined.last().and_then(|&last| Some((self.constant(last)?, self.constant(part)?)));
-            match both {
-                _ if self.unit.text(part) == Some("") && !joined.is_empty() => {}
-                Some((before, after)) if before.len() + after.len() <= TEXT_BYTES_MAX => {
-                    let text = ExprKind::Text(before + &after);
-                    joined.pop();
-                    joined.push(self.push(text, span));
+            match self.constant(part) {
+                Some(constant) if text.len() + constant.len() <= TEXT_BYTES_MAX => {
+                    run.truncate(1);
+                    run.push(part);
+                    text.push_str(&constant);
                 }
-                _ => joined.push(part),
+                _ => {
+                    self.end_text(&mut joined, &mut text, &mut run, span);
+                    joined.push(part);
+                }
             }
         }
-        if joined.len() > 1 && self.unit.text(joined[0]) == Some("") {
-            joined.remove(0);
-        }
+        self.end_text(&mut joined, &mut text, &mut run, span);
         match joined.as_slice() {
             [] => self.push(ExprKind::Text(String::new()), span),
             &[only] if self.unit.text(only).is_some() => only,
             _ => self.push(ExprKind::Join(joined), span),
+        }
+    }
+
+    /// Adds the text of some constant parts, if it is not empty.
+    fn end_text(&mut self, joined: &mut Vec<ExprId>, text: &mut String, run: &mut Vec<ExprId>, span: Span) {
+        let (text, run) = (std::mem::take(text), std::mem::take(run));
+        match run.as_slice() {
+            [] => {}
+            _ if text.is_empty() => {}
+            &[only] => joined.push(only),
+            _ => joined.push(self.push(ExprKind::Text(text), span)),
         }
     }
 

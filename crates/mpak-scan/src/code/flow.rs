@@ -24,7 +24,7 @@ use value::{Origin, Safe, Source, Step, Taint, Value};
 /// Deepest chain of calls that is followed.
 const CALLS_DEPTH_MAX: usize = 8;
 /// Most expressions that are computed for one root, and for all together.
-const ROOT_STEPS_MAX: u64 = 300_000;
+const ROOT_STEPS_MAX: u64 = 500_000;
 const STEPS_MAX: u64 = 6_000_000;
 
 /// How bad it is that this text reaches that place.
@@ -79,6 +79,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
         proofs: Vec::new(),
         steps: 0,
         root_steps: 0,
+        cut: false,
         judged: true,
     };
     // 1. What runs when files are loaded.
@@ -108,7 +109,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
             }
         }
     }
-    (engine.found.into_values().collect(), engine.steps < STEPS_MAX)
+    (engine.found.into_values().collect(), !engine.cut)
 }
 
 /// What is known at a point.
@@ -190,6 +191,8 @@ struct Engine<'p> {
     proofs: Vec<guards::Proof>,
     steps: u64,
     root_steps: u64,
+    /// Whether something was not followed to its end.
+    cut: bool,
     /// Whether flows count that do not start in a handler.
     judged: bool,
 }
@@ -288,13 +291,27 @@ impl Engine<'_> {
         returned.fold(first, |all, value| all.or(&value))
     }
 
-    fn may_go_on(&self) -> bool {
-        self.root_steps < ROOT_STEPS_MAX && self.steps < STEPS_MAX
+    fn may_go_on(&mut self) -> bool {
+        let may = self.root_steps < ROOT_STEPS_MAX && self.steps < STEPS_MAX;
+        self.cut |= !may;
+        may
+    }
+
+    /// Counts work that grows with what is known: copies at branches and in containers.
+    fn charge(&mut self, items: usize) {
+        self.steps += items as u64 / 32;
+        self.root_steps += items as u64 / 32;
+    }
+
+    /// What is known, to come back to it.
+    fn remembered(&mut self) -> Env {
+        self.charge(self.env.vars.len() + self.env.proven.len());
+        self.env.clone()
     }
 
     /// Runs statements; whether the way ends in them.
     fn block(&mut self, place: Place, block: &Block, returned: &mut Vec<Value>) -> bool {
-        block.iter().any(|statement| self.statement(place, statement, returned))
+        block.iter().any(|statement| !self.may_go_on() || self.statement(place, statement, returned))
     }
 
     fn statement(&mut self, place: Place, statement: &Statement, returned: &mut Vec<Value>) -> bool {
@@ -329,7 +346,7 @@ impl Engine<'_> {
             Statement::Jump => true,
             Statement::If { test, then, otherwise } => {
                 self.eval(place, *test);
-                let before = self.env.clone();
+                let before = self.remembered();
                 self.prove(place, *test, true);
                 let then_ends = self.block(place, then, returned);
                 let after_then = std::mem::replace(&mut self.env, before);
@@ -346,7 +363,7 @@ impl Engine<'_> {
             Statement::Loop { test, body } => {
                 // The second time finds what the first one stored.
                 for _ in 0..2 {
-                    let before = self.env.clone();
+                    let before = self.remembered();
                     if let Some(test) = test {
                         self.eval(place, *test);
                         self.prove(place, *test, true);
@@ -357,11 +374,12 @@ impl Engine<'_> {
                 false
             }
             Statement::Any(ways) => {
-                let before = self.env.clone();
+                let before = self.remembered();
                 let mut ends = true;
                 let mut after: Option<Env> = None;
                 for way in ways {
                     self.env = before.clone();
+                    self.charge(before.vars.len());
                     let way_ends = self.block(place, way, returned);
                     if !way_ends {
                         let mine = std::mem::take(&mut self.env);
@@ -416,6 +434,9 @@ impl Engine<'_> {
         if self.env.get(place.unit, var).is_none() {
             self.env.vars.insert((place.unit, var), Value::default());
         }
+        let held =
+            self.env.get(place.unit, var).and_then(|value| value.fields.as_ref()).map_or(0, |fields| fields.len());
+        self.charge(held);
         let Some(slot) = self.env.get_mut(place.unit, var) else { return };
         match (name, &mut slot.fields) {
             (Some(name), Some(fields)) => {
@@ -491,7 +512,7 @@ impl Engine<'_> {
             ExprKind::Either(parts) => self.logical(place, parts, false),
             ExprKind::Choice { test, then, otherwise } => {
                 self.eval(place, *test);
-                let before = self.env.clone();
+                let before = self.remembered();
                 self.prove(place, *test, true);
                 let first = self.eval(place, *then);
                 let after = std::mem::replace(&mut self.env, before);
@@ -522,7 +543,7 @@ impl Engine<'_> {
 
     /// `a and b`, `a or b`: what the first ones prove holds in the later ones.
     fn logical(&mut self, place: Place, parts: &[ExprId], holds: bool) -> Value {
-        let before = self.env.clone();
+        let before = self.remembered();
         let mut value: Option<Value> = None;
         for &part in parts {
             let this = self.eval(place, part);

@@ -10,6 +10,9 @@ use super::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, Language, Stat
 /// Most steps from a name to what it means.
 const STEPS_MAX: u32 = 24;
 
+/// Most assignments of one variable that are looked at for what it means.
+const DEFINITIONS_COUNT_MAX: usize = 8;
+
 /// Key of a unit in [`Program::units`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitId(pub u32);
@@ -161,7 +164,10 @@ impl Program {
             return Meaning::Instance(unit, class);
         }
         let definitions = self.definitions(unit, var);
-        let meanings = definitions.iter().map(|&definition| self.follow(unit, within, definition, steps));
+        let meanings = definitions
+            .iter()
+            .take(DEFINITIONS_COUNT_MAX)
+            .map(|&definition| self.follow(unit, within, definition, steps));
         let mut known = meanings.filter(|meaning| !matches!(meaning, Meaning::Value(..)));
         known.next().unwrap_or(match definitions {
             &[only] => Meaning::Value(unit, only),

@@ -326,7 +326,7 @@ impl Engine<'_> {
             ExprKind::Nothing if holds => return,
             _ => {}
         }
-        let before = self.env.clone();
+        let before = self.remembered();
         self.prove(place, answer, holds);
         let mine = std::mem::replace(&mut self.env, before).proven;
         let Some(proof) = self.proofs.last_mut() else { return };

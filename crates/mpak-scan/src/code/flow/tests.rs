@@ -220,3 +220,23 @@ fn what_line_patterns_get_wrong() {
         assert_eq!(worst(&[(path, text)]) >= Danger::High, bad, "{text}: {:#?}", judged(&[(path, text)]));
     }
 }
+
+#[test]
+fn hostile_shapes_come_to_an_end() {
+    let many = |count: usize, each: fn(usize) -> String| (0..count).map(each).collect::<String>();
+    let branches = many(5_000, |i| format!("if(a.x{i}){{a=f(a.y{i})}}"));
+    let stores = many(5_000, |i| format!("o.k{i}=o.k{};", i + 1));
+    let members = many(100_000, |i| format!("k{i}:v{i},"));
+    let calls =
+        many(400, |i| format!("def f{i}(a, b):\n    return f{}(a, b) + f{}(b, a)\n", (i + 1) % 400, (i + 7) % 400));
+    for (path, source) in [
+        ("a.js", format!("function f(a){{{branches}return a}}; server.tool('t','d',{{}},async(a)=>f(a))")),
+        ("b.js", format!("const o={{{members}}};{stores}")),
+        ("c.py", format!("x = '{}'\n{calls}", "a".repeat(900_000))),
+    ] {
+        // A quadratic way through one of these takes minutes.
+        let program = Program::new(read(path, source.as_bytes()).into_iter().collect());
+        let handlers = handlers(&program);
+        flows(&program, &handlers, &|_| true);
+    }
+}

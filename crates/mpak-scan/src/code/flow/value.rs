@@ -6,6 +6,8 @@ use std::rc::Rc;
 use crate::code::facts::Span;
 use crate::code::program::UnitId;
 
+/// Longest text that is kept of one value, in characters.
+const TEXT_CHARS_MAX: usize = 2_000;
 /// Most sources that are kept of one value.
 const TAINTS_COUNT_MAX: usize = 6;
 
@@ -117,9 +119,12 @@ pub struct Value {
 }
 
 impl Value {
-    /// A constant text.
+    /// A constant text. Of a long one only the begin is known, since values are copied all the time.
     pub fn text(text: &str) -> Self {
-        Self { text: Some(text.into()), prefix: Some(text.into()), ..Self::default() }
+        match text.char_indices().nth(TEXT_CHARS_MAX) {
+            None => Self { text: Some(text.into()), prefix: Some(text.into()), ..Self::default() },
+            Some((end, _)) => Self { prefix: Some(text[..end].into()), ..Self::default() },
+        }
     }
 
     /// Only the sources of a value, as they come out of a computation.
