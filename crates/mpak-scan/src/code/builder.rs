@@ -125,6 +125,31 @@ impl Builder {
         }
     }
 
+    /// Items put together with a text between them; none where one of them may be several.
+    pub(crate) fn join_between(&mut self, between: &str, items: &[ExprId], span: Span) -> Option<ExprId> {
+        if items.iter().any(|&item| matches!(self.unit.expr(item), ExprKind::Spread(_))) {
+            return None;
+        }
+        let mut parts = Vec::with_capacity(items.len() * 2);
+        for (at, &item) in items.iter().enumerate() {
+            if at > 0 {
+                parts.push(self.push(ExprKind::Text(between.to_owned()), span));
+            }
+            parts.push(item);
+        }
+        Some(self.join(parts, span))
+    }
+
+    /// The text of code points; none where one of them is not constant, or no code point.
+    pub(crate) fn characters(&mut self, codes: &[ExprId], span: Span) -> Option<ExprId> {
+        let codes = codes.iter().map(|&code| match *self.unit.expr(code) {
+            ExprKind::Number(code) => character(code),
+            _ => None,
+        });
+        let text = codes.collect::<Option<String>>()?;
+        Some(self.push(ExprKind::Text(text), span))
+    }
+
     fn parts(&self, part: ExprId) -> Vec<ExprId> {
         match self.unit.expr(part) {
             ExprKind::Join(parts) => parts.clone(),
@@ -144,6 +169,13 @@ impl Builder {
     pub(crate) fn call(&mut self, callee: ExprId, args: Vec<ExprId>, span: Span) -> ExprId {
         let args = args.into_iter().map(|value| Arg { name: None, value }).collect();
         self.push(ExprKind::Call { callee, args, new: false }, span)
+    }
+
+    /// An element by its position.
+    pub(crate) fn element(&mut self, of: ExprId, at: usize, span: Span) -> ExprId {
+        let number = f64::from(u32::try_from(at).unwrap_or(u32::MAX));
+        let key = Some(self.push(ExprKind::Number(number), span));
+        self.push(ExprKind::Index { of, key }, span)
     }
 
     /// Declares a variable of the current function.
@@ -221,6 +253,14 @@ impl Builder {
         };
         self.unit
     }
+}
+
+/// The character of a code point.
+fn character(code: f64) -> Option<char> {
+    // A cast saturates, and what is no code point is no character.
+    #[expect(clippy::cast_sign_loss, reason = "a negative code becomes 0")]
+    let code = (code.fract() == 0.0).then_some(code as u32)?;
+    char::from_u32(code)
 }
 
 /// An assignment.

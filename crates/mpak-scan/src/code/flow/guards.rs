@@ -6,6 +6,7 @@
 
 use super::super::facts::{Arg, Comparison, ExprId, ExprKind};
 use super::super::program::Meaning;
+use super::env::Changes;
 use super::value::{Origin, Safe, Value};
 use super::{Engine, Place, sinks};
 
@@ -23,6 +24,8 @@ pub(super) struct Proof {
     holds: bool,
     /// How deep in calls the function is.
     depth: usize,
+    /// How many layers of what is known lay below when it began.
+    layers: usize,
     /// What holds wherever it gives that answer.
     proven: Option<HashMap<Origin, Safe>>,
 }
@@ -307,12 +310,14 @@ impl Engine<'_> {
 
     /// Runs something as a proof.
     fn answered(&mut self, holds: bool, run: impl FnOnce(&mut Self)) {
-        self.proofs.push(Proof { holds, depth: self.stack.len() + 1, proven: None });
+        let layer = self.env.open();
+        self.proofs.push(Proof { holds, depth: self.stack.len() + 1, layers: layer.depth, proven: None });
         run(self);
         let proven = self.proofs.pop().and_then(|proof| proof.proven).unwrap_or_default();
+        self.env.restart(&layer);
+        self.env.close(layer, Changes::default());
         for (origin, safe) in proven {
-            let held = self.env.proven.entry(origin).or_default();
-            *held = held.and(safe);
+            self.env.prove(origin, safe);
         }
     }
 
@@ -326,9 +331,12 @@ impl Engine<'_> {
             ExprKind::Nothing if holds => return,
             _ => {}
         }
-        let before = self.remembered();
+        let layers = proof.layers;
+        let layer = self.env.open();
         self.prove(place, answer, holds);
-        let mine = std::mem::replace(&mut self.env, before).proven;
+        let mine = self.env.proven_since(layers);
+        self.env.restart(&layer);
+        self.env.close(layer, Changes::default());
         let Some(proof) = self.proofs.last_mut() else { return };
         proof.proven = Some(match proof.proven.take() {
             None => mine,
@@ -378,8 +386,7 @@ impl Engine<'_> {
             ExprKind::Member { of, name } if is_host(name) => {
                 let value = self.eval(place, *of);
                 for taint in &value.taints {
-                    let proven = self.env.proven.entry(taint.origin).or_default();
-                    *proven = proven.and(Safe::HOST);
+                    self.env.prove(taint.origin, Safe::HOST);
                 }
                 self.mark(place, *of, Safe::HOST);
             }
@@ -413,10 +420,9 @@ impl Engine<'_> {
             return;
         }
         for taint in &value.taints {
-            let proven = self.env.proven.entry(taint.origin).or_default();
-            *proven = proven.and(Safe::PATH);
+            self.env.prove(taint.origin, Safe::PATH);
         }
-        if let Some(held) = self.env.get_mut(place.unit, *var) {
+        if let Some(held) = self.env.get_mut((place.unit, *var)) {
             held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(Safe::PATH));
         }
     }
@@ -425,11 +431,10 @@ impl Engine<'_> {
     fn mark(&mut self, place: Place, subject: ExprId, safe: Safe) {
         let value = self.eval(place, subject);
         for taint in value.taints.iter().filter(|taint| taint.direct) {
-            let proven = self.env.proven.entry(taint.origin).or_default();
-            *proven = proven.and(safe);
+            self.env.prove(taint.origin, safe);
         }
         if let ExprKind::Var(var) = self.program.unit(place.unit).expr(subject)
-            && let Some(held) = self.env.get_mut(place.unit, *var)
+            && let Some(held) = self.env.get_mut((place.unit, *var))
         {
             held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(safe));
         }

@@ -1,0 +1,252 @@
+//! Computes expressions: what is known of each value.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::super::facts::{ExprId, ExprKind, VarId};
+use super::env::{Changes, Env};
+use super::names::is_known;
+use super::results::is_environment;
+use super::value::{Source, Value};
+use super::{Engine, Place};
+
+impl Engine<'_> {
+    pub(super) fn eval_all(&mut self, place: Place, parts: &[ExprId]) -> Vec<Value> {
+        parts.iter().map(|&part| self.eval(place, part)).collect()
+    }
+
+    pub(super) fn eval(&mut self, place: Place, expr: ExprId) -> Value {
+        self.steps += 1;
+        self.root_steps += 1;
+        if !self.may_go_on() {
+            return Value::default();
+        }
+        let unit = self.program.unit(place.unit);
+        match unit.expr(expr) {
+            ExprKind::Text(text) => Value::text(text),
+            ExprKind::Number(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Nothing
+            | ExprKind::Bytes(_)
+            | ExprKind::Pattern(_)
+            | ExprKind::Class(_) => Value::default(),
+            ExprKind::Function(_) => Value::default(),
+            ExprKind::Var(var) => self.variable(place, *var, expr),
+            ExprKind::Free(name) => self.free(place, name, expr),
+            ExprKind::Member { of, name } => self.member(place, expr, *of, name),
+            ExprKind::Index { of, key } => self.index(place, *of, *key),
+            ExprKind::Call { callee, args, .. } => self.call(place, expr, *callee, args),
+            ExprKind::Join(parts) => {
+                let values = self.eval_all(place, parts);
+                joined(&values)
+            }
+            ExprKind::Compare { left, right, .. } => {
+                self.eval(place, *left);
+                self.eval(place, *right);
+                Value::default()
+            }
+            ExprKind::Not(of) => {
+                self.eval(place, *of);
+                Value::default()
+            }
+            ExprKind::All(parts) => self.logical(place, parts, true),
+            ExprKind::Either(parts) => self.logical(place, parts, false),
+            ExprKind::Choice { test, then, otherwise } => {
+                self.eval(place, *test);
+                let (_, first, second) = self.branch(
+                    |engine| {
+                        engine.prove(place, *test, true);
+                        (false, engine.eval(place, *then))
+                    },
+                    |engine| {
+                        engine.prove(place, *test, false);
+                        (false, engine.eval(place, *otherwise))
+                    },
+                );
+                first.or(&second)
+            }
+            ExprKind::List(parts) => {
+                let items = self.eval_all(place, parts);
+                let mut value = Value::default();
+                items.iter().for_each(|item| value.absorb(&item.derived()));
+                value.items = Some(Rc::new(items));
+                value
+            }
+            ExprKind::Dict(members) => self.dict(place, members),
+            ExprKind::Spread(of) => {
+                let value = self.eval(place, *of);
+                Value { items: value.items.clone(), ..value }
+            }
+            ExprKind::Other(parts) => {
+                let mut value = Value::default();
+                self.eval_all(place, parts).iter().for_each(|part| value.absorb(&part.derived()));
+                value
+            }
+        }
+    }
+
+    /// `a and b`, `a or b`: what the first ones prove holds in the later ones.
+    pub(super) fn logical(&mut self, place: Place, parts: &[ExprId], holds: bool) -> Value {
+        let layer = self.env.open();
+        let mut value: Option<Value> = None;
+        for &part in parts {
+            let this = self.eval(place, part);
+            self.prove(place, part, holds);
+            value = Some(match value {
+                Some(value) => value.or(&this),
+                None => this,
+            });
+        }
+        let changes = self.env.restart(&layer);
+        self.charge(changes.count());
+        let after = Env::either(&layer, changes, Changes::default());
+        self.env.close(layer, after);
+        value.unwrap_or_default()
+    }
+
+    pub(super) fn dict(&mut self, place: Place, members: &[(Option<ExprId>, ExprId)]) -> Value {
+        let (mut value, mut fields) = (Value::default(), BTreeMap::new());
+        for (key, member) in members {
+            let member = self.eval(place, *member);
+            match key {
+                Some(key) => match self.unit(place).text(*key).map(str::to_owned) {
+                    Some(name) => {
+                        fields.insert(name, member);
+                    }
+                    None => {
+                        let key = self.eval(place, *key);
+                        value.absorb(&key.derived());
+                        value.absorb(&member.derived());
+                    }
+                },
+                None => {
+                    if let Some(spread) = &member.fields {
+                        fields.extend(spread.iter().map(|(name, value)| (name.clone(), value.clone())));
+                    } else {
+                        value.absorb(&member.derived());
+                    }
+                }
+            }
+        }
+        value.fields = Some(Rc::new(fields));
+        value
+    }
+
+    pub(super) fn variable(&mut self, place: Place, var: VarId, expr: ExprId) -> Value {
+        if let Some(value) = self.env.get((place.unit, var)) {
+            return value.clone();
+        }
+        if let Some(import) = self.program.import(place.unit, var)
+            && let (unit, value) = self.program.value(place.unit, expr)
+            && (unit, value) != (place.unit, expr)
+            && import.member.is_some()
+            && let ExprKind::Var(var) = self.program.unit(unit).expr(value)
+        {
+            return self.env.get((unit, *var)).cloned().unwrap_or_default();
+        }
+        Value::default()
+    }
+
+    pub(super) fn free(&mut self, place: Place, name: &str, expr: ExprId) -> Value {
+        let unit = self.unit(place);
+        if is_known(unit.language, name) {
+            return Value::default();
+        }
+        let (span, what) = (unit.span(expr), format!("`{name}` comes from outside the bundle"));
+        self.source(Source::Unknown, name, place.unit, span, what)
+    }
+
+    pub(super) fn member(&mut self, place: Place, expr: ExprId, of: ExprId, name: &str) -> Value {
+        if let Some((unit, class)) = self.receiver(place, of) {
+            return self.heap.get(&(unit, class, name.to_owned())).cloned().unwrap_or_default();
+        }
+        let unit = self.unit(place);
+        if let Some(path) = self.program.outside(place.unit, place.function, expr)
+            && is_environment(&path)
+        {
+            let (span, what) = (unit.span(expr), format!("`{path}` is set by whoever starts the server"));
+            return self.source(Source::Environment, &path, place.unit, span, what);
+        }
+        let value = self.eval(place, of);
+        self.part(&value, Some(name))
+    }
+
+    pub(super) fn index(&mut self, place: Place, of: ExprId, key: Option<ExprId>) -> Value {
+        let value = self.eval(place, of);
+        let name = match key {
+            Some(key) => {
+                self.eval(place, key);
+                match self.unit(place).expr(key) {
+                    ExprKind::Text(text) => Some(text.clone()),
+                    ExprKind::Number(number) => Some(format!("{number}")),
+                    _ => None,
+                }
+            }
+            None => None,
+        };
+        if let (Some(items), Some(Ok(at))) = (&value.items, name.as_ref().map(|name| name.parse::<usize>())) {
+            return items.get(at).cloned().unwrap_or_else(|| value.derived());
+        }
+        self.part(&value, name.as_deref())
+    }
+
+    /// A member of a value.
+    pub(super) fn part(&mut self, value: &Value, name: Option<&str>) -> Value {
+        if let (Some(fields), Some(name)) = (&value.fields, name) {
+            if let Some(field) = fields.get(name) {
+                return field.clone();
+            }
+            if value.taints.is_empty() {
+                return Value::default();
+            }
+        }
+        if name.is_some_and(|name| matches!(name, "length" | "size")) {
+            return Value::default();
+        }
+        let mut part = Value::default();
+        for taint in &value.taints {
+            let mut taint = taint.clone();
+            if taint.direct
+                && let Some(name) = name
+            {
+                let envelope = matches!(name, "params" | "arguments" | "args" | "input" | "body" | "query");
+                let harmless = self.harmless.get(&taint.origin).cloned().unwrap_or_default();
+                if harmless.iter().any(|field| field == name) {
+                    continue;
+                }
+                let key = (taint.origin, name.to_owned());
+                let child = match self.children.get(&key) {
+                    Some(&child) => child,
+                    None => {
+                        let child = self.origin(name);
+                        self.children.insert(key, child);
+                        if envelope {
+                            self.harmless.insert(child, harmless);
+                        }
+                        child
+                    }
+                };
+                taint.safe = taint.safe.and(self.env.proven(taint.origin));
+                taint.origin = child;
+            }
+            part.taints.push(taint);
+        }
+        if name.is_none() || value.items.is_some() {
+            for item in value.items.iter().flat_map(|items| items.iter()) {
+                part = part.or(item);
+            }
+        }
+        part
+    }
+}
+
+/// Texts put together.
+pub(super) fn joined(values: &[Value]) -> Value {
+    let mut all = Value::default();
+    for (at, value) in values.iter().enumerate() {
+        let behind = at > 0;
+        all.absorb(&value.derived().each(|taint| taint.starts &= !behind));
+    }
+    all.prefix = values.first().and_then(|first| first.prefix.clone());
+    all
+}
