@@ -1,8 +1,10 @@
 //! Prints precision and recall of the controls on the labelled sets in `quality/`, and each case that they
-//! judge wrongly: `cargo run -p mpak-scan --example quality`.
+//! judge wrongly: `cargo run -p mpak-scan --example quality`. With files (`…/cq03-05/more.toml`): on each of them
+//! alone, as a set that its folder names.
 
 use std::error::Error;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 mod set;
 
@@ -12,7 +14,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     let mut below = false;
     writeln!(out, "| Set | Positive | Negative | Recall | Precision |\n|---|---:|---:|---:|---:|")?;
-    let tallies = set::tallies()?;
+    let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let tallies = match files.as_slice() {
+        [] => set::tallies()?,
+        files => files
+            .iter()
+            .map(|file| set::tally_of(file.parent().ok_or("a file in a folder")?, std::slice::from_ref(file)))
+            .collect::<Result<_, _>>()?,
+    };
     for tally in &tallies {
         let (recall, precision) = (tally.recall(), tally.precision());
         below |= recall < RECALL_MIN || precision < PRECISION_MIN;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -120,9 +120,18 @@ pub(crate) fn tallies() -> Result<Vec<Tally>, Box<dyn Error>> {
 }
 
 fn tally(folder: &Path) -> Result<Tally, Box<dyn Error>> {
+    let mut files: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    tally_of(folder, &files)
+}
+
+/// Judges the cases of some files as a set that a folder names.
+pub(crate) fn tally_of(folder: &Path, files: &[PathBuf]) -> Result<Tally, Box<dyn Error>> {
     let set = folder.file_name().and_then(|name| name.to_str()).ok_or("a set has a name in ASCII")?.to_owned();
     let controls = controls(&set)?;
-    let cases = cases(folder)?;
+    let cases = cases(files)?;
     let count = |label: Label| cases.iter().filter(|case| case.label == label).count();
     let (positives, negatives) = (count(Label::Positive), count(Label::Negative));
     let mut wrong = Vec::new();
@@ -147,15 +156,11 @@ fn controls(set: &str) -> Result<Vec<&'static Control>, String> {
         .collect()
 }
 
-fn cases(folder: &Path) -> Result<Vec<Case>, Box<dyn Error>> {
-    let mut paths: Vec<_> =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
+fn cases(paths: &[PathBuf]) -> Result<Vec<Case>, Box<dyn Error>> {
     let (mut cases, mut ids) = (Vec::new(), BTreeSet::new());
     for path in paths {
         let file: CaseFile =
-            toml::from_str(&fs::read_to_string(&path)?).map_err(|e| format!("{}: {e}", path.display()))?;
+            toml::from_str(&fs::read_to_string(path)?).map_err(|e| format!("{}: {e}", path.display()))?;
         for case in file.case {
             if !ids.insert(case.id.clone()) {
                 return Err(format!("{}: `{}` is there twice", path.display(), case.id).into());
