@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::manifest::Contents;
+use crate::manifest::{Contents, FileKind};
 
 mod binary;
 mod cargo;
@@ -114,27 +114,152 @@ pub fn find(contents: &dyn Contents) -> Vec<Component> {
 /// Finds all components, and says which records could not be read.
 pub fn survey(contents: &dyn Contents) -> Survey {
     let paths = contents.paths();
-    let mut records = Records { contents, components: Vec::new(), unreadable: BTreeSet::new() };
-    // 1. What is installed.
+    let size = |path: &str| match contents.kind(path) {
+        Some(FileKind::File(bytes)) => bytes,
+        Some(FileKind::Folder) | None => 0,
+    };
+    let programs = programs(paths.iter().map(|path| (path.as_str(), size(path))));
+    let of = |path: &String| {
+        let program = programs.contains(path);
+        if !program && !is_record(path) {
+            return None;
+        }
+        let bytes = usize::try_from(size(path)).ok().filter(|bytes| program || *bytes <= LOCKFILE_BYTES_MAX);
+        let content = bytes.and_then(|bytes| contents.head(path, bytes));
+        Some(if program { read_program(path, &content.unwrap_or_default()) } else { read(path, content.as_deref()) })
+    };
+    merge(paths.iter().filter_map(of))
+}
+
+/// What one file says of components: of records by [`read`], of programs by [`read_program`].
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    installed: Vec<Component>,
+    /// Of a lockfile, for ecosystems of which nothing is installed.
+    locked: Option<Locked>,
+    /// Whether it is a precise lockfile of Python; others do not count beside it.
+    precise: bool,
+    /// The file itself, where it could not be read.
+    unreadable: BTreeSet<String>,
+    locks: lock::Locks,
+}
+
+/// Components of a lockfile.
+#[derive(Clone, Debug)]
+struct Locked {
+    ecosystem: Ecosystem,
+    components: Vec<Component>,
+    unreadable: BTreeSet<String>,
+}
+
+/// Whether a file of this path is a record that [`read`] understands.
+pub fn is_record(path: &str) -> bool {
+    npm::package_of(path).is_some() || pypi::is_record(path) || lock::reader(path).is_some()
+}
+
+/// Paths of the files that may be programs of the bundle's own, which [`read_program`] reads: the first few.
+pub fn programs<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+    let may_be = files.filter(|(path, bytes)| binary::may_be_program(path, *bytes));
+    may_be.take(binary::PROGRAMS_COUNT_MAX).map(|(path, _)| path.to_owned()).collect()
+}
+
+/// Largest file that [`read`] needs to see.
+pub const READ_BYTES_MAX: u64 = LOCKFILE_BYTES_MAX as u64;
+
+/// Reads one record, by its path; without its content (it is too large, or cannot be read) it is noted as unreadable.
+pub fn read(path: &str, content: Option<&[u8]>) -> Said {
+    let one = One { path, content };
+    let paths = [path.to_owned()];
+    // 1. What is installed, and what the file says as a lockfile or project.
+    let mut records = Records::new(&one);
     npm::installed(&paths, &mut records);
     pypi::installed(&paths, &mut records);
-    binary::built_in(&paths, &mut records);
-    // 2. Lockfiles of ecosystems of which nothing is installed.
-    let installed: BTreeSet<Ecosystem> = records.components.iter().map(|c| c.ecosystem).collect();
-    for (ecosystem, lockfiles) in [
+    let mut locks = lock::Locks::default();
+    if let Some(reader) = lock::reader(path) {
+        reader(path, &mut records, &mut locks);
+    }
+    let (installed, unreadable) = (records.components, records.unreadable);
+    // 2. Components of a lockfile.
+    let lockfiles = [
         (Ecosystem::Npm, npm::locked as fn(&[String], &mut Records<'_>)),
         (Ecosystem::Pypi, pypi::locked),
         (Ecosystem::Cargo, cargo::locked),
         (Ecosystem::Golang, golang::locked),
-    ] {
-        if !installed.contains(&ecosystem) {
-            lockfiles(&paths, &mut records);
+    ];
+    let locked = lockfiles.into_iter().find_map(|(ecosystem, lockfile)| {
+        let mut records = Records::new(&one);
+        lockfile(&paths, &mut records);
+        let Records { components, unreadable, .. } = records;
+        (!components.is_empty() || !unreadable.is_empty()).then_some(Locked { ecosystem, components, unreadable })
+    });
+    Said { installed, locked, precise: pypi::is_precise(path), unreadable, locks }
+}
+
+/// Reads one program that [`programs`] named.
+pub fn read_program(path: &str, content: &[u8]) -> Said {
+    let one = One { path, content: None };
+    let mut records = Records::new(&one);
+    binary::built_in(path, content, &mut records);
+    Said { installed: records.components, unreadable: records.unreadable, ..Said::default() }
+}
+
+/// Puts together what all files say, given in the order of the bundle.
+pub fn merge(all: impl IntoIterator<Item = Said>) -> Survey {
+    let (mut components, mut unreadable, mut locks) = (Vec::new(), BTreeSet::new(), lock::Locks::default());
+    let (mut locked, mut precise, mut room) = (Vec::new(), false, COMPONENTS_COUNT_MAX);
+    for said in all {
+        components.extend(said.installed);
+        unreadable.extend(said.unreadable);
+        locks.merge(said.locks, &mut room);
+        precise |= said.precise;
+        locked.extend(said.locked.map(|locked| (locked, said.precise)));
+    }
+    // Lockfiles count for ecosystems of which nothing is installed.
+    let installed: BTreeSet<Ecosystem> = components.iter().map(|c| c.ecosystem).collect();
+    for (locked, exact) in locked {
+        let beaten = locked.ecosystem == Ecosystem::Pypi && precise && !exact;
+        if !installed.contains(&locked.ecosystem) && !beaten {
+            components.extend(locked.components);
+            unreadable.extend(locked.unreadable);
         }
     }
-    // 3. What lockfiles and projects say.
-    let locks = lock::read(&paths, &mut records);
-    // 4. Sorted, one per name and version, bounded.
-    Survey { locks, ..records.finish() }
+    finish(components, unreadable, locks)
+}
+
+/// One file, as contents.
+struct One<'a> {
+    path: &'a str,
+    content: Option<&'a [u8]>,
+}
+
+impl Contents for One<'_> {
+    fn kind(&self, path: &str) -> Option<FileKind> {
+        (path == self.path).then_some(FileKind::File(self.content.map_or(0, |content| content.len() as u64)))
+    }
+    fn paths(&self) -> Vec<String> {
+        vec![self.path.to_owned()]
+    }
+    fn head(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let content = self.content.filter(|_| path == self.path)?;
+        Some(content[..content.len().min(bytes_max)].to_vec())
+    }
+}
+
+/// Sorted, one per name and version, bounded.
+fn finish(mut components: Vec<Component>, unreadable: BTreeSet<String>, locks: lock::Locks) -> Survey {
+    // A record that knows the licence comes first and stays.
+    components.sort_by(|a, b| {
+        a.ecosystem
+            .cmp(&b.ecosystem)
+            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| a.version.cmp(&b.version))
+            .then_with(|| a.license.is_none().cmp(&b.license.is_none()))
+            .then_with(|| a.found_in.cmp(&b.found_in))
+    });
+    components.dedup_by(|b, a| a.ecosystem == b.ecosystem && a.name == b.name && a.version == b.version);
+    let truncated = components.len() > COMPONENTS_COUNT_MAX;
+    components.truncate(COMPONENTS_COUNT_MAX);
+    Survey { components, unreadable: unreadable.into_iter().collect(), truncated, locks }
 }
 
 /// Reads records and gathers what they say.
@@ -144,7 +269,11 @@ struct Records<'a> {
     unreadable: BTreeSet<String>,
 }
 
-impl Records<'_> {
+impl<'a> Records<'a> {
+    fn new(contents: &'a dyn Contents) -> Self {
+        Self { contents, components: Vec::new(), unreadable: BTreeSet::new() }
+    }
+
     /// The text of a record; a record that is too large or not UTF-8 is noted as unreadable.
     fn text(&mut self, path: &str, bytes_max: usize) -> Option<String> {
         let head = self.contents.head(path, bytes_max + 1).filter(|head| head.len() <= bytes_max);
@@ -193,23 +322,6 @@ impl Records<'_> {
             found_in: found_in.to_owned(),
         });
     }
-
-    fn finish(mut self) -> Survey {
-        // A record that knows the licence comes first and stays.
-        self.components.sort_by(|a, b| {
-            let key = |c: &Component| (c.ecosystem, c.name.clone(), c.version.clone(), c.license.is_none());
-            key(a).cmp(&key(b)).then_with(|| a.found_in.cmp(&b.found_in))
-        });
-        self.components.dedup_by(|b, a| a.ecosystem == b.ecosystem && a.name == b.name && a.version == b.version);
-        let truncated = self.components.len() > COMPONENTS_COUNT_MAX;
-        self.components.truncate(COMPONENTS_COUNT_MAX);
-        Survey {
-            components: self.components,
-            unreadable: self.unreadable.into_iter().collect(),
-            truncated,
-            locks: lock::Locks::default(),
-        }
-    }
 }
 
 /// The last part of a path.
@@ -232,7 +344,6 @@ pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::manifest::FileKind;
 
     /// Files in memory.
     pub(crate) struct Files(BTreeMap<String, Vec<u8>>);

@@ -409,3 +409,9 @@ pub trait Contents {
 pub fn check_contents(manifest: &Manifest, contents: &dyn Contents, reading: Reading, limits: &Limits) -> Vec<Problem> {
     contents::check(manifest, contents, reading, limits)
 }
+
+/// Which first bytes of which files [`check_contents`] asks for: (path, most bytes). A caller that reads every
+/// file once keeps these for it.
+pub fn heads_asked(manifest: &Manifest, contents: &dyn Contents, limits: &Limits) -> Vec<(String, usize)> {
+    contents::heads(manifest, contents, limits)
+}

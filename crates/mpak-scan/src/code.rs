@@ -56,6 +56,11 @@ pub fn read(path: &str, bytes: &[u8]) -> Option<Unit> {
     }
 }
 
+/// A file of which nothing is known but why.
+pub fn unread(path: &str, language: Language, reason: &str) -> Unit {
+    Builder::new(path, language, String::new()).finish(Vec::new(), Reading::Unread(reason.to_owned()))
+}
+
 /// Why a text is not given to a parser.
 fn refused(text: &str) -> Option<String> {
     if text.len() > SOURCE_BYTES_MAX {

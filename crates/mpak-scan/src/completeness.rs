@@ -3,10 +3,9 @@
 //!
 //! In: the files with their kinds and digests, from an attacker. Out: paths with reasons, bounded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mpak_bundle::digest::Sha256;
-use mpak_bundle::manifest::Contents;
 use serde_json::Value;
 
 use crate::content::ContentKind;
@@ -17,8 +16,16 @@ mod mention;
 mod package;
 mod record;
 
+pub(crate) use mention::Mentions;
+pub(crate) use package::{PACKAGE_BYTES_MAX, Package, folder_of_package};
+pub(crate) use record::{RECORD_BYTES_MAX, is_record};
+
+use record::Records;
+
 /// Most files kept per list.
 const FILES_COUNT_MAX: usize = 10_000;
+/// Most virtual environments.
+const ENVIRONMENTS_COUNT_MAX: usize = 100;
 
 /// What is known of the files' reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,59 +51,124 @@ pub struct Unexpected {
     pub unlisted: bool,
 }
 
-/// Looks at all files.
-pub(crate) fn look(contents: &dyn Contents, files: &[FileFact], document: Option<&Value>) -> Completeness {
-    // 1. What records list, and what differs from them.
+/// What is known of the reasons of files before the files themselves are read.
+pub(crate) struct Reasons {
+    records: Records,
+    named: Paths,
+    environments: Vec<String>,
+    /// By folder.
+    packages: BTreeMap<String, Package>,
+    server: String,
+}
+
+impl Reasons {
+    /// From all paths, the contents of the installers' records, and what packages say of themselves.
+    pub(crate) fn new<'r>(
+        all: &HashSet<&str>,
+        records: impl IntoIterator<Item = (&'r str, &'r [u8])>,
+        packages: BTreeMap<String, Package>,
+        document: Option<&Value>,
+    ) -> Self {
+        let mut environments: Vec<String> =
+            all.iter().filter_map(|path| environment(path)).map(str::to_owned).collect();
+        environments.sort();
+        environments.truncate(ENVIRONMENTS_COUNT_MAX);
+        let server = document.and_then(|d| d.get("server")?.get("type")?.as_str()).unwrap_or_default().to_owned();
+        let (records, named) = (Records::read(records, all), manifest::named(document, all));
+        Self { records, named, environments, packages, server }
+    }
+
+    /// What the server's own files are searched for: names of files that nothing explains so far.
+    pub(crate) fn mentions(&self, all: &HashSet<&str>) -> Mentions {
+        let mut wanted: Vec<&str> = all.iter().copied().filter(|path| self.may_need_mention(path)).collect();
+        wanted.sort_unstable();
+        Mentions::new(wanted)
+    }
+
+    /// Whether a file belongs to the server itself: what it speaks of is there for a reason.
+    pub(crate) fn is_own(&self, path: &str) -> bool {
+        !self.records.lists(path) && !path.split('/').any(|part| part == "node_modules")
+    }
+
+    /// Judged by its path alone. What is named like a document or like source code in the server's own language
+    /// and is something else is not explained by its name being used.
+    fn may_need_mention(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let plain =
+            DOCUMENTS.contains(&extension) || (speaks(&self.server, extension) && !is_hidden(path) && !is_hook(&name));
+        let explained = || match package::folder(path) {
+            Some(folder) => {
+                is_code(path) && !is_native_name(path)
+                    || self.packages.get(folder).is_some_and(|p| p.explains(folder, path))
+            }
+            None => false,
+        };
+        !plain && !self.is_explained_by_path(path) && !explained()
+    }
+
+    fn is_explained_by_path(&self, path: &str) -> bool {
+        self.named.contains(path)
+            || self.records.lists(path)
+            || self.environments.iter().any(|folder| in_environment(path, folder))
+    }
+}
+
+/// Looks at all files. `packages_at` says where packages stand, `mentioned` which files the server's own ones speak of.
+pub(crate) fn look(reasons: &Reasons, files: &[FileFact], mentioned: &BTreeSet<&str>) -> Completeness {
+    // 1. What differs from the records.
     let all: BTreeMap<&str, &FileFact> = files.iter().map(|file| (file.path.as_str(), file)).collect();
-    let records = record::read(contents, &all);
-    let changed = records.changed(&all);
-    // 2. What the manifest names, virtual environments, npm packages.
-    let named = manifest::named(document, &all);
-    let environments: Vec<String> =
-        all.keys().filter_map(|path| environment(path)).take(100).map(str::to_owned).collect();
-    let server = document.and_then(|d| d.get("server")?.get("type")?.as_str()).unwrap_or_default();
-    let mut packages = package::Packages::new(contents, &all);
-    // 3. What is left of executable content.
+    let changed = reasons.records.changed(&all);
+    // 2. What is left of executable content.
     let mut left: Vec<Unexpected> = Vec::new();
     let mut archives: Vec<&str> = Vec::new();
     for file in files {
         let path = file.path.as_str();
-        let expected = named.contains(path)
-            || records.lists(path)
-            || environments.iter().any(|folder| in_environment(path, folder))
+        let expected = reasons.is_explained_by_path(path)
             || (file.kind == ContentKind::Pyc && has_source(path, &all))
-            || packages.explains(file);
+            || package::explains(&reasons.packages, &all, file);
         if expected || left.len() >= FILES_COUNT_MAX {
             continue;
         }
-        match executable(file, server) {
+        match executable(file, &reasons.server) {
             Some(what) => left.push(Unexpected { path: path.to_owned(), what, unlisted: false }),
-            None if records.owns(path) && is_code(path) => {
+            None if reasons.records.owns(path) && is_code(path) => {
                 left.push(Unexpected { path: path.to_owned(), what: "code", unlisted: true });
             }
             None if file.kind == ContentKind::Archive => archives.push(path),
             None => {}
         }
     }
-    // 4. Of that, what the server's own files speak of.
-    let own = |path: &str| !records.lists(path) && !path.split('/').any(|part| part == "node_modules");
-    let wanted = left.iter().filter(|u| !u.unlisted).map(|u| u.path.as_str()).chain(archives.iter().copied());
-    let wanted: Vec<&str> = wanted.collect();
-    let mentioned: Paths = mention::mentioned(contents, files, &wanted, &own).into_iter().map(str::to_owned).collect();
+    // 3. Of that, what the server's own files speak of.
     left.retain(|unexpected| unexpected.unlisted || !mentioned.contains(unexpected.path.as_str()));
     archives.retain(|path| !mentioned.contains(*path));
     archives.truncate(FILES_COUNT_MAX);
     left.sort();
     let archives = archives.into_iter().map(str::to_owned).collect();
-    Completeness { unexpected: left, archives, changed, environments }
+    Completeness { unexpected: left, archives, changed, environments: reasons.environments.clone() }
+}
+
+/// Endings of texts that nothing runs.
+const DOCUMENTS: [&str; 12] = ["md", "txt", "rst", "json", "map", "pyi", "html", "css", "svg", "png", "yml", "yaml"];
+
+fn is_native_name(path: &str) -> bool {
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    matches!(extension, "so" | "pyd" | "node" | "dll" | "dylib")
+}
+
+fn is_hidden(path: &str) -> bool {
+    path.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".bin" | ".pnpm"))
+}
+
+fn is_hook(name: &str) -> bool {
+    name.starts_with("postinstall") || name.starts_with("preinstall")
 }
 
 /// What kind of executable content a file is, if it is one that needs a reason.
 fn executable(file: &FileFact, server: &str) -> Option<&'static str> {
     let name = file.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let hidden = file.path.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".bin" | ".pnpm"));
-    let hook = name.starts_with("postinstall") || name.starts_with("preinstall");
+    let (hidden, hook) = (is_hidden(&file.path), is_hook(&name));
     match file.kind {
         ContentKind::Native => Some("native code"),
         ContentKind::Bytecode if extension == "wasm" && !hidden => None,

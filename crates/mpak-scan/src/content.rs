@@ -6,7 +6,7 @@ use mpak_bundle::digest::{Hashing, Sha256};
 use mpak_bundle::native;
 
 /// As many first bytes as are looked at.
-const HEAD_BYTES: usize = native::HEAD_BYTES;
+pub(crate) const HEAD_BYTES: usize = native::HEAD_BYTES;
 
 /// Kinds of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

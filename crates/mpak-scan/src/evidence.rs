@@ -3,19 +3,20 @@
 //! In: an opened archive or a folder, from an attacker. Out: facts of bounded size; the content of the
 //! files passes through once and is not kept.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use mpak_bundle::archive::{Archive, ArchiveError};
 use mpak_bundle::collect::{CollectError, collect_any};
-use mpak_bundle::dependencies::{self, Survey};
+use mpak_bundle::dependencies::{self, Said, Survey};
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
-use mpak_bundle::manifest::{self, FileKind, ManifestRead, Reading};
+use mpak_bundle::manifest::{self, ManifestRead, Reading};
 use mpak_bundle::sbom::{self, Sbom};
 use serde_json::Value;
 
 use crate::advisories::{Snapshot, SnapshotError};
-use crate::completeness::{self, Completeness};
+use crate::completeness::{self, Completeness, Reasons};
 use crate::content::ContentKind;
 use crate::controls::CONTROLS;
 use crate::oauth;
@@ -23,18 +24,24 @@ use crate::outside::Outside;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
 use crate::texts::Texts;
+use crate::vex::{self, Statement};
 
 mod advised;
 mod given;
+mod look;
+mod pass;
+mod plan;
 mod source;
 mod sources;
 mod texts;
 
 pub use advised::Advised;
 pub use given::{OauthUse, Place};
-use source::{Source, Visitor};
 pub use sources::Code;
-use sources::{Ownership, Sources};
+
+use look::Looked;
+use plan::{Kept, Plan};
+use source::{Item, Source};
 
 /// The manifest's path.
 pub const MANIFEST: &str = "manifest.json";
@@ -120,6 +127,19 @@ pub enum GatherError {
         /// Why.
         source: std::io::Error,
     },
+    /// The system gives no thread.
+    #[error("no thread could be started")]
+    Thread {
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// How evidence is gathered; what comes out does not depend on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gathering {
+    /// Threads; by default as many as there are processors, up to a few.
+    pub threads: Option<usize>,
 }
 
 impl Evidence {
@@ -128,7 +148,15 @@ impl Evidence {
     /// # Errors
     /// [`GatherError`].
     pub fn from_archive(archive: &Archive, limits: &Limits) -> Result<Self, GatherError> {
-        Self::gather(archive, limits)
+        Self::gather(archive, limits, Gathering::default())
+    }
+
+    /// As [`Evidence::from_archive`], in a given way.
+    ///
+    /// # Errors
+    /// [`GatherError`].
+    pub fn from_archive_with(archive: &Archive, limits: &Limits, how: Gathering) -> Result<Self, GatherError> {
+        Self::gather(archive, limits, how)
     }
 
     /// From any folder, with the ignore rules of `pack`; where it holds no manifest AI-01 says so.
@@ -136,41 +164,60 @@ impl Evidence {
     /// # Errors
     /// [`GatherError`].
     pub fn from_folder(folder: &Path, limits: &Limits) -> Result<Self, GatherError> {
-        Self::gather(&collect_any(folder, limits, &[])?, limits)
+        Self::from_folder_with(folder, limits, Gathering::default())
     }
 
-    fn gather(source: &dyn Source, limits: &Limits) -> Result<Self, GatherError> {
-        // 1. The manifest, and the manifest against the contents.
-        let manifest = manifest_facts(source, limits);
-        // 2. Components, from the records of package managers, and the bundle's own list of them.
-        let dependencies = dependencies::survey(source);
-        let sboms = SBOMS.iter().filter_map(|path| sbom_file(source, path)).collect();
-        // 3. Every file once, to its end: an archive whose data is unsound gives no evidence.
-        let ownership = || Ownership::new(&source.paths(), entry_point(&manifest).as_deref());
-        let sources = Sources::new(ownership());
-        let mut visitor = Visitor { secrets: Secrets::default(), sources };
-        let files = source.visit(&mut visitor)?;
-        let advised = Advised::gather(source);
-        // 4. Which of them are there for a reason, and what the code does.
-        let completeness = completeness::look(source, &files, document_of(&manifest));
-        let code = visitor.sources.read();
-        let ours = ownership();
-        let oauth = oauth::used(&code, &|path| ours.is_own(path));
-        // 5. What models read.
-        let texts = texts::gather(source, document_of(&manifest), limits);
+    /// As [`Evidence::from_folder`], in a given way.
+    ///
+    /// # Errors
+    /// [`GatherError`].
+    pub fn from_folder_with(folder: &Path, limits: &Limits, how: Gathering) -> Result<Self, GatherError> {
+        Self::gather(&collect_any(folder, limits, &[])?, limits, how)
+    }
+
+    fn gather(source: &dyn Source, limits: &Limits, how: Gathering) -> Result<Self, GatherError> {
+        // 1. The manifest: it says what the other files are for.
+        let items = source.items();
+        let (given, mut manifest) = manifest_facts(source, &items, limits)?;
+        let mut plan = Plan::new(&items, given, document_of(&manifest));
+        plan.keep(source, read_of(&manifest), document_of(&manifest), limits);
+        // 2. Every file once, to its end: an archive whose data is unsound gives no evidence. Those that tell why
+        //    others are there come first.
+        let threads = pass::threads(how.threads, items.iter().map(|item| item.bytes).sum());
+        let first = plan.first();
+        let mut looked = run(&plan, source, &first, threads)?;
+        let all: HashSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
+        let reasons = reasons(&items, &mut looked, &all, document_of(&manifest));
+        plan.search_for(reasons.mentions(&all), |path| reasons.is_own(path));
+        let rest: Vec<usize> = (0..items.len()).filter(|number| first.binary_search(number).is_err()).collect();
+        looked.extend(run(&plan, source, &rest, threads)?);
+        looked.sort_unstable_by_key(|(number, _)| *number);
+        // 3. What was found, put together in the order of the bundle.
+        let gathered = Joined::of(looked);
+        let heads = gathered.heads.iter().map(|(number, head)| (items[*number].path.as_str(), head.as_slice()));
+        compare(&mut manifest, &Kept { source, heads: heads.collect() }, limits);
+        let texts = texts::gather(&items, document_of(&manifest), |number| gathered.head(number));
+        let mentioned = gathered.mentions.iter().map(|number| plan.mention(*number)).collect();
+        let completeness = completeness::look(&reasons, &gathered.files, &mentioned);
+        // 4. What the code does.
+        let (code, oauth) = pass::on_large_stack(|| {
+            let code = plan.sources.link(gathered.code);
+            let oauth = oauth::used(&code, &|path| plan.sources.is_own(path));
+            (code, oauth)
+        })?;
         Ok(Self {
-            files,
             manifest,
-            dependencies,
-            sboms,
-            secrets: visitor.secrets,
-            advised,
+            dependencies: dependencies::merge(gathered.said),
+            sboms: gathered.sboms,
+            secrets: gathered.secrets,
+            advised: Advised::new(vex::in_bundle(gathered.statements.into_iter())),
             code,
             completeness,
             outside: Outside::default(),
             artifact: None,
             oauth,
             texts,
+            files: gathered.files,
         })
     }
 
@@ -266,46 +313,100 @@ fn document_of(manifest: &ManifestFacts) -> Option<&Value> {
     }
 }
 
-fn manifest_facts(source: &dyn Source, limits: &Limits) -> ManifestFacts {
-    let bytes = match source.kind(MANIFEST) {
-        Some(FileKind::File(bytes)) if bytes <= limits.manifest_bytes_max => bytes,
-        Some(FileKind::File(bytes)) => {
-            return ManifestFacts::TooLarge { bytes, limit: limits.manifest_bytes_max };
-        }
-        Some(FileKind::Folder) | None => return ManifestFacts::Missing,
-    };
-    let Some(text) = source.head(MANIFEST, usize::try_from(bytes).unwrap_or(usize::MAX)) else {
-        return ManifestFacts::Missing;
-    };
-    let mut read = manifest::read(&text, Reading::Tolerant, limits);
-    if let Some(manifest) = &read.manifest {
-        let problems = manifest::check_contents(manifest, source, Reading::Tolerant, limits);
-        read.problems.extend(problems);
+fn read_of(manifest: &ManifestFacts) -> Option<&ManifestRead> {
+    match manifest {
+        ManifestFacts::Read { read, .. } => Some(read),
+        ManifestFacts::Missing | ManifestFacts::TooLarge { .. } => None,
     }
+}
+
+/// A file with its number.
+type Given = Option<(usize, Vec<u8>)>;
+
+/// What the manifest says, and its bytes, so that they are not read again.
+fn manifest_facts(source: &dyn Source, items: &[Item], limits: &Limits) -> Result<(Given, ManifestFacts), GatherError> {
+    let Some((number, item)) = items.iter().enumerate().find(|(_, item)| item.path == MANIFEST) else {
+        return Ok((None, ManifestFacts::Missing));
+    };
+    if item.bytes > limits.manifest_bytes_max {
+        return Ok((None, ManifestFacts::TooLarge { bytes: item.bytes, limit: limits.manifest_bytes_max }));
+    }
+    let mut text = Vec::new();
+    source.copy(number, &mut text)?;
+    let read = manifest::read(&text, Reading::Tolerant, limits);
     let document = match &read.manifest {
         Some(manifest) => Some(manifest.raw.clone()),
         None => serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).ok(),
     };
-    ManifestFacts::Read { read: Box::new(read), document }
+    Ok((Some((number, text)), ManifestFacts::Read { read: Box::new(read), document }))
 }
 
-/// Where the server starts, as the manifest's document says it.
-fn entry_point(manifest: &ManifestFacts) -> Option<String> {
-    let ManifestFacts::Read { document: Some(document), .. } = manifest else { return None };
-    document.get("server")?.get("entry_point")?.as_str().map(str::to_owned)
+/// Adds the problems of the manifest with the contents.
+fn compare(manifest: &mut ManifestFacts, contents: &Kept<'_>, limits: &Limits) {
+    if let ManifestFacts::Read { read, .. } = manifest
+        && let Some(manifest) = &read.manifest
+    {
+        let problems = manifest::check_contents(manifest, contents, Reading::Tolerant, limits);
+        read.problems.extend(problems);
+    }
 }
 
-fn sbom_file(source: &dyn Source, path: &str) -> Option<SbomFile> {
-    let Some(FileKind::File(bytes)) = source.kind(path) else { return None };
-    let read = if bytes > SBOM_BYTES_MAX {
-        Err(format!("it has {bytes} bytes, expected at most {SBOM_BYTES_MAX}"))
-    } else {
-        match source.head(path, usize::try_from(bytes).unwrap_or(usize::MAX)) {
-            Some(text) => sbom::read(&text).map_err(|e| e.to_string()),
-            None => Err("its data cannot be read".to_owned()),
+fn run(
+    plan: &Plan<'_>,
+    source: &dyn Source,
+    numbers: &[usize],
+    threads: usize,
+) -> Result<Vec<(usize, Looked)>, GatherError> {
+    let order = pass::largest_first(plan.items, numbers.iter().copied());
+    pass::every(&order, threads, &|number, buffer: &mut Vec<u8>| plan.look(source, number, buffer))
+}
+
+/// Why files are there, from the files that tell it.
+fn reasons(items: &[Item], looked: &mut [(usize, Looked)], all: &HashSet<&str>, document: Option<&Value>) -> Reasons {
+    let packages = looked.iter_mut().filter_map(|(number, one)| {
+        let folder = completeness::folder_of_package(&items[*number].path)?;
+        Some((folder.to_owned(), *one.package.take()?))
+    });
+    let packages = packages.collect();
+    let records = looked.iter().filter(|(number, _)| completeness::is_record(&items[*number].path));
+    let records = records.filter_map(|(number, one)| Some((items[*number].path.as_str(), one.head.as_deref()?)));
+    Reasons::new(all, records, packages, document)
+}
+
+/// Facts of all files.
+#[derive(Default)]
+struct Joined {
+    files: Vec<FileFact>,
+    secrets: Secrets,
+    code: Vec<sources::Read>,
+    said: Vec<Said>,
+    sboms: Vec<SbomFile>,
+    statements: Vec<Vec<Statement>>,
+    mentions: BTreeSet<u32>,
+    heads: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Joined {
+    fn of(looked: Vec<(usize, Looked)>) -> Self {
+        let mut all = Self { files: Vec::with_capacity(looked.len()), ..Self::default() };
+        for (number, one) in looked {
+            all.files.push(one.fact);
+            all.secrets.add(one.secrets);
+            all.code.extend(one.code.map(|code| *code));
+            all.said.extend(one.said.map(|said| *said));
+            all.sboms.extend(one.sbom.map(|sbom| *sbom));
+            all.statements.extend(Some(one.statements).filter(|statements| !statements.is_empty()));
+            all.mentions.extend(one.mentions);
+            all.heads.extend(one.head.map(|head| (number, head)));
         }
-    };
-    Some(SbomFile { path: path.to_owned(), read })
+        let rank = |file: &SbomFile| SBOMS.iter().position(|path| *path == file.path);
+        all.sboms.sort_by_key(rank);
+        all
+    }
+
+    fn head(&self, number: usize) -> Option<&[u8]> {
+        self.heads.get(&number).map(Vec::as_slice)
+    }
 }
 
 /// Judges the texts of tools by CD-03 alone; the other controls are `not_run`.
@@ -317,3 +418,6 @@ pub fn scan_texts(texts: &Texts) -> Report {
 pub fn scan(evidence: &Evidence) -> Report {
     report::assemble(CONTROLS, evidence)
 }
+
+#[cfg(test)]
+mod tests;

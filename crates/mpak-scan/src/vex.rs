@@ -5,13 +5,12 @@
 //! unsigned file in a bundle proves nothing. Out: [`Statement`]s, bounded, in their order.
 
 use mpak_bundle::dependencies::Component;
-use mpak_bundle::manifest::{Contents, FileKind};
 use serde_json::Value;
 
 use crate::advisories::Package;
 
 /// Largest document in a bundle.
-const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
+const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 /// Most documents of a bundle.
 const DOCUMENTS_COUNT_MAX: usize = 64;
 /// Most statements, and most products or aliases of one.
@@ -61,22 +60,21 @@ pub fn from_outside(documents: &[Value]) -> Vec<Statement> {
     out
 }
 
-/// Statements that a bundle carries: `vex.json` and `.vex/*.json`.
-pub fn in_bundle(contents: &dyn Contents) -> Vec<Statement> {
-    let is_vex = |path: &&String| {
-        let folder =
-            path.strip_prefix(".vex/").and_then(|name| name.strip_suffix(".json")).filter(|name| !name.contains('/'));
-        *path == "vex.json" || folder.is_some()
-    };
-    let mut out = Vec::new();
-    for path in contents.paths().iter().filter(is_vex).take(DOCUMENTS_COUNT_MAX) {
-        let Some(FileKind::File(bytes)) = contents.kind(path) else { continue };
-        let Some(size) = usize::try_from(bytes).ok().filter(|_| bytes <= DOCUMENT_BYTES_MAX) else { continue };
-        let document = contents.head(path, size).and_then(|text| serde_json::from_slice(&text).ok());
-        out.extend(document.iter().flat_map(|document: &Value| statements(document, Some(path))));
-    }
-    out.truncate(STATEMENTS_COUNT_MAX);
-    out
+/// Whether a file of a bundle holds statements: `vex.json` and `.vex/*.json`.
+pub(crate) fn is_statements(path: &str) -> bool {
+    let folder = path.strip_prefix(".vex/").and_then(|name| name.strip_suffix(".json"));
+    path == "vex.json" || folder.is_some_and(|name| !name.contains('/'))
+}
+
+/// Statements of one file of a bundle; too large a file has none.
+pub(crate) fn in_file(path: &str, text: &[u8]) -> Vec<Statement> {
+    let document = (text.len() <= DOCUMENT_BYTES_MAX).then(|| serde_json::from_slice(text).ok()).flatten();
+    document.map(|document: Value| statements(&document, Some(path))).unwrap_or_default()
+}
+
+/// Puts the statements of a bundle's files together.
+pub(crate) fn in_bundle(files: impl Iterator<Item = Vec<Statement>>) -> Vec<Statement> {
+    files.take(DOCUMENTS_COUNT_MAX).flatten().take(STATEMENTS_COUNT_MAX).collect()
 }
 
 fn statements(document: &Value, file: Option<&str>) -> Vec<Statement> {

@@ -2,8 +2,8 @@
 //! in Rust programs.
 //!
 //! In: executables from an attacker. Out: components. Only files that can be programs of the bundle's own are
-//! read, because reading means unpacking them a second time: no extension or `.exe`, not inside an installed
-//! package, of bounded size and number.
+//! read, because reading means holding them whole: no extension or `.exe`, not inside an installed package, of
+//! bounded size and number.
 //! Spec: Go `debug/buildinfo` (format since Go 1.18); cargo-auditable, section `.dep-v0`.
 
 use std::io::Read as _;
@@ -12,7 +12,6 @@ use flate2::read::ZlibDecoder;
 use serde_json::Value;
 
 use super::{Ecosystem, Records, file_name, first_party};
-use crate::manifest::FileKind;
 
 mod sections;
 
@@ -21,37 +20,29 @@ const PROGRAM_BYTES_MAX: u64 = 96 << 20;
 /// Smallest program that can hold either.
 const PROGRAM_BYTES_MIN: u64 = 4 << 10;
 /// Most programs that are read.
-const PROGRAMS_COUNT_MAX: usize = 8;
+pub(super) const PROGRAMS_COUNT_MAX: usize = 8;
 /// Largest build information, unpacked.
 const INFORMATION_BYTES_MAX: u64 = 8 << 20;
 /// Most modules of one program.
 const MODULES_COUNT_MAX: usize = 20_000;
 
-/// Modules and crates that programs were built from.
-pub(super) fn built_in(paths: &[String], records: &mut Records<'_>) {
-    let programs: Vec<(&String, usize)> =
-        paths.iter().filter_map(|path| Some((path, size(path, records)?))).take(PROGRAMS_COUNT_MAX).collect();
-    for (path, bytes) in programs {
-        let is_program = records.contents.head(path, 4).is_some_and(|magic| sections::is_program(&magic));
-        let Some(program) = records.contents.head(path, bytes).filter(|_| is_program) else { continue };
-        let mut found = go(&program);
-        found.extend(rust(&program));
-        for (ecosystem, name, version) in found.into_iter().take(MODULES_COUNT_MAX) {
-            records.found(ecosystem, &name, &version, None, path);
-        }
+/// Modules and crates that a program was built from.
+pub(super) fn built_in(path: &str, program: &[u8], records: &mut Records<'_>) {
+    if !sections::is_program(program) {
+        return;
+    }
+    let mut found = go(program);
+    found.extend(rust(program));
+    for (ecosystem, name, version) in found.into_iter().take(MODULES_COUNT_MAX) {
+        records.found(ecosystem, &name, &version, None, path);
     }
 }
 
-/// The size of a file that can be a program of the bundle's own.
-fn size(path: &str, records: &Records<'_>) -> Option<usize> {
+/// Whether a file can be a program of the bundle's own.
+pub(super) fn may_be_program(path: &str, bytes: u64) -> bool {
     let name = file_name(path);
     let plain = !name.contains('.') || name.to_ascii_lowercase().ends_with(".exe");
-    match records.contents.kind(path) {
-        Some(FileKind::File(bytes)) if plain && first_party(path) => {
-            (PROGRAM_BYTES_MIN..=PROGRAM_BYTES_MAX).contains(&bytes).then(|| usize::try_from(bytes).ok())?
-        }
-        _ => None,
-    }
+    plain && first_party(path) && (PROGRAM_BYTES_MIN..=PROGRAM_BYTES_MAX).contains(&bytes)
 }
 
 type Found = Vec<(Ecosystem, String, String)>;

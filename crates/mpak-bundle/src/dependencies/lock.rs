@@ -127,6 +127,20 @@ impl Locks {
         self.lockfiles.push(Lockfile { path: path.to_owned(), ecosystem, complete, packages });
     }
 
+    /// Adds what another file says, as far as there is room for it.
+    pub(super) fn merge(&mut self, other: Self, room: &mut usize) {
+        for mut lock in other.lockfiles {
+            lock.packages.truncate(*room);
+            *room -= lock.packages.len();
+            self.lockfiles.push(lock);
+        }
+        let requirements = other.requirements.len().min(*room);
+        *room -= requirements;
+        self.requirements.extend(other.requirements.into_iter().take(requirements));
+        self.indexes.extend(other.indexes);
+        self.projects.extend(other.projects);
+    }
+
     fn require(&mut self, requirement: Requirement) {
         if Self::credible(&requirement.name) && self.count() < COMPONENTS_COUNT_MAX {
             self.requirements.push(requirement);
@@ -134,46 +148,39 @@ impl Locks {
     }
 }
 
-/// Reads all lockfiles and projects outside of installed packages, and the records of installers.
-pub(super) fn read(paths: &[String], records: &mut Records<'_>) -> Locks {
-    let mut locks = Locks::default();
-    for path in paths {
-        let name = file_name(path);
-        // npm's own record of what it installed lies inside `node_modules`.
-        if name == ".package-lock.json" && path.ends_with("node_modules/.package-lock.json") {
-            npm::lockfile(path, records, &mut locks);
-        }
-        if name == "direct_url.json" && folder(path).ends_with(".dist-info") {
-            pypi::direct_url(path, records, &mut locks);
-        }
-        if !first_party(path) {
-            continue;
-        }
-        match name {
-            "package-lock.json" | "npm-shrinkwrap.json" => npm::lockfile(path, records, &mut locks),
-            "package.json" => npm::project(path, records, &mut locks),
-            ".npmrc" => npm::settings(path, records, &mut locks),
-            "yarn.lock" => yarn::yarn(path, records, &mut locks),
-            "pnpm-lock.yaml" => yarn::pnpm(path, records, &mut locks),
-            "uv.lock" => pypi::uv(path, records, &mut locks),
-            "poetry.lock" => pypi::poetry(path, records, &mut locks),
-            "pdm.lock" => pypi::pdm(path, records, &mut locks),
-            "Pipfile.lock" => pypi::pipfile(path, records, &mut locks),
-            "pyproject.toml" => pypi::project(path, records, &mut locks),
-            "Cargo.lock" => cargo::lockfile(path, records, &mut locks),
-            "Cargo.toml" => cargo::project(path, records, &mut locks),
-            "go.sum" => golang::sums(path, records, &mut locks),
-            "go.mod" => golang::module(path, records, &mut locks),
-            _ if name.starts_with("pylock.") && name.strip_suffix(".toml").is_some() => {
-                pypi::pylock(path, records, &mut locks);
-            }
-            _ if name.starts_with("requirements") && name.strip_suffix(".txt").is_some() => {
-                requirements::file(path, records, &mut locks);
-            }
-            _ => {}
-        }
+/// Reads one file.
+pub(super) type Reader = fn(&str, &mut Records<'_>, &mut Locks);
+
+/// What reads a file: lockfiles and projects outside of installed packages, and the records of installers.
+pub(super) fn reader(path: &str) -> Option<Reader> {
+    let name = file_name(path);
+    // npm's own record of what it installed lies inside `node_modules`.
+    if name == ".package-lock.json" && path.ends_with("node_modules/.package-lock.json") {
+        return Some(npm::lockfile);
     }
-    locks
+    if name == "direct_url.json" && folder(path).ends_with(".dist-info") {
+        return Some(pypi::direct_url);
+    }
+    let reader: Reader = match name {
+        "package-lock.json" | "npm-shrinkwrap.json" => npm::lockfile,
+        "package.json" => npm::project,
+        ".npmrc" => npm::settings,
+        "yarn.lock" => yarn::yarn,
+        "pnpm-lock.yaml" => yarn::pnpm,
+        "uv.lock" => pypi::uv,
+        "poetry.lock" => pypi::poetry,
+        "pdm.lock" => pypi::pdm,
+        "Pipfile.lock" => pypi::pipfile,
+        "pyproject.toml" => pypi::project,
+        "Cargo.lock" => cargo::lockfile,
+        "Cargo.toml" => cargo::project,
+        "go.sum" => golang::sums,
+        "go.mod" => golang::module,
+        _ if name.starts_with("pylock.") && name.strip_suffix(".toml").is_some() => pypi::pylock,
+        _ if name.starts_with("requirements") && name.strip_suffix(".txt").is_some() => requirements::file,
+        _ => return None,
+    };
+    first_party(path).then_some(reader)
 }
 
 /// The folder of a path, without the last `/`.

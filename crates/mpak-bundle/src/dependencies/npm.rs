@@ -22,7 +22,7 @@ pub(super) fn installed(paths: &[String], records: &mut Records<'_>) {
 }
 
 /// `…/node_modules/NAME/package.json` or `…/node_modules/@SCOPE/NAME/package.json` gives the name.
-fn package_of(path: &str) -> Option<&str> {
+pub(super) fn package_of(path: &str) -> Option<&str> {
     let folder = path.strip_suffix("/package.json")?;
     let name = match folder.rfind("node_modules/") {
         Some(at) if at == 0 || folder.as_bytes()[at - 1] == b'/' => &folder[at + "node_modules/".len()..],

@@ -3,15 +3,21 @@
 
 use super::{Ecosystem, LOCKFILE_BYTES_MAX, RECORD_BYTES_MAX, Records, file_name, own_file};
 
+/// Whether a file is the record of an installed distribution.
+pub(super) fn is_record(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(folder, name)| {
+        (name == "METADATA" && folder.ends_with(".dist-info")) || (name == "PKG-INFO" && folder.ends_with(".egg-info"))
+    })
+}
+
+/// Whether a file is a lockfile beside which `requirements.txt` does not count.
+pub(super) fn is_precise(path: &str) -> bool {
+    own_file(path, "uv.lock") || own_file(path, "poetry.lock")
+}
+
 /// Installed distributions.
 pub(super) fn installed(paths: &[String], records: &mut Records<'_>) {
-    let is_record = |path: &&String| {
-        path.rsplit_once('/').is_some_and(|(folder, name)| {
-            (name == "METADATA" && folder.ends_with(".dist-info"))
-                || (name == "PKG-INFO" && folder.ends_with(".egg-info"))
-        })
-    };
-    for path in paths.iter().filter(is_record) {
+    for path in paths.iter().filter(|path| is_record(path)) {
         let Some(text) = records.text(path, RECORD_BYTES_MAX) else { continue };
         let metadata = Metadata::read(&text);
         match (metadata.name, metadata.version) {
@@ -72,11 +78,9 @@ pub(super) fn normal(name: &str) -> String {
     out
 }
 
-/// Lockfiles; `requirements.txt` only where no better one exists.
+/// Lockfiles; `requirements.txt` only counts where no better one exists.
 pub(super) fn locked(paths: &[String], records: &mut Records<'_>) {
-    let mut precise = false;
-    for path in paths.iter().filter(|path| own_file(path, "uv.lock") || own_file(path, "poetry.lock")) {
-        precise = true;
+    for path in paths.iter().filter(|path| is_precise(path)) {
         let Some(lock) = records.toml(path, LOCKFILE_BYTES_MAX) else { continue };
         for package in lock.get("package").and_then(toml::Value::as_array).into_iter().flatten() {
             let text = |field: &str| package.get(field).and_then(toml::Value::as_str);
@@ -94,7 +98,7 @@ pub(super) fn locked(paths: &[String], records: &mut Records<'_>) {
         let name = file_name(path);
         name.strip_suffix(".txt").is_some_and(|stem| stem.starts_with("requirements")) && own_file(path, name)
     };
-    for path in paths.iter().filter(|path| !precise && is_requirements(path)) {
+    for path in paths.iter().filter(is_requirements) {
         let Some(text) = records.text(path, LOCKFILE_BYTES_MAX) else { continue };
         for (name, version) in text.lines().filter_map(pinned) {
             records.found(Ecosystem::Pypi, &normal(name), version, None, path);

@@ -1,5 +1,7 @@
 //! What a manifest says about the files around it, compared with those files.
 
+use std::cell::RefCell;
+
 use super::fields::Fields;
 use super::json;
 use super::problems::{At, Problems, code, shown};
@@ -31,6 +33,32 @@ pub(super) fn check(manifest: &Manifest, contents: &dyn Contents, reading: Readi
     check.native_program();
     check.native_files();
     check.f.problems.finish()
+}
+
+/// Which first bytes [`check`] asks for, in its order: it asks for the same ones whatever they are.
+pub(super) fn heads(manifest: &Manifest, contents: &dyn Contents, limits: &Limits) -> Vec<(String, usize)> {
+    let asked = Asked { contents, heads: RefCell::default() };
+    drop(check(manifest, &asked, Reading::Tolerant, limits));
+    asked.heads.into_inner()
+}
+
+/// Contents that give no bytes, and remember which were asked for.
+struct Asked<'a> {
+    contents: &'a dyn Contents,
+    heads: RefCell<Vec<(String, usize)>>,
+}
+
+impl Contents for Asked<'_> {
+    fn kind(&self, path: &str) -> Option<FileKind> {
+        self.contents.kind(path)
+    }
+    fn paths(&self) -> Vec<String> {
+        self.contents.paths()
+    }
+    fn head(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        self.heads.borrow_mut().push((path.to_owned(), bytes_max));
+        None
+    }
 }
 
 struct Check<'a> {

@@ -1,20 +1,19 @@
 //! Files that the manifest names.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use serde_json::Value;
 
 use super::Paths;
-use crate::evidence::FileFact;
 use crate::supply;
 
 /// Entry point, programs and arguments of every command line, and what their variables point to.
-pub(super) fn named(document: Option<&Value>, all: &BTreeMap<&str, &FileFact>) -> Paths {
+pub(super) fn named(document: Option<&Value>, all: &HashSet<&str>) -> Paths {
     let Some(document) = document else { return Paths::new() };
     let mut named = Paths::new();
     let mut name = |text: &str| {
         for path in candidates(text) {
-            if all.contains_key(path.as_str()) {
+            if all.contains(path.as_str()) {
                 named.insert(path);
             }
         }

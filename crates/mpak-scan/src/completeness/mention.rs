@@ -3,47 +3,67 @@
 use std::collections::BTreeSet;
 
 use aho_corasick::AhoCorasick;
-use mpak_bundle::manifest::Contents;
 
 use crate::content::ContentKind;
-use crate::evidence::FileFact;
 
 /// Largest file that is searched.
 const FILE_BYTES_MAX: u64 = 8 << 20;
-/// Most bytes of all files that are searched.
-const ALL_BYTES_MAX: u64 = 64 << 20;
+/// Most bytes of all paths whose names are searched for.
+const NAMES_BYTES_MAX: usize = 512 << 10;
 /// Shortest name that says something.
 const NAME_BYTES_MIN: usize = 4;
 
-/// Which of the wanted files the server's own files speak of.
-pub(super) fn mentioned<'w>(
-    contents: &dyn Contents,
-    files: &[FileFact],
-    wanted: &[&'w str],
-    own: &dyn Fn(&str) -> bool,
-) -> BTreeSet<&'w str> {
-    let mut found = BTreeSet::new();
-    let names: Vec<(&str, &str)> = wanted.iter().flat_map(|path| names(path).map(|name| (name, *path))).collect();
-    if names.is_empty() {
-        return found;
+/// Names to search for, and the files that they are names of.
+#[derive(Default)]
+pub(crate) struct Mentions {
+    paths: Vec<String>,
+    /// By pattern: the number of its path.
+    of: Vec<u32>,
+    search: Option<AhoCorasick>,
+}
+
+impl Mentions {
+    /// For these files, as far as the limit reaches.
+    pub(super) fn new(paths: Vec<&str>) -> Self {
+        let mut left = NAMES_BYTES_MAX;
+        let fits = |path: &&str| {
+            left = left.saturating_sub(path.len());
+            left > 0
+        };
+        let paths: Vec<String> = paths.into_iter().take_while(fits).map(str::to_owned).collect();
+        let all = || (0_u32..).zip(&paths).flat_map(|(number, path)| names(path).map(move |name| (number, name)));
+        let of: Vec<u32> = all().map(|(number, _)| number).collect();
+        let search = (!of.is_empty()).then(|| AhoCorasick::new(all().map(|(_, name)| name)).ok()).flatten();
+        Self { paths, of, search }
     }
-    let Ok(search) = AhoCorasick::new(names.iter().map(|(name, _)| name)) else { return found };
-    let mut left = ALL_BYTES_MAX;
-    for file in files.iter().filter(|file| speaks(file) && own(&file.path)) {
-        if file.bytes > FILE_BYTES_MAX || file.bytes > left {
-            continue;
-        }
-        left -= file.bytes;
-        let Some(text) = contents.head(&file.path, usize::try_from(file.bytes).unwrap_or(usize::MAX)) else { continue };
-        for hit in search.find_overlapping_iter(&text) {
-            let path = names[hit.pattern()].1;
+
+    /// Whether there is nothing to search for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.search.is_none()
+    }
+
+    /// Whether a file of this size and kind is one to search in.
+    pub(crate) fn searches(path: &str, bytes: u64, kind: ContentKind) -> bool {
+        bytes <= FILE_BYTES_MAX && speaks(path, kind)
+    }
+
+    /// Numbers of the files that a text speaks of, of each the first hit.
+    pub(crate) fn search(&self, path: &str, text: &[u8]) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        for hit in self.search.iter().flat_map(|search| search.find_overlapping_iter(text)) {
+            let number = self.of[hit.pattern()];
             // A file that speaks of itself explains nothing.
-            if path != file.path && is_whole(&text, hit.start(), hit.end()) {
-                found.insert(path);
+            if self.paths[number as usize] != path && is_whole(text, hit.start(), hit.end()) {
+                found.insert(number);
             }
         }
+        found
     }
-    found
+
+    /// The path of a number.
+    pub(crate) fn path(&self, number: u32) -> &str {
+        &self.paths[number as usize]
+    }
 }
 
 /// Its name; of a library also the name that it is loaded by.
@@ -56,10 +76,10 @@ fn names(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Texts that decide what runs, and programs; not documentation.
-fn speaks(file: &FileFact) -> bool {
-    let name = file.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+fn speaks(path: &str, kind: ContentKind) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let documents = [".md", ".txt", ".rst", ".map", ".d.ts", ".lock", ".sig", ".svg", ".html", ".css"];
-    matches!(file.kind, ContentKind::Text | ContentKind::Script | ContentKind::Native)
+    matches!(kind, ContentKind::Text | ContentKind::Script | ContentKind::Native)
         && !documents.iter().any(|end| name.ends_with(end))
         && !matches!(
             name.as_str(),

@@ -6,14 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use mpak_bundle::manifest::Contents;
 use serde_json::Value;
 
 use crate::content::ContentKind;
 use crate::evidence::FileFact;
 
 /// Largest `package.json` that is read.
-const PACKAGE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const PACKAGE_BYTES_MAX: u64 = 1 << 20;
+/// Most entries of `files` that are kept of one package, and the longest.
+const PATTERNS_COUNT_MAX: usize = 500;
+const PATTERN_BYTES_MAX: usize = 500;
 /// Packages that find or build native code for the package that depends on them.
 const ADDON_HELPERS: [&str; 9] = [
     "node-gyp-build",
@@ -27,46 +29,60 @@ const ADDON_HELPERS: [&str; 9] = [
     "napi-macros",
 ];
 
-/// npm packages, read when first needed.
-pub(super) struct Packages<'a> {
-    contents: &'a dyn Contents,
-    all: &'a BTreeMap<&'a str, &'a FileFact>,
-    read: BTreeMap<String, Option<Value>>,
+/// What a `package.json` says of the package's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Package {
+    /// It has programs or native code, or ways to find or build it.
+    native: bool,
+    /// Files and folders that it lists.
+    listed: Vec<String>,
 }
 
-impl<'a> Packages<'a> {
-    pub(super) fn new(contents: &'a dyn Contents, all: &'a BTreeMap<&'a str, &'a FileFact>) -> Self {
-        Self { contents, all, read: BTreeMap::new() }
+impl Package {
+    /// Nothing where it is not JSON.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let package: Value = serde_json::from_slice(text).ok()?;
+        let files = package.get("files").and_then(Value::as_array).into_iter().flatten();
+        let listed = files.chain(package.get("main")).filter_map(Value::as_str);
+        let listed = listed.filter(|pattern| pattern.len() <= PATTERN_BYTES_MAX).take(PATTERNS_COUNT_MAX);
+        Some(Self { native: says_native(&package), listed: listed.map(str::to_owned).collect() })
     }
 
-    /// Whether the package that a file lies in explains it.
-    pub(super) fn explains(&mut self, file: &FileFact) -> bool {
-        let Some(folder) = package_folder(&file.path) else { return false };
-        if !self.all.contains_key(format!("{folder}/package.json").as_str()) {
-            // `node_modules/.bin` holds copies of programs of packages.
-            return folder.ends_with("node_modules/.bin") && file.kind != ContentKind::Native;
-        }
-        // Scripts, archives and portable code are ordinary content of packages.
-        if file.kind != ContentKind::Native {
-            return true;
-        }
-        let inside = file.path[folder.len() + 1..].to_owned();
-        let package = self.package(folder);
-        package.is_some_and(|package| says_native(package) || lists(package, &inside))
+    /// Whether it explains native code.
+    pub(super) fn explains(&self, folder: &str, path: &str) -> bool {
+        self.native || path.get(folder.len() + 1..).is_some_and(|inside| self.lists(inside))
     }
 
-    fn package(&mut self, folder: &str) -> Option<&Value> {
-        let contents = self.contents;
-        let read = || {
-            let text = contents.head(&format!("{folder}/package.json"), PACKAGE_BYTES_MAX)?;
-            serde_json::from_slice(&text).ok()
-        };
-        self.read.entry(folder.to_owned()).or_insert_with(read).as_ref()
+    /// Whether `files` or `main` covers a path; patterns are read as the folders that they begin with.
+    fn lists(&self, inside: &str) -> bool {
+        self.listed.iter().any(|pattern| {
+            let pattern = pattern.trim_start_matches(['.', '/']);
+            let start = pattern.split('*').next().unwrap_or_default().trim_end_matches('/');
+            let below = |rest: &str| rest.is_empty() || rest.starts_with('/') || pattern.contains('*');
+            (!start.is_empty() || pattern.starts_with('*')) && inside.strip_prefix(start).is_some_and(below)
+        })
     }
+}
+
+/// The folder of an installed package, of the path of its `package.json`.
+pub(crate) fn folder_of_package(path: &str) -> Option<&str> {
+    let own = path.strip_suffix("/package.json")?;
+    folder(path).filter(|folder| *folder == own)
+}
+
+/// Whether the package that a file lies in explains it.
+pub(super) fn explains(packages: &BTreeMap<String, Package>, all: &BTreeMap<&str, &FileFact>, file: &FileFact) -> bool {
+    let Some(folder) = folder(&file.path) else { return false };
+    if !all.contains_key(format!("{folder}/package.json").as_str()) {
+        // `node_modules/.bin` holds copies of programs of packages.
+        return folder.ends_with("node_modules/.bin") && file.kind != ContentKind::Native;
+    }
+    // Scripts, archives and portable code are ordinary content of packages.
+    file.kind != ContentKind::Native || packages.get(folder).is_some_and(|package| package.explains(folder, &file.path))
 }
 
 /// `…/node_modules/NAME` or `…/node_modules/@SCOPE/NAME`, the innermost.
-fn package_folder(path: &str) -> Option<&str> {
+pub(super) fn folder(path: &str) -> Option<&str> {
     let at =
         path.rfind("node_modules/").filter(|at| *at == 0 || path.as_bytes()[at - 1] == b'/')? + "node_modules/".len();
     let parts = if path[at..].starts_with('@') { 2 } else { 1 };
@@ -84,16 +100,4 @@ fn says_native(package: &Value) -> bool {
     ["bin", "os", "cpu", "libc", "gypfile", "binary", "napi"].iter().any(|field| has(field))
         || ["install", "preinstall", "postinstall"].iter().any(|name| script(name))
         || ["dependencies", "optionalDependencies", "devDependencies"].iter().any(|field| depends(field))
-}
-
-/// Whether `files` or `main` covers a path; patterns are read as the folders that they begin with.
-fn lists(package: &Value, inside: &str) -> bool {
-    let files = package.get("files").and_then(Value::as_array).into_iter().flatten();
-    let main = package.get("main");
-    files.chain(main).filter_map(Value::as_str).any(|pattern| {
-        let pattern = pattern.trim_start_matches(['.', '/']);
-        let start = pattern.split('*').next().unwrap_or_default().trim_end_matches('/');
-        let below = |rest: &str| rest.is_empty() || rest.starts_with('/') || pattern.contains('*');
-        (!start.is_empty() || pattern.starts_with('*')) && inside.strip_prefix(start).is_some_and(below)
-    })
 }

@@ -1,17 +1,16 @@
 //! `RECORD` of installed Python packages: files with SHA-256. Spec: PyPA, recording installed projects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use mpak_bundle::digest::Sha256;
-use mpak_bundle::manifest::Contents;
 
 use super::{FILES_COUNT_MAX, Listed};
 use crate::evidence::FileFact;
 
 /// Largest record that is read.
-const RECORD_BYTES_MAX: usize = 8 << 20;
+pub(crate) const RECORD_BYTES_MAX: u64 = 8 << 20;
 /// Most lines of all records.
 const LINES_COUNT_MAX: usize = 500_000;
 
@@ -23,28 +22,33 @@ pub(super) struct Records {
     owned: BTreeSet<String>,
 }
 
-pub(super) fn read(contents: &dyn Contents, all: &BTreeMap<&str, &FileFact>) -> Records {
-    let mut records = Records::default();
-    let mut lines = 0;
-    for path in all.keys().filter(|path| path.ends_with(".dist-info/RECORD")) {
-        let Some(text) = contents.head(path, RECORD_BYTES_MAX) else { continue };
-        let folder = path.trim_end_matches("/RECORD");
-        let site = folder.rsplit_once('/').map_or("", |(site, _)| site);
-        records.listed.insert((*path).to_owned(), None);
-        for line in String::from_utf8_lossy(&text).lines() {
-            lines += 1;
-            if lines > LINES_COUNT_MAX {
-                return records;
-            }
-            records.line(site, line, all);
-        }
-    }
-    records
+/// Whether a file is such a record.
+pub(crate) fn is_record(path: &str) -> bool {
+    path.ends_with(".dist-info/RECORD")
 }
 
 impl Records {
+    /// From the records' paths and contents.
+    pub(super) fn read<'r>(texts: impl IntoIterator<Item = (&'r str, &'r [u8])>, all: &HashSet<&str>) -> Self {
+        let mut records = Self::default();
+        let mut lines = 0;
+        for (path, text) in texts {
+            let folder = path.trim_end_matches("/RECORD");
+            let site = folder.rsplit_once('/').map_or("", |(site, _)| site);
+            records.listed.insert(path.to_owned(), None);
+            for line in String::from_utf8_lossy(text).lines() {
+                lines += 1;
+                if lines > LINES_COUNT_MAX {
+                    return records;
+                }
+                records.line(site, line, all);
+            }
+        }
+        records
+    }
+
     /// `path,sha256=DIGEST,size`; a path with a comma is quoted.
-    fn line(&mut self, site: &str, line: &str, all: &BTreeMap<&str, &FileFact>) {
+    fn line(&mut self, site: &str, line: &str, all: &HashSet<&str>) {
         let (path, rest) = match line.strip_prefix('"').and_then(|quoted| quoted.split_once("\",")) {
             Some((path, rest)) => (path.replace("\"\"", "\""), rest),
             None => match line.split_once(',') {
@@ -54,12 +58,12 @@ impl Records {
         };
         let path = path.replace('\\', "/");
         let hash = rest.split(',').next().and_then(|hash| hash.strip_prefix("sha256=")).and_then(digest);
-        let place = joined(site, &path).filter(|place| all.contains_key(place.as_str())).or_else(|| {
+        let place = joined(site, &path).filter(|place| all.contains(place.as_str())).or_else(|| {
             // `pip install --target` moves programs into `bin` below the target and leaves the record as it was.
             let name = path.rsplit_once("bin/").or(path.rsplit_once("Scripts/")).filter(|_| path.starts_with("../"))?.1;
             let bin = ["bin", "Scripts"]
                 .map(|bin| if site.is_empty() { format!("{bin}/{name}") } else { format!("{site}/{bin}/{name}") });
-            bin.into_iter().find(|place| all.contains_key(place.as_str()))
+            bin.into_iter().find(|place| all.contains(place.as_str()))
         });
         let Some(place) = place else { return };
         if let Some((first, _)) =

@@ -1,11 +1,10 @@
 //! What is published about the components, and what is said against it.
 
 use mpak_bundle::dependencies::{Component, Survey};
-use mpak_bundle::manifest::Contents;
 
 use super::SbomFile;
 use crate::advisories::{Found, Package, Snapshot, SnapshotError};
-use crate::vex::{self, Statement};
+use crate::vex::Statement;
 
 /// Most components of bills of materials that are looked up beside those that were found.
 const LISTED_COUNT_MAX: usize = 50_000;
@@ -19,8 +18,8 @@ pub struct Advised {
 
 impl Advised {
     /// What the bundle itself says.
-    pub(super) fn gather(contents: &dyn Contents) -> Self {
-        Self { found: None, statements: vex::in_bundle(contents) }
+    pub(super) fn new(statements: Vec<Statement>) -> Self {
+        Self { found: None, statements }
     }
 
     /// Looks up everything that was found, and what only a bill of materials lists.

@@ -1,90 +1,60 @@
 //! Where evidence comes from: the two kinds of things that can be scanned, behind one door.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 
 use mpak_bundle::archive::Archive;
 use mpak_bundle::collect::Collected;
 use mpak_bundle::manifest::Contents;
 
-use super::sources::Sources;
-use super::{FileFact, GatherError};
-use crate::content::Watched;
-use crate::secrets::{FileScan, Secrets};
+use super::GatherError;
 
-/// A bundle or folder whose files can be listed and read.
-pub(super) trait Source: Contents {
-    /// Streams every file to its end, once, and lists the files in that order.
-    fn visit(&self, visitor: &mut Visitor) -> Result<Vec<FileFact>, GatherError>;
+/// A bundle or folder whose files can be listed and read, from any thread.
+pub(super) trait Source: Contents + Sync {
+    /// All files, in the order of the bundle.
+    fn items(&self) -> Vec<Item>;
+
+    /// Streams a file to its end, by its number in [`Source::items`]; never more than the size it has there.
+    fn copy(&self, number: usize, to: &mut dyn Write) -> Result<(), GatherError>;
 }
 
-/// What looks at every file.
-pub(super) struct Visitor {
-    pub(super) secrets: Secrets,
-    pub(super) sources: Sources,
-}
-
-impl Visitor {
-    fn begin(&mut self, path: &str, bytes: u64) -> Pass {
-        Pass { secrets: FileScan::new(path), kept: self.sources.wants(path, bytes).then(Vec::new) }
-    }
-
-    fn end(&mut self, path: &str, pass: Pass) {
-        self.secrets.add(pass.secrets.finish());
-        pass.kept.into_iter().for_each(|bytes| self.sources.add(path, bytes));
-    }
-}
-
-/// One file on its way through: searched, and kept where its bytes are wanted.
-struct Pass {
-    secrets: FileScan,
-    kept: Option<Vec<u8>>,
-}
-
-impl Write for Pass {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(kept) = &mut self.kept {
-            kept.extend_from_slice(bytes);
-        }
-        self.secrets.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// A file before it is read.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) path: String,
+    pub(super) bytes: u64,
+    pub(super) executable: bool,
 }
 
 impl Source for Archive {
-    fn visit(&self, visitor: &mut Visitor) -> Result<Vec<FileFact>, GatherError> {
-        let mut files = Vec::with_capacity(self.entries().len());
-        for entry in self.entries() {
-            let path = entry.path.as_str();
-            let mut stream = Watched::new(visitor.begin(path, entry.bytes));
-            self.copy(entry, &mut stream)?;
-            let (pass, kind, sha256) = stream.finish();
-            visitor.end(path, pass);
-            let (path, bytes, executable) = (path.to_owned(), entry.bytes, entry.executable);
-            files.push(FileFact { path, bytes, executable, kind, sha256 });
-        }
-        Ok(files)
+    fn items(&self) -> Vec<Item> {
+        let item = |entry: &mpak_bundle::archive::Entry| Item {
+            path: entry.path.as_str().to_owned(),
+            bytes: entry.bytes,
+            executable: entry.executable,
+        };
+        self.entries().iter().map(item).collect()
+    }
+
+    fn copy(&self, number: usize, to: &mut dyn Write) -> Result<(), GatherError> {
+        Ok(Self::copy(self, &self.entries()[number], to)?)
     }
 }
 
 impl Source for Collected {
-    fn visit(&self, visitor: &mut Visitor) -> Result<Vec<FileFact>, GatherError> {
-        let mut files = Vec::with_capacity(self.files().len());
-        for file in self.files() {
-            let path = file.path.as_str();
-            let mut stream = Watched::new(visitor.begin(path, file.bytes));
-            File::open(&file.source)
-                .and_then(|mut reader| io::copy(&mut reader, &mut stream))
-                .map_err(|source| GatherError::Io { path: path.to_owned(), source })?;
-            let (pass, kind, sha256) = stream.finish();
-            visitor.end(path, pass);
-            let (path, bytes, executable) = (path.to_owned(), file.bytes, file.executable);
-            files.push(FileFact { path, bytes, executable, kind, sha256 });
-        }
-        Ok(files)
+    fn items(&self) -> Vec<Item> {
+        let item = |file: &mpak_bundle::collect::CollectedFile| Item {
+            path: file.path.as_str().to_owned(),
+            bytes: file.bytes,
+            executable: file.executable,
+        };
+        self.files().iter().map(item).collect()
+    }
+
+    fn copy(&self, number: usize, mut to: &mut dyn Write) -> Result<(), GatherError> {
+        let file = &self.files()[number];
+        // A file that grows meanwhile is read as far as it was when it was listed.
+        let copied = File::open(&file.source).and_then(|reader| io::copy(&mut reader.take(file.bytes), &mut to));
+        copied.map(drop).map_err(|source| GatherError::Io { path: file.path.as_str().to_owned(), source })
     }
 }

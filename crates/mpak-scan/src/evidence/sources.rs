@@ -5,18 +5,21 @@
 //! nothing, it only says which package a file is of).
 
 use std::collections::BTreeSet;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use memchr::memmem::Finder;
 
+use super::source::Item;
 use crate::code::facts::{Reading, Unit};
 use crate::code::flow::{self, Flow};
 use crate::code::program::Program;
 use crate::code::tools::{self, Handler};
-use crate::code::{self, SOURCE_BYTES_MAX, STACK_BYTES};
+use crate::code::{self, SOURCE_BYTES_MAX};
 
-/// Most bytes of source code that are held at once; what is beyond is not read.
-const SOURCES_BYTES_MAX: usize = 64 << 20;
+/// Most bytes of source code that are read; its facts are held until all of it is.
+const SOURCES_BYTES_MAX: u64 = 64 << 20;
+/// Largest file without an extension that may be a script.
+const SCRIPT_BYTES_MAX: u64 = 1 << 20;
 /// What code that registers tools says.
 const REGISTRATIONS: [&[u8]; 5] = [b"setRequestHandler", b"registerTool", b".tool(", b"call_tool", b"addTool"];
 
@@ -48,7 +51,7 @@ pub(super) struct Ownership {
 
 impl Ownership {
     /// From all paths of a bundle.
-    pub(super) fn new(paths: &[String], entry_point: Option<&str>) -> Self {
+    pub(super) fn new<'p>(paths: impl Iterator<Item = &'p str>, entry_point: Option<&str>) -> Self {
         let mut installed = BTreeSet::new();
         for path in paths {
             let mut at = 0;
@@ -98,90 +101,105 @@ impl Ownership {
     }
 }
 
-/// Source files on their way to be read.
+/// Which files are read as source code, decided before the first of them is.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    ownership: Ownership,
-    held: Vec<(String, Vec<u8>)>,
-    held_bytes: usize,
+    pub(super) ownership: Ownership,
+    /// By number: whether the file may be read as code.
+    may_be_read: Vec<bool>,
     unread: Vec<(String, String)>,
 }
 
+/// What one file of source code gives.
+#[derive(Debug)]
+pub(super) struct Read {
+    own: bool,
+    unit: Unit,
+}
+
 impl Sources {
-    pub(super) fn new(ownership: Ownership) -> Self {
-        Self { ownership, ..Self::default() }
+    /// From all files: the server's own ones first, then the others, as far as the limit reaches.
+    pub(super) fn new(items: &[Item], entry_point: Option<&str>) -> Self {
+        let ownership = Ownership::new(items.iter().map(|item| item.path.as_str()), entry_point);
+        let mut sources = Self { ownership, may_be_read: vec![false; items.len()], unread: Vec::new() };
+        let mut left = SOURCES_BYTES_MAX;
+        for pass_own in [true, false] {
+            for (number, item) in items.iter().enumerate().filter(|(_, item)| may_be_source(item)) {
+                let own = sources.ownership.is_own(&item.path);
+                if own != pass_own {
+                    continue;
+                }
+                if item.bytes > SOURCE_BYTES_MAX as u64 {
+                    let reason = format!("it has {} bytes, expected at most {SOURCE_BYTES_MAX}", item.bytes);
+                    sources.not_read(own, &item.path, reason);
+                } else if item.bytes > left {
+                    let reason = format!("the bundle has more than {SOURCES_BYTES_MAX} bytes of source code");
+                    sources.not_read(own, &item.path, reason);
+                } else {
+                    left -= item.bytes;
+                    sources.may_be_read[number] = true;
+                }
+            }
+        }
+        sources
     }
 
-    /// Whether the bytes of a file are wanted.
-    pub(super) fn wants(&mut self, path: &str, bytes: u64) -> bool {
-        let named = path.rsplit('/').next().is_some_and(|name| !name.contains('.'));
-        let source = code::language(path, b"").is_some() || named && bytes < 1 << 20;
-        if source && bytes > SOURCE_BYTES_MAX as u64 {
-            self.not_read(path, format!("it has {bytes} bytes, expected at most {SOURCE_BYTES_MAX}"));
-            return false;
-        }
-        source && !is_typing(path)
-    }
-
-    /// Takes a whole file.
-    pub(super) fn add(&mut self, path: &str, bytes: Vec<u8>) {
-        if code::language(path, &bytes).is_none() {
-            return;
-        }
-        let own = self.ownership.is_own(path);
-        if !own && !REGISTRATIONS.iter().any(|words| Finder::new(words).find(&bytes).is_some()) {
-            return;
-        }
-        if self.held_bytes + bytes.len() > SOURCES_BYTES_MAX {
-            self.not_read(path, format!("the bundle has more than {SOURCES_BYTES_MAX} bytes of source code"));
-            return;
-        }
-        self.held_bytes += bytes.len();
-        self.held.push((path.to_owned(), bytes));
-    }
-
-    fn not_read(&mut self, path: &str, reason: String) {
-        if self.ownership.is_own(path) {
+    fn not_read(&mut self, own: bool, path: &str, reason: String) {
+        // Without an extension it may be code or not.
+        if own && code::language(path, b"").is_some() {
             self.unread.push((path.to_owned(), reason));
         }
     }
 
-    /// Reads, links and follows everything, on a thread with a large stack.
-    pub(super) fn read(self) -> Code {
-        let spawned = thread::scope(|scope| {
-            let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || self.read_here());
-            thread.map(thread::ScopedJoinHandle::join)
-        });
-        match spawned {
-            Ok(Ok(code)) => code,
-            Ok(Err(_)) => Code { unread: vec![(String::new(), "reading it failed".to_owned())], ..Code::default() },
-            Err(error) => {
-                let reason = format!("no thread could be started: {error}");
-                Code { unread: vec![(String::new(), reason)], ..Code::default() }
-            }
-        }
+    /// Whether a file is the server's own.
+    pub(super) fn is_own(&self, path: &str) -> bool {
+        self.ownership.is_own(path)
     }
 
-    fn read_here(self) -> Code {
-        let Self { ownership, held, mut unread, .. } = self;
-        let mut units = Vec::with_capacity(held.len());
+    /// Reads a whole file as code, where it is to be read: the server's own, and what registers tools.
+    /// To be called on a thread with a large stack.
+    pub(super) fn read(&self, number: usize, path: &str, bytes: &[u8]) -> Option<Read> {
+        let language = self.may_be_read[number].then(|| code::language(path, bytes))??;
+        let own = self.is_own(path);
+        if !own && !registers_tools(bytes) {
+            return None;
+        }
+        let unit = catch_unwind(AssertUnwindSafe(|| code::read(path, bytes)));
+        let unit = unit.unwrap_or_else(|_panic| Some(code::unread(path, language, "reading it failed")))?;
+        Some(Read { own, unit })
+    }
+
+    /// Links and follows what was read, given in the order of the bundle, on a thread with a large stack.
+    pub(super) fn link(&self, all: Vec<Read>) -> Code {
+        let mut unread = self.unread.clone();
         let mut first_party_count = 0;
-        for (path, bytes) in held {
-            let Some(unit) = code::read(&path, &bytes) else { continue };
-            if ownership.is_own(&path) {
+        let mut units = Vec::with_capacity(all.len());
+        for Read { own, unit } in all {
+            if own {
                 first_party_count += 1;
                 if let Reading::Unread(reason) = &unit.reading {
-                    unread.push((path, reason.clone()));
+                    unread.push((unit.path.clone(), reason.clone()));
                 }
             }
             units.push(unit);
         }
         let program = Program::new(units);
         let handlers = tools::handlers(&program);
-        let own = |unit: &Unit| ownership.is_own(&unit.path);
+        let own = |unit: &Unit| self.is_own(&unit.path);
         let (flows, whole) = flow::flows(&program, &handlers, &own);
         Code { program, handlers, flows, whole, unread, first_party_count }
     }
+}
+
+/// By name and size; a file without an extension may be a script.
+fn may_be_source(item: &Item) -> bool {
+    let path = item.path.as_str();
+    let plain = path.rsplit('/').next().is_some_and(|name| !name.contains('.'));
+    (code::language(path, b"").is_some() || plain && item.bytes < SCRIPT_BYTES_MAX) && !is_typing(path)
+}
+
+fn registers_tools(bytes: &[u8]) -> bool {
+    REGISTRATIONS.iter().any(|words| Finder::new(words).find(bytes).is_some())
 }
 
 /// Declarations of types do nothing.
@@ -205,9 +223,8 @@ mod tests {
             "lib/requests-2.0.dist-info/METADATA",
             "vendor/evil.py",
             "lib/srv/main.py",
-        ]
-        .map(str::to_owned);
-        let ownership = Ownership::new(&paths, Some("lib/srv/main.py"));
+        ];
+        let ownership = Ownership::new(paths.into_iter(), Some("lib/srv/main.py"));
         for (path, own) in [
             ("server/index.js", true),
             ("vendor/evil.py", true),
@@ -220,7 +237,7 @@ mod tests {
         ] {
             assert_eq!(ownership.is_own(path), own, "{path}");
         }
-        let ownership = Ownership::new(&paths, Some("node_modules/@s/b/y.js"));
+        let ownership = Ownership::new(paths.into_iter(), Some("node_modules/@s/b/y.js"));
         assert!(ownership.is_own("node_modules/@s/b/z/w.js") && !ownership.is_own("node_modules/a/x.js"));
     }
 }

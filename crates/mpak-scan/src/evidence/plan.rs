@@ -1,0 +1,178 @@
+//! What each file is wanted for, decided from the list of files and the manifest before the files are read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Mutex;
+
+use mpak_bundle::dependencies;
+use mpak_bundle::limits::Limits;
+use mpak_bundle::manifest::{self, Contents, FileKind, ManifestRead};
+use serde_json::Value;
+
+use super::source::{Item, Source};
+use super::sources::Sources;
+use super::{SBOM_BYTES_MAX, SBOMS, texts};
+use crate::completeness::{self, Mentions};
+use crate::content::ContentKind;
+use crate::vex;
+
+/// Largest file that is held whole by every thread.
+const WHOLE_BYTES_MAX: u64 = 8 << 20;
+/// Most bytes of files that are kept until all are read: installers' records, localisations, first bytes.
+const KEPT_BYTES_MAX: u64 = 24 << 20;
+/// Most files with statements about vulnerabilities.
+const STATEMENTS_COUNT_MAX: usize = 64;
+
+/// What is known before the files are read.
+pub(super) struct Plan<'a> {
+    pub(super) items: &'a [Item],
+    pub(super) sources: Sources,
+    /// The manifest, which was read first.
+    pub(super) given: Option<(usize, Vec<u8>)>,
+    programs: HashSet<usize>,
+    statements: HashSet<usize>,
+    /// First bytes to keep, by number.
+    heads: HashMap<usize, usize>,
+    mentions: Mentions,
+    own: HashSet<usize>,
+    /// Whose turn it is to hold a large file.
+    pub(super) large: Mutex<()>,
+}
+
+/// What one file is wanted for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) record: bool,
+    pub(super) program: bool,
+    pub(super) sbom: bool,
+    pub(super) statements: bool,
+    pub(super) package: bool,
+    /// So many first bytes are kept.
+    pub(super) head: Option<usize>,
+    /// It is held in memory; else it passes through in pieces.
+    pub(super) whole: bool,
+    /// It is larger than what every thread may hold.
+    pub(super) large: bool,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(items: &'a [Item], given: Option<(usize, Vec<u8>)>, document: Option<&Value>) -> Self {
+        let entry = document.and_then(|document| document.get("server")?.get("entry_point")?.as_str());
+        let sources = Sources::new(items, entry);
+        let programs: BTreeSet<String> =
+            dependencies::programs(items.iter().map(|item| (item.path.as_str(), item.bytes))).into_iter().collect();
+        let numbers = |fits: &dyn Fn(&Item) -> bool| -> HashSet<usize> {
+            items.iter().enumerate().filter(|(_, item)| fits(item)).map(|(number, _)| number).collect()
+        };
+        let statements = items.iter().enumerate().filter(|(_, item)| vex::is_statements(&item.path));
+        Self {
+            items,
+            sources,
+            given,
+            programs: numbers(&|item| programs.contains(&item.path)),
+            statements: statements.take(STATEMENTS_COUNT_MAX).map(|(number, _)| number).collect(),
+            heads: HashMap::new(),
+            mentions: Mentions::default(),
+            own: HashSet::new(),
+            large: Mutex::new(()),
+        }
+    }
+
+    /// Keeps what the manifest is compared with, what localisations say and what installers recorded, as far as the limit reaches.
+    pub(super) fn keep(
+        &mut self,
+        source: &dyn Source,
+        read: Option<&ManifestRead>,
+        document: Option<&Value>,
+        limits: &Limits,
+    ) {
+        let by_path: HashMap<&str, usize> =
+            self.items.iter().enumerate().map(|(number, item)| (item.path.as_str(), number)).collect();
+        let asked = read
+            .and_then(|read| read.manifest.as_ref())
+            .map(|manifest| manifest::heads_asked(manifest, source, limits));
+        let asked = asked.into_iter().flatten().filter_map(|(path, bytes)| Some((*by_path.get(path.as_str())?, bytes)));
+        let localised = document.map(|document| texts::localisations(self.items, document)).unwrap_or_default();
+        let most = usize::try_from(limits.manifest_bytes_max).unwrap_or(usize::MAX);
+        let localised = localised.into_iter().map(|number| (number, most));
+        let records = self.items.iter().enumerate().filter(|(_, item)| completeness::is_record(&item.path));
+        let records = records.map(|(number, _)| (number, usize::try_from(completeness::RECORD_BYTES_MAX).unwrap_or(0)));
+        let mut left = KEPT_BYTES_MAX;
+        for (number, bytes) in asked.chain(localised).chain(records) {
+            let bytes = bytes.max(self.heads.get(&number).copied().unwrap_or(0));
+            let cost = self.items[number].bytes.min(bytes as u64);
+            if cost <= left {
+                left -= cost;
+                self.heads.insert(number, bytes);
+            }
+        }
+    }
+
+    /// Numbers of the files that tell why others are there, to be read before those.
+    pub(super) fn first(&self) -> Vec<usize> {
+        let is_first =
+            |item: &Item| completeness::is_record(&item.path) || completeness::folder_of_package(&item.path).is_some();
+        self.items.iter().enumerate().filter(|(_, item)| is_first(item)).map(|(number, _)| number).collect()
+    }
+
+    /// Searches files that are the server's own for names of others.
+    pub(super) fn search_for(&mut self, mentions: Mentions, own: impl Fn(&str) -> bool) {
+        self.own =
+            self.items.iter().enumerate().filter(|(_, item)| own(&item.path)).map(|(number, _)| number).collect();
+        self.mentions = mentions;
+    }
+
+    pub(super) fn wanted(&self, number: usize) -> Wanted {
+        let Item { path, bytes, .. } = &self.items[number];
+        let (program, sbom) = (self.programs.contains(&number), SBOMS.contains(&path.as_str()));
+        let record = !program && dependencies::is_record(path);
+        let most = match () {
+            () if program => u64::MAX,
+            () if record => dependencies::READ_BYTES_MAX,
+            () if sbom => SBOM_BYTES_MAX,
+            () => WHOLE_BYTES_MAX,
+        };
+        Wanted {
+            record,
+            program,
+            sbom,
+            statements: self.statements.contains(&number),
+            package: *bytes <= completeness::PACKAGE_BYTES_MAX && completeness::folder_of_package(path).is_some(),
+            head: self.heads.get(&number).copied(),
+            whole: *bytes <= most.max(WHOLE_BYTES_MAX),
+            large: *bytes > WHOLE_BYTES_MAX,
+        }
+    }
+
+    /// Whether a file is searched for names of others.
+    pub(super) fn speaks(&self, number: usize, kind: ContentKind) -> bool {
+        let item = &self.items[number];
+        !self.mentions.is_empty() && self.own.contains(&number) && Mentions::searches(&item.path, item.bytes, kind)
+    }
+
+    pub(super) fn mentioned(&self, path: &str, bytes: &[u8]) -> Vec<u32> {
+        self.mentions.search(path, bytes).into_iter().collect()
+    }
+
+    /// Paths of numbers that [`Plan::mentioned`] gave.
+    pub(super) fn mention(&self, number: u32) -> &str {
+        self.mentions.path(number)
+    }
+}
+
+/// The list of files with the first bytes that were kept, for what compares a manifest with contents.
+pub(super) struct Kept<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) heads: BTreeMap<&'a str, &'a [u8]>,
+}
+
+impl Contents for Kept<'_> {
+    fn kind(&self, path: &str) -> Option<FileKind> {
+        self.source.kind(path)
+    }
+    fn paths(&self) -> Vec<String> {
+        self.source.paths()
+    }
+    fn head(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        self.heads.get(path).map(|head| head[..head.len().min(bytes_max)].to_vec())
+    }
+}
