@@ -7,6 +7,7 @@ mod ai03_bundle_signing;
 mod ai04_reproducible_builds;
 mod ai05_bundle_completeness;
 mod cd01_tool_declaration;
+mod cd02_permission_correlation;
 pub(crate) mod cd03_description_safety;
 mod cd04_credential_scopes;
 mod cd05_token_lifetime;
@@ -164,7 +165,7 @@ pub static CONTROLS: &[Control] = &[
         level: 2,
         domain: "capability_declaration",
         page: include_str!("../../../docs/controls/cd-02.md"),
-        judge: None,
+        judge: Some(cd02_permission_correlation::judge),
     },
     Control {
         id: "CD-03",

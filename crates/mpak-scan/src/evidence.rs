@@ -16,6 +16,7 @@ use mpak_bundle::sbom::{self, Sbom};
 use serde_json::Value;
 
 use crate::advisories::{Snapshot, SnapshotError};
+use crate::capabilities::Capabilities;
 use crate::completeness::{self, Completeness, Reasons};
 use crate::content::ContentKind;
 use crate::controls::CONTROLS;
@@ -27,6 +28,7 @@ use crate::texts::Texts;
 use crate::vex::{self, Statement};
 
 mod advised;
+mod capable;
 mod given;
 mod look;
 mod pass;
@@ -63,6 +65,7 @@ pub struct Evidence {
     outside: Outside,
     artifact: Option<Sha256>,
     oauth: OauthUse,
+    capabilities: Capabilities,
     texts: Option<Texts>,
 }
 
@@ -200,10 +203,12 @@ impl Evidence {
         let mentioned = gathered.mentions.iter().map(|number| plan.mention(*number)).collect();
         let completeness = completeness::look(&reasons, &gathered.files, &mentioned);
         // 4. What the code does.
-        let (code, oauth) = pass::on_large_stack(|| {
+        let (code, oauth, capabilities) = pass::on_large_stack(|| {
             let code = plan.sources.link(gathered.code);
-            let oauth = oauth::used(&code, &|path| plan.sources.is_own(path));
-            (code, oauth)
+            let own = |path: &str| plan.sources.is_own(path);
+            let oauth = oauth::used(&code, &own);
+            let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &own);
+            (code, oauth, capabilities)
         })?;
         Ok(Self {
             manifest,
@@ -216,6 +221,7 @@ impl Evidence {
             outside: Outside::default(),
             artifact: None,
             oauth,
+            capabilities,
             texts,
             files: gathered.files,
         })
@@ -236,6 +242,7 @@ impl Evidence {
             outside: Outside::default(),
             artifact: None,
             oauth: OauthUse::Unknown,
+            capabilities: Capabilities::default(),
             texts: None,
         }
     }

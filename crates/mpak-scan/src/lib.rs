@@ -2,6 +2,7 @@
 //! score. Pure: no socket, no clock, no environment, no `async`.
 
 pub mod advisories;
+pub mod capabilities;
 pub mod code;
 pub mod completeness;
 pub mod content;

@@ -82,6 +82,11 @@ impl Program {
         self.unit(unit).imports.get(*at)
     }
 
+    /// Values that a field of a class's instances is assigned, with the function that does it.
+    pub fn fields(&self, unit: UnitId, class: ClassId, name: &str) -> &[(FunctionId, ExprId)] {
+        self.links[unit.0 as usize].fields.get(&(class, name.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
     /// What an expression of a function means.
     pub fn meaning(&self, unit: UnitId, within: FunctionId, expr: ExprId) -> Meaning {
         self.follow(unit, within, expr, STEPS_MAX)
@@ -200,7 +205,9 @@ impl Program {
     fn member(&self, of: Meaning, name: &str, steps: u32) -> Option<Meaning> {
         match of {
             // `bind`, `call`, `apply`, `default` change nothing about what is meant.
-            Meaning::Outside(path) if matches!(name, "default" | "call" | "apply") => Some(Meaning::Outside(path)),
+            Meaning::Outside(path) if matches!(name, "default" | "call" | "apply") && path != "subprocess" => {
+                Some(Meaning::Outside(path))
+            }
             Meaning::Outside(path) => Some(Meaning::Outside(format!("{path}.{name}"))),
             Meaning::Unit(unit) => self.export(unit, name, steps).or_else(|| {
                 let inside = self.module(unit, &format!(".{name}"))?;

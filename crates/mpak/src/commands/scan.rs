@@ -47,10 +47,16 @@ pub struct Args {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+    /// Print the manifest's permissions that cover exactly what the code does, instead of a report
+    #[arg(long, conflicts_with_all = ["tools", "evidence", "advisories", "level"])]
+    pub suggest_permissions: bool,
 }
 
 /// Runs it.
 pub fn run(args: &Args, settings: &Settings) -> CommandResult {
+    if let (true, Some(path)) = (args.suggest_permissions, &args.path) {
+        return suggest_permissions(path);
+    }
     let (report, level) = judge(args, settings)?;
     if args.json {
         ui::json(&report);
@@ -60,6 +66,25 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         }
     }
     Ok(verdict(&report, level))
+}
+
+/// The block on stdout, and for people what it was made from.
+fn suggest_permissions(path: &Path) -> CommandResult {
+    let evidence = gather(path, None)?;
+    let Some(block) = evidence.suggested_permissions() else {
+        return Err(CommandError::new(Kind::No, "the bundle holds no code that can be read, so there is nothing to suggest")
+            .hint("declare the permissions by hand, and see `mpak explain CD-02`"));
+    };
+    let found = evidence.capabilities();
+    for line in found.summary() {
+        ui::note(&ui::safe(&line));
+    }
+    if found.partly {
+        ui::note("some code could not be read: the server may do more");
+    }
+    ui::note("put this into manifest.json, after removing from the code what should not be there:");
+    ui::text(&format!("{block:#}\n"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The report, and the level that the exit code is about.

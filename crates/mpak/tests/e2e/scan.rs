@@ -145,3 +145,42 @@ fn evidence_from_outside_is_judged_and_bound_to_the_bundle() {
     assert!(error.contains("publisher.tier") && error.contains("mpak explain evidence"), "{error}");
     world.mpak(&["scan", "good.mcpb", "--evidence", "absent.json"]).fails(5);
 }
+
+#[test]
+fn suggested_permissions_make_the_control_pass() {
+    let world = World::new();
+    let source = "import { execFile } from 'node:child_process';\nimport fs from 'node:fs';\n\
+                  const token = process.env.API_TOKEN;\n\
+                  export const log = () => execFile('git', ['log']);\n\
+                  export const keep = (text) => fs.writeFileSync('/tmp/x', text);\n\
+                  fetch('https://api.example.org/', { headers: { token } });\n";
+    let mut manifest = complete_manifest();
+    let put = |manifest: &Value| {
+        world.write("server/manifest.json", manifest.to_string());
+        world.write("server/server/index.js", source);
+    };
+    let status = |world: &World| {
+        let report = world.mpak(&["scan", "server", "--json"]).json();
+        let controls = report["controls"].as_array().unwrap().clone();
+        controls.into_iter().find(|control| control["id"] == "CD-02").unwrap()
+    };
+    put(&manifest);
+    let before = status(&world);
+    assert_eq!(before["status"], "fail", "{before}");
+    let pointer = before["findings"][0]["remediation"].as_str().unwrap();
+    assert!(pointer.contains("mpak scan --suggest-permissions"), "{pointer}");
+    // Exactly the block on stdout, people's text beside it.
+    let ran = world.mpak(&["scan", "server", "--suggest-permissions"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("server/index.js:4"), "{}", ran.stderr);
+    let block: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let permissions = json!({"filesystem": "write", "network": "outbound", "environment": "read",
+        "subprocess": "restricted", "native": "none"});
+    assert_eq!(block, json!({"_meta": {"org.mpaktrust": {"mtf_version": "0.1", "permissions": permissions}}}));
+    manifest["_meta"] = block["_meta"].clone();
+    put(&manifest);
+    let after = status(&world);
+    assert_eq!((&after["status"], &after["findings"]), (&json!("pass"), &json!([])), "{after}");
+    // The same from a bundle, and nothing to suggest where nothing can be read.
+    assert_eq!(world.mpak(&["scan", "server", "--suggest-permissions"]).stdout, ran.stdout);
+}

@@ -1,0 +1,248 @@
+//! When each function runs: while the server starts, when a model calls it, or otherwise; and which files it
+//! comes to at all.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::When;
+use super::names::{Names, Sense, is_per_element};
+use crate::code::facts::{ExprId, ExprKind, FunctionId, Language, Unit};
+use crate::code::program::UnitId;
+use crate::code::tools::Handler;
+
+type Node = (UnitId, FunctionId);
+
+/// Longest constant text that may name a file of the bundle, in bytes.
+const NAME_BYTES_MAX: usize = 200;
+
+/// When what runs.
+#[derive(Debug, Default)]
+pub(super) struct Phases {
+    starting: HashSet<Node>,
+    handling: HashSet<Node>,
+    /// Units that the server comes to.
+    reached: HashSet<UnitId>,
+}
+
+impl Phases {
+    /// `entries` are the files that the manifest starts; where none is known every file is taken for one.
+    pub(super) fn new(names: &Names<'_>, handlers: &[Handler], entries: &[UnitId], own: &dyn Fn(&Unit) -> bool) -> Self {
+        let mut phases = Self::default();
+        let calls = Calls::new(names);
+        let all: Vec<UnitId> = names.program.units().filter(|(_, unit)| own(unit)).map(|(id, _)| id).collect();
+        let entries = if entries.is_empty() { &all } else { entries };
+        // 1. What loading and starting runs, from call to call and from import to import.
+        let mut roots: Vec<Node> = entries.iter().map(|&unit| (unit, FunctionId::TOP)).collect();
+        roots.extend(entries.iter().flat_map(|&unit| uncalled_mains(names, unit, &calls)));
+        phases.starting = calls.reach(roots);
+        // 2. What a model calls.
+        let handled: Vec<Node> = handlers.iter().map(|handler| (handler.unit, handler.function)).collect();
+        phases.handling = calls.reach(handled.clone());
+        // 3. Files: by import from anywhere within a file, and by name.
+        phases.reached = reached(names, entries, &all);
+        phases.reached.extend(handled.iter().map(|(unit, _)| *unit).filter(|unit| entries.contains(unit)));
+        phases
+    }
+
+    /// Whether the server comes to a unit.
+    pub(super) fn reaches(&self, unit: UnitId) -> bool {
+        self.reached.contains(&unit)
+    }
+
+    /// When a function runs.
+    pub(super) fn when(&self, unit: UnitId, function: FunctionId) -> When {
+        if self.starting.contains(&(unit, function)) {
+            When::Start
+        } else if self.handling.contains(&(unit, function)) {
+            When::Handler
+        } else {
+            When::Elsewhere
+        }
+    }
+}
+
+/// Which function runs which.
+struct Calls {
+    edges: HashMap<Node, BTreeSet<Node>>,
+    called: HashSet<Node>,
+}
+
+impl Calls {
+    fn new(names: &Names<'_>) -> Self {
+        let mut calls = Self { edges: HashMap::new(), called: HashSet::new() };
+        for (id, unit) in names.program.units() {
+            let layout = names.layout(id);
+            for (call, callee, args) in unit.calls() {
+                if layout.role(call) == super::layout::Role::Dead {
+                    continue;
+                }
+                let from = (id, layout.owner(call));
+                calls.runs(names, from, id, callee);
+                // Callbacks that are run at once, or in a moment.
+                if runs_callbacks(names, id, unit, callee) {
+                    args.iter().for_each(|arg| calls.runs(names, from, id, arg.value));
+                }
+            }
+            for import in &unit.imports {
+                let from = (id, import.var.map_or(FunctionId::TOP, |var| unit.vars[var.0 as usize].function));
+                for other in modules(names, id, &import.module, import.member.as_deref()) {
+                    calls.add(from, (other, FunctionId::TOP));
+                }
+            }
+            // Properties and decorators: what a decorator of the bundle is, runs where it stands.
+            for (at, function) in unit.functions.iter().enumerate() {
+                let _ = at;
+                let outer = (id, function.parent.unwrap_or(FunctionId::TOP));
+                for &decorator in &function.decorators {
+                    calls.runs(names, outer, id, decorator);
+                }
+            }
+        }
+        calls
+    }
+
+    fn add(&mut self, from: Node, to: Node) {
+        self.edges.entry(from).or_default().insert(to);
+        self.called.insert(to);
+    }
+
+    fn runs(&mut self, names: &Names<'_>, from: Node, unit: UnitId, what: ExprId) {
+        for sense in names.senses(unit, what).iter() {
+            match sense {
+                Sense::Function(unit, function) => self.add(from, (*unit, *function)),
+                Sense::Class(unit, class) => {
+                    let methods = &names.program.unit(*unit).classes[class.0 as usize].methods;
+                    for (name, method) in methods {
+                        if matches!(name.as_str(), "__init__" | "__new__" | "__post_init__" | "__enter__" | "__aenter__") {
+                            self.add(from, (*unit, *method));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn reach(&self, roots: Vec<Node>) -> HashSet<Node> {
+        let mut reached: HashSet<Node> = roots.iter().copied().collect();
+        let mut left = roots;
+        while let Some(node) = left.pop() {
+            for &next in self.edges.get(&node).into_iter().flatten() {
+                if reached.insert(next) {
+                    left.push(next);
+                }
+            }
+        }
+        reached
+    }
+}
+
+/// Whether a call runs the functions that it is given at once or by itself, and not when something is asked of it.
+fn runs_callbacks(names: &Names<'_>, id: UnitId, unit: &Unit, callee: ExprId) -> bool {
+    if let ExprKind::Member { name, .. } = unit.expr(callee) {
+        let name = name.as_str();
+        let promised = matches!(name, "then" | "catch" | "finally" | "reduce" | "sort" | "nextTick" | "run_until_complete");
+        if promised || is_per_element(name) || matches!(name, "create_task" | "ensure_future" | "start_soon" | "run_in_executor" | "submit") {
+            return true;
+        }
+    }
+    if let ExprKind::Free(name) = unit.expr(callee)
+        && matches!(name.as_str(), "setTimeout" | "setImmediate" | "setInterval" | "queueMicrotask" | "Promise" | "map" | "filter")
+    {
+        return true;
+    }
+    names.is_one_of(
+        id,
+        callee,
+        &[
+            "asyncio.run",
+            "anyio.run",
+            "trio.run",
+            "threading.Thread",
+            "threading.Timer",
+            "asyncio.create_task",
+            "asyncio.to_thread",
+            "process.nextTick",
+            "Promise",
+            "functools.reduce",
+            "timers.setTimeout",
+            "timers.promises.setTimeout",
+            "multiprocessing.Process",
+        ],
+    )
+}
+
+/// `main` of a file that a launcher starts from outside.
+fn uncalled_mains(names: &Names<'_>, unit: UnitId, calls: &Calls) -> Vec<Node> {
+    let source = names.program.unit(unit);
+    let mut found = Vec::new();
+    for (at, function) in source.functions.iter().enumerate() {
+        let id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
+        let top = function.parent == Some(FunctionId::TOP) && function.class.is_none();
+        if top && function.name.as_deref() == Some("main") && !calls.called.contains(&(unit, id)) {
+            found.push((unit, id));
+        }
+    }
+    found
+}
+
+/// The units that an import loads: the module, what is around it, and the member if that is a module.
+fn modules(names: &Names<'_>, from: UnitId, module: &str, member: Option<&str>) -> Vec<UnitId> {
+    let program = names.program;
+    let mut found: Vec<UnitId> = program.module(from, module).into_iter().collect();
+    if program.unit(from).language == Language::Python {
+        if let Some(member) = member {
+            let joined = if module.ends_with('.') { format!("{module}{member}") } else { format!("{module}.{member}") };
+            found.extend(program.module(from, &joined));
+        }
+        let mut outer = module;
+        while let Some((before, _)) = outer.rsplit_once('.').filter(|(before, _)| !before.is_empty()) {
+            outer = before;
+            found.extend(program.module(from, outer));
+        }
+    }
+    found
+}
+
+/// Units that the entries come to.
+fn reached(names: &Names<'_>, entries: &[UnitId], all: &[UnitId]) -> HashSet<UnitId> {
+    let by_name: HashMap<&str, Vec<UnitId>> = all.iter().fold(HashMap::new(), |mut map, &id| {
+        let path = &names.program.unit(id).path;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        map.entry(name).or_default().push(id);
+        map
+    });
+    let mut reached: HashSet<UnitId> = entries.iter().copied().collect();
+    let mut left: Vec<UnitId> = entries.to_vec();
+    while let Some(id) = left.pop() {
+        let unit = names.program.unit(id);
+        let mut next: Vec<UnitId> = Vec::new();
+        for import in &unit.imports {
+            next.extend(modules(names, id, &import.module, import.member.as_deref()));
+        }
+        for expr in &unit.exprs {
+            // `spawn("node", ["worker.js"])`, `new Worker("./worker.js")`, `import_module("app.plugin")`.
+            let ExprKind::Text(text) = &expr.kind else { continue };
+            if text.len() > NAME_BYTES_MAX {
+                continue;
+            }
+            for word in text.split([' ', '"', '\'', '=']) {
+                let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
+                next.extend(by_name.get(name).into_iter().flatten());
+            }
+        }
+        if loads_by_name(names, id, unit) {
+            next.extend(all);
+        }
+        left.extend(next.into_iter().filter(|next| reached.insert(*next)));
+    }
+    reached
+}
+
+/// Whether a unit loads modules whose names it computes.
+fn loads_by_name(names: &Names<'_>, id: UnitId, unit: &Unit) -> bool {
+    let loaders = ["importlib.import_module", "__import__", "require", "import", "module.createRequire()", "runpy.run_path", "runpy.run_module", "importlib.util.spec_from_file_location", "pkgutil.iter_modules", "pkgutil.walk_packages"];
+    unit.calls().any(|(_, callee, args)| {
+        let constant = args.first().is_some_and(|arg| names.constant(id, arg.value, 8).is_some());
+        !constant && names.is_one_of(id, callee, &loaders)
+    })
+}
