@@ -15,10 +15,10 @@ mod phase;
 mod sensitive;
 mod start;
 mod table;
-mod uses;
-mod values;
 #[cfg(test)]
 mod tests;
+mod uses;
+mod values;
 
 pub use table::CAPABILITIES_TOML;
 
@@ -158,7 +158,14 @@ pub(crate) fn infer(code: &Code, server: &Server<'_>) -> Capabilities {
         uses::of_unit(&names, &phases, code, id, &mut found.uses);
     }
     // 3. What the manifest starts, and native code that is there.
-    found.uses.extend(start::uses(server));
+    let mentioned = |name: &str| {
+        let units = code.program.units().filter(|(id, unit)| own(unit) && phases.reaches(*id));
+        let mut imports = units.flat_map(|(_, unit)| &unit.imports);
+        imports.any(|import| {
+            import.member.as_deref() == Some(name) || import.module.rsplit(['.', '/']).next() == Some(name)
+        })
+    };
+    found.uses.extend(start::uses(server, &mentioned));
     found.judged = code.first_party_count > 0 || !found.uses.is_empty();
     found.partly = !code.unread.is_empty();
     found.uses.sort_by(|a, b| (&a.file, a.line, a.access, &a.what).cmp(&(&b.file, b.line, b.access, &b.what)));

@@ -203,12 +203,15 @@ impl Evidence {
         let mentioned = gathered.mentions.iter().map(|number| plan.mention(*number)).collect();
         let completeness = completeness::look(&reasons, &gathered.files, &mentioned);
         // 4. What the code does.
-        let (code, oauth, capabilities) = pass::on_large_stack(|| {
+        let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
             let code = plan.sources.link(gathered.code);
             let own = |path: &str| plan.sources.is_own(path);
             let oauth = oauth::used(&code, &own);
             let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &own);
-            (code, oauth, capabilities)
+            let unreached: HashSet<&str> = capabilities.unreached.iter().map(String::as_str).collect();
+            let counts = |path: &str| own(path) && !unreached.contains(path);
+            let texts = texts.map(|texts| texts::with_code(texts, &code, &counts));
+            (code, oauth, capabilities, texts)
         })?;
         Ok(Self {
             manifest,

@@ -12,6 +12,7 @@ use crate::report::{Finding, Severity};
 
 mod characters;
 mod class;
+mod code;
 mod collect;
 mod cue;
 mod grammar;
@@ -23,6 +24,7 @@ mod normalise;
 mod tokens;
 mod valuables;
 
+pub(crate) use code::subjects as subjects_of_code;
 pub use hash::{canonical, digest};
 pub use lexicon::TEXTS_TOML;
 
@@ -95,6 +97,32 @@ pub struct Texts {
     pub server: String,
     /// In the order of the document.
     pub subjects: Vec<Subject>,
+    /// Tools that code registers.
+    pub registered: Vec<Registered>,
+    /// Tools that code describes otherwise than the manifest.
+    pub differences: Vec<Difference>,
+}
+
+/// A tool that code registers under a constant name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Its name.
+    pub name: String,
+    /// The file that registers it.
+    pub file: String,
+    /// Its line there.
+    pub line: Option<u32>,
+}
+
+/// Two descriptions of one tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The tool.
+    pub tool: String,
+    /// What the manifest says.
+    pub declared: String,
+    /// What the code says.
+    pub registered: ModelText,
 }
 
 impl Texts {

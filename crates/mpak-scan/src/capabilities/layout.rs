@@ -37,10 +37,8 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn new(unit: &Unit) -> Self {
-        let mut layout = Self {
-            places: vec![(Role::Dead, FunctionId::TOP, None); unit.exprs.len()],
-            returns: HashMap::new(),
-        };
+        let mut layout =
+            Self { places: vec![(Role::Dead, FunctionId::TOP, None); unit.exprs.len()], returns: HashMap::new() };
         for (at, function) in unit.functions.iter().enumerate() {
             let id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
             let outer = function.parent.unwrap_or(FunctionId::TOP);
@@ -86,8 +84,7 @@ impl Layout {
             match statement {
                 Statement::Assign { target, value } => {
                     self.expr(unit, within, *target, Role::Target, None);
-                    let role =
-                        if matches!(unit.expr(*target), ExprKind::Var(_)) { Role::Assigned } else { Role::Kept };
+                    let role = if matches!(unit.expr(*target), ExprKind::Var(_)) { Role::Assigned } else { Role::Kept };
                     self.expr(unit, within, *value, role, Some(*target));
                 }
                 Statement::Do(value) | Statement::Raise(Some(value)) => {

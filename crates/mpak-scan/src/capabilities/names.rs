@@ -59,6 +59,8 @@ pub(super) struct Names<'p> {
     given: HashMap<(UnitId, VarId), Vec<Given>>,
     /// The functions whose parameter a variable is, with its place.
     params: HashMap<(UnitId, VarId), (FunctionId, usize)>,
+    /// The imports that bind a variable, as places in [`Unit::imports`].
+    imports: HashMap<(UnitId, VarId), Vec<usize>>,
     /// Modules of which a unit takes over everything.
     stars: HashMap<UnitId, Vec<String>>,
 }
@@ -84,10 +86,40 @@ const WRAPPERS: [&str; 16] = [
 ];
 /// Names of the languages themselves, free in every file.
 const BUILTINS: [&str; 34] = [
-    "open", "getattr", "__import__", "eval", "exec", "compile", "/", "isinstance", "fetch", "WebSocket", "EventSource",
-    "XMLHttpRequest", "process", "require", "navigator", "globalThis", "global", "window", "self", "Bun", "Deno",
-    "module", "import", "import.meta", "Object", "Reflect", "Promise", "Function", "__builtins__", "promisify", "typeof",
-    "staticmethod", "structuredClone", "super",
+    "open",
+    "getattr",
+    "__import__",
+    "eval",
+    "exec",
+    "compile",
+    "/",
+    "isinstance",
+    "fetch",
+    "WebSocket",
+    "EventSource",
+    "XMLHttpRequest",
+    "process",
+    "require",
+    "navigator",
+    "globalThis",
+    "global",
+    "window",
+    "self",
+    "Bun",
+    "Deno",
+    "module",
+    "import",
+    "import.meta",
+    "Object",
+    "Reflect",
+    "Promise",
+    "Function",
+    "__builtins__",
+    "promisify",
+    "typeof",
+    "staticmethod",
+    "structuredClone",
+    "super",
 ];
 
 impl<'p> Names<'p> {
@@ -101,6 +133,7 @@ impl<'p> Names<'p> {
             active: RefCell::default(),
             given: HashMap::new(),
             params: HashMap::new(),
+            imports: HashMap::new(),
             stars: HashMap::new(),
         };
         for (id, unit) in program.units() {
@@ -108,6 +141,14 @@ impl<'p> Names<'p> {
                 let function_id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
                 for (place, param) in function.params.iter().enumerate() {
                     names.params.insert((id, param.var), (function_id, place));
+                }
+            }
+            for (at, import) in unit.imports.iter().enumerate() {
+                if let Some(var) = import.var {
+                    let known = names.imports.entry((id, var)).or_default();
+                    if known.len() < SENSES_COUNT_MAX {
+                        known.push(at);
+                    }
                 }
             }
             let all = unit.imports.iter().filter(|import| import.member.as_deref() == Some("*"));
@@ -243,8 +284,13 @@ impl<'p> Names<'p> {
     }
 
     fn variable(&self, unit: UnitId, var: VarId, depth: u32, out: &mut Vec<Sense>) {
-        if let Some(import) = self.program.import(unit, var) {
-            self.imported(unit, import, depth, out);
+        if self.program.import(unit, var).is_some() {
+            // One name may be bound by several: `try: import a as x except: import b as x`.
+            for &at in self.imports.get(&(unit, var)).into_iter().flatten() {
+                let mut one = Vec::new();
+                self.imported(unit, &self.program.unit(unit).imports[at], depth, &mut one);
+                out.append(&mut one);
+            }
             // `try: import a except: a = None` assigns, too.
             for &value in self.program.definitions(unit, var).iter().take(SOURCES_COUNT_MAX) {
                 out.extend(self.at(unit, value, depth).iter().cloned());
@@ -374,7 +420,9 @@ impl<'p> Names<'p> {
                 }
             }
             Sense::Value(unit, value) => self.item(*unit, *value, Some(name), depth, out),
-            Sense::Function(unit, function) if matches!(name, "bind" | "call" | "apply" | "__call__" | "__wrapped__") => {
+            Sense::Function(unit, function)
+                if matches!(name, "bind" | "call" | "apply" | "__call__" | "__wrapped__") =>
+            {
                 out.push(Sense::Function(*unit, *function));
             }
             Sense::Function(..) => {}
@@ -425,7 +473,8 @@ impl<'p> Names<'p> {
         match source.expr(value) {
             ExprKind::Dict(members) => {
                 let is = |key: Option<ExprId>| name.is_none() || key.and_then(|key| source.text(key)) == name;
-                for (key, value) in members.iter().filter(|(key, _)| key.is_some() && is(*key)).take(SOURCES_COUNT_MAX) {
+                for (key, value) in members.iter().filter(|(key, _)| key.is_some() && is(*key)).take(SOURCES_COUNT_MAX)
+                {
                     let _ = key;
                     out.extend(self.at(unit, *value, depth).iter().cloned());
                 }
@@ -540,8 +589,14 @@ impl<'p> Names<'p> {
                 }
             }
             (
-                "__import__" | "importlib.import_module" | "require" | "import" | "module.require"
-                | "process.mainModule.require" | "importlib.__import__" | "process.getBuiltinModule"
+                "__import__"
+                | "importlib.import_module"
+                | "require"
+                | "import"
+                | "module.require"
+                | "process.mainModule.require"
+                | "importlib.__import__"
+                | "process.getBuiltinModule"
                 | "module.createRequire()",
                 Some(name),
             ) => module(self.constant(unit, name, depth), out),

@@ -109,12 +109,16 @@ impl Permissions {
         ]
     }
 
-    /// The word that a use goes beyond.
+    /// Whether files may be touched, whatever they hold.
+    fn covers_files(self, access: Access) -> bool {
+        matches!(self.filesystem, "write" | "full") || access == Access::Read && self.filesystem == "read"
+    }
+
+    /// Whether a use is declared.
     fn allows(self, found: &Use) -> bool {
         match found.access {
             Access::Read | Access::Write if found.secret => self.filesystem == "full",
-            Access::Read => self.filesystem != "none",
-            Access::Write => matches!(self.filesystem, "write" | "full"),
+            Access::Read | Access::Write => self.covers_files(found.access),
             Access::Outbound => matches!(self.network, "outbound" | "full"),
             Access::Inbound => matches!(self.network, "inbound" | "full"),
             Access::EnvironmentRead => self.environment != "none",
@@ -151,7 +155,7 @@ pub(crate) fn undeclared(found: &Capabilities, declared: Permissions) -> Vec<Fin
             findings.push(finding(used, rule, severity, declared));
         }
     }
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }
 
@@ -171,6 +175,10 @@ fn weight(used: &Use, declared: Permissions) -> (&'static str, Severity) {
         Access::Outbound | Access::Inbound => ("network", Severity::Medium),
         Access::EnvironmentRead if used.secret => ("secret-variable", Severity::High),
         Access::EnvironmentRead | Access::EnvironmentWrite => ("variable", Severity::Low),
+        // Declared, but not by the word that names it.
+        Access::Read | Access::Write if used.secret && declared.covers_files(used.access) => {
+            ("sensitive-file", Severity::Medium)
+        }
         Access::Read | Access::Write if used.secret => ("sensitive-file", Severity::High),
         Access::Read | Access::Write if used.configuration && declared.filesystem == "none" => {
             ("sensitive-file", Severity::High)
@@ -183,9 +191,12 @@ fn finding(used: &Use, rule: &str, severity: Severity, declared: Permissions) ->
     let what = used.what.as_deref().unwrap_or_default();
     let named = if what.is_empty() { String::new() } else { format!(" `{what}`") };
     let (does, permission, word, needed) = match used.access {
-        Access::Subprocess if what.is_empty() => {
-            ("runs another program".to_owned(), "subprocess", declared.subprocess, if used.open { "full" } else { "restricted" })
-        }
+        Access::Subprocess if what.is_empty() => (
+            "runs another program".to_owned(),
+            "subprocess",
+            declared.subprocess,
+            if used.open { "full" } else { "restricted" },
+        ),
         Access::Subprocess => {
             (format!("runs{named}"), "subprocess", declared.subprocess, if used.open { "full" } else { "restricted" })
         }
@@ -207,10 +218,18 @@ fn finding(used: &Use, rule: &str, severity: Severity, declared: Permissions) ->
         Access::EnvironmentWrite => {
             (format!("sets the environment variable{named}"), "environment", declared.environment, "write")
         }
-        Access::Read => (format!("reads files{named}"), "filesystem", declared.filesystem, if used.secret { "full" } else { "read" }),
-        Access::Write => {
-            (format!("writes files{named}"), "filesystem", declared.filesystem, if used.secret { "full" } else { "write" })
-        }
+        Access::Read => (
+            format!("reads files{named}"),
+            "filesystem",
+            declared.filesystem,
+            if used.secret { "full" } else { "read" },
+        ),
+        Access::Write => (
+            format!("writes files{named}"),
+            "filesystem",
+            declared.filesystem,
+            if used.secret { "full" } else { "write" },
+        ),
     };
     let when = match used.when {
         When::Start => " while it starts",

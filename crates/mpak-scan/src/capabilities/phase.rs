@@ -25,7 +25,12 @@ pub(super) struct Phases {
 
 impl Phases {
     /// `entries` are the files that the manifest starts; where none is known every file is taken for one.
-    pub(super) fn new(names: &Names<'_>, handlers: &[Handler], entries: &[UnitId], own: &dyn Fn(&Unit) -> bool) -> Self {
+    pub(super) fn new(
+        names: &Names<'_>,
+        handlers: &[Handler],
+        entries: &[UnitId],
+        own: &dyn Fn(&Unit) -> bool,
+    ) -> Self {
         let mut phases = Self::default();
         let calls = Calls::new(names);
         let all: Vec<UnitId> = names.program.units().filter(|(_, unit)| own(unit)).map(|(id, _)| id).collect();
@@ -112,7 +117,10 @@ impl Calls {
                 Sense::Class(unit, class) => {
                     let methods = &names.program.unit(*unit).classes[class.0 as usize].methods;
                     for (name, method) in methods {
-                        if matches!(name.as_str(), "__init__" | "__new__" | "__post_init__" | "__enter__" | "__aenter__") {
+                        if matches!(
+                            name.as_str(),
+                            "__init__" | "__new__" | "__post_init__" | "__enter__" | "__aenter__"
+                        ) {
                             self.add(from, (*unit, *method));
                         }
                     }
@@ -140,13 +148,20 @@ impl Calls {
 fn runs_callbacks(names: &Names<'_>, id: UnitId, unit: &Unit, callee: ExprId) -> bool {
     if let ExprKind::Member { name, .. } = unit.expr(callee) {
         let name = name.as_str();
-        let promised = matches!(name, "then" | "catch" | "finally" | "reduce" | "sort" | "nextTick" | "run_until_complete");
-        if promised || is_per_element(name) || matches!(name, "create_task" | "ensure_future" | "start_soon" | "run_in_executor" | "submit") {
+        let promised =
+            matches!(name, "then" | "catch" | "finally" | "reduce" | "sort" | "nextTick" | "run_until_complete");
+        if promised
+            || is_per_element(name)
+            || matches!(name, "create_task" | "ensure_future" | "start_soon" | "run_in_executor" | "submit")
+        {
             return true;
         }
     }
     if let ExprKind::Free(name) = unit.expr(callee)
-        && matches!(name.as_str(), "setTimeout" | "setImmediate" | "setInterval" | "queueMicrotask" | "Promise" | "map" | "filter")
+        && matches!(
+            name.as_str(),
+            "setTimeout" | "setImmediate" | "setInterval" | "queueMicrotask" | "Promise" | "map" | "filter"
+        )
     {
         return true;
     }
@@ -240,7 +255,18 @@ fn reached(names: &Names<'_>, entries: &[UnitId], all: &[UnitId]) -> HashSet<Uni
 
 /// Whether a unit loads modules whose names it computes.
 fn loads_by_name(names: &Names<'_>, id: UnitId, unit: &Unit) -> bool {
-    let loaders = ["importlib.import_module", "__import__", "require", "import", "module.createRequire()", "runpy.run_path", "runpy.run_module", "importlib.util.spec_from_file_location", "pkgutil.iter_modules", "pkgutil.walk_packages"];
+    let loaders = [
+        "importlib.import_module",
+        "__import__",
+        "require",
+        "import",
+        "module.createRequire()",
+        "runpy.run_path",
+        "runpy.run_module",
+        "importlib.util.spec_from_file_location",
+        "pkgutil.iter_modules",
+        "pkgutil.walk_packages",
+    ];
     unit.calls().any(|(_, callee, args)| {
         let constant = args.first().is_some_and(|arg| names.constant(id, arg.value, 8).is_some());
         !constant && names.is_one_of(id, callee, &loaders)

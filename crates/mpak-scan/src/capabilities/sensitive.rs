@@ -64,7 +64,10 @@ pub(super) fn variable(name: &str) -> bool {
     }
     let words: Vec<&str> = upper.split(['_', '-', '.']).filter(|word| !word.is_empty()).collect();
     let Some(last) = words.last() else { return false };
-    let place = ["PATH", "FILE", "DIR", "FOLDER", "NAME", "LENGTH", "LIMIT", "TTL", "COUNT", "URL", "URI", "HOST", "PORT", "TYPE", "SIZE", "ENABLED"];
+    let place = [
+        "PATH", "FILE", "DIR", "FOLDER", "NAME", "LENGTH", "LIMIT", "TTL", "COUNT", "URL", "URI", "HOST", "PORT",
+        "TYPE", "SIZE", "ENABLED",
+    ];
     if place.contains(last) {
         return false;
     }
@@ -106,10 +109,33 @@ mod tests {
 
     #[test]
     fn variables_are_weighed_by_their_name() {
-        for name in ["AWS_REGION", "GITHUB_TOKEN", "API_KEY", "openai_api_key", "DB_PASSWORD", "PGPASSWORD", "TOKEN", "CLIENT_SECRET", "SECRET_KEY_BASE", "apiKey"] {
+        for name in [
+            "AWS_REGION",
+            "GITHUB_TOKEN",
+            "API_KEY",
+            "openai_api_key",
+            "DB_PASSWORD",
+            "PGPASSWORD",
+            "TOKEN",
+            "CLIENT_SECRET",
+            "SECRET_KEY_BASE",
+            "apiKey",
+        ] {
             assert!(variable(name), "{name}");
         }
-        for name in ["HOME", "MAX_TOKENS", "TOKENIZERS_PARALLELISM", "KEYBOARD", "PORT", "SSH_KEY_PATH", "TOKEN_URL", "MONKEY", "DEBUG", "KEYSTONE_HOST", ""] {
+        for name in [
+            "HOME",
+            "MAX_TOKENS",
+            "TOKENIZERS_PARALLELISM",
+            "KEYBOARD",
+            "PORT",
+            "SSH_KEY_PATH",
+            "TOKEN_URL",
+            "MONKEY",
+            "DEBUG",
+            "KEYSTONE_HOST",
+            "",
+        ] {
             assert!(!variable(name), "{name}");
         }
     }

@@ -19,14 +19,21 @@ pub(super) fn entries(program: &Program, document: Option<&Value>) -> Vec<UnitId
         while let Some(word) = words.next() {
             if word == "-m" {
                 let module = words.next().map(|module| module.replace('.', "/")).unwrap_or_default();
-                named.extend([format!("{module}/__main__.py"), format!("{module}.py"), format!("{module}/__init__.py")]);
+                named.extend([
+                    format!("{module}/__main__.py"),
+                    format!("{module}.py"),
+                    format!("{module}/__init__.py"),
+                ]);
             }
             named.push(word.clone());
         }
     }
     let named: Vec<String> = named.iter().map(|name| bare(name)).filter(|name| name.contains('.')).collect();
     let is_entry = |path: &str| {
-        named.iter().any(|name| path.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || matches!(rest, "src/" | "server/" | "lib/")))
+        named.iter().any(|name| {
+            path.strip_suffix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || matches!(rest, "src/" | "server/" | "lib/"))
+        })
     };
     program.units().filter(|(_, unit)| is_entry(&unit.path)).map(|(id, _)| id).collect()
 }
@@ -67,7 +74,7 @@ fn commands(server: &Value) -> Vec<Command> {
 }
 
 /// What the manifest starts.
-pub(super) fn uses(server: &Server<'_>) -> Vec<Use> {
+pub(super) fn uses(server: &Server<'_>, mentioned: &dyn Fn(&str) -> bool) -> Vec<Use> {
     let mut found = Vec::new();
     let config = server.document.and_then(|document| document.get("server"));
     for command in config.map(commands).unwrap_or_default() {
@@ -77,8 +84,9 @@ pub(super) fn uses(server: &Server<'_>) -> Vec<Use> {
     let entry = config.and_then(|server| server.get("entry_point")).and_then(Value::as_str).map(bare);
     for &path in &server.native_files {
         let dependency = !(server.is_own)(path);
-        let loaded = [".node", ".so", ".pyd", ".dylib", ".dll"].iter().any(|end| path.ends_with(end)) || path.contains(".so.");
-        if entry.as_deref() == Some(path) || dependency && loaded {
+        let loaded =
+            [".node", ".so", ".pyd", ".dylib", ".dll"].iter().any(|end| path.ends_with(end)) || path.contains(".so.");
+        if entry.as_deref() == Some(path) || loaded && (dependency || mentioned(module(path))) {
             let call = if dependency { "a package's native code" } else { "the server's own native code" };
             found.push(Use { dependency, what: Some(path.to_owned()), ..use_at(Access::Native, path, call) });
         }
@@ -87,6 +95,12 @@ pub(super) fn uses(server: &Server<'_>) -> Vec<Use> {
     let mut packages = std::collections::BTreeSet::new();
     found.retain(|found| !found.dependency || packages.insert(package(&found.file).to_owned()));
     found
+}
+
+/// The name by which code loads a compiled file: `_vec` of `server/_vec.cpython-312-x86_64-linux-gnu.so`.
+fn module(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split('.').next().unwrap_or(name)
 }
 
 /// The folder of the package that a file is of.
@@ -123,7 +137,7 @@ fn of_command(command: &Command) -> Vec<Use> {
     let add = |found: &mut Vec<Use>, access, open| {
         let what = Some(program.to_owned());
         let code = line.chars().take(200).collect();
-        found.push(Use { what, code, open, ..use_at(access, MANIFEST, &command.pointer) });
+        found.push(Use { code, what, open, ..use_at(access, MANIFEST, &command.pointer) });
     };
     match program {
         "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "cmd" | "powershell" | "pwsh" | "osascript" => {

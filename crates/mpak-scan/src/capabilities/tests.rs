@@ -1,5 +1,7 @@
 //! What is found in short programs.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::{Access, When};
@@ -59,29 +61,56 @@ fn python_uses_are_found_under_any_name() {
         ("from os import *\nsystem('x')\n", vec!["run@start x"]),
         ("import subprocess\ndef f(cmd): subprocess.run(cmd)\nf(['git'])\n", vec!["run@start git"]),
         ("import subprocess\ndef f(cmd): subprocess.run(cmd)\n", vec!["run@else*"]),
-        ("import asyncio, subprocess\nasync def f():\n  await asyncio.to_thread(subprocess.run, ['git'])\n", vec!["run@else"]),
+        (
+            "import asyncio, subprocess\nasync def f():\n  await asyncio.to_thread(subprocess.run, ['git'])\n",
+            vec!["run@else"],
+        ),
         ("import subprocess\n", vec![]),
         ("# subprocess.run('x')\n'''os.system('x')'''\nimport os\np = os.path.join('a', 'b')\n", vec![]),
         ("from urllib.parse import quote\nquote('x')\n", vec![]),
         ("import subprocess\ntry: pass\nexcept subprocess.CalledProcessError: pass\n", vec![]),
         ("import requests\nrequests.get('https://api.example.org/x')\n", vec!["out@start api.example.org"]),
-        ("import httpx\nclient = httpx.AsyncClient()\nasync def f():\n  return await client.get('https://a.example/')\n", vec!["out@else", "out@else a.example"]),
-        ("import requests\ns = requests.Session()\ndef f(u):\n  with s as x: return x.get(u)\n", vec!["out@else", "out@else"]),
-        ("import aiohttp\nasync def f():\n  async with aiohttp.ClientSession() as s:\n    async with s.get('http://x.example/') as r: return await r.json()\n", vec!["out@else", "out@else x.example"]),
-        ("import os\nos.environ['HOME']\nos.getenv('API_KEY')\nos.environ.get('X', '')\n", vec!["env@start HOME", "env@start! API_KEY", "env@start X"]),
+        (
+            "import httpx\nclient = httpx.AsyncClient()\nasync def f():\n  return await client.get('https://a.example/')\n",
+            vec!["out@else", "out@else a.example"],
+        ),
+        (
+            "import requests\ns = requests.Session()\ndef f(u):\n  with s as x: return x.get(u)\n",
+            vec!["out@else", "out@else"],
+        ),
+        (
+            "import aiohttp\nasync def f():\n  async with aiohttp.ClientSession() as s:\n    async with s.get('http://x.example/') as r: return await r.json()\n",
+            vec!["out@else", "out@else x.example"],
+        ),
+        (
+            "import os\nos.environ['HOME']\nos.getenv('API_KEY')\nos.environ.get('X', '')\n",
+            vec!["env@start HOME", "env@start! API_KEY", "env@start X"],
+        ),
         ("from os import environ as e\ne['A'] = 'x'\n'B' in e\n", vec!["setenv@start A", "env@start B"]),
-        ("import os, subprocess\nsubprocess.run(['git'], env={**os.environ, 'A': 'b'})\n", vec!["run@start git", "env@start *"]),
+        (
+            "import os, subprocess\nsubprocess.run(['git'], env={**os.environ, 'A': 'b'})\n",
+            vec!["run@start git", "env@start *"],
+        ),
         ("import os, json\njson.dumps(dict(os.environ))\n", vec!["env@start! *"]),
-        ("from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n  api_key: str\n  model_config = {'env_prefix': 'APP_'}\n  debug: bool = False\n", vec!["env@start! APP_API_KEY", "env@start APP_DEBUG"]),
+        (
+            "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n  api_key: str\n  model_config = {'env_prefix': 'APP_'}\n  debug: bool = False\n",
+            vec!["env@start! APP_API_KEY", "env@start APP_DEBUG"],
+        ),
         ("open('/tmp/x').read()\nopen('/tmp/y', 'w')\n", vec!["read@start /tmp/x", "write@start /tmp/y"]),
-        ("from pathlib import Path\nk = (Path.home() / '.ssh' / 'id_rsa').read_text()\n", vec!["read@start! ~/.ssh/id_rsa"]),
+        (
+            "from pathlib import Path\nk = (Path.home() / '.ssh' / 'id_rsa').read_text()\n",
+            vec!["read@start! ~/.ssh/id_rsa"],
+        ),
         ("import os\nopen(os.path.expanduser('~/.aws/credentials'))\n", vec!["read@start! ~/.aws/credentials"]),
         ("from pathlib import Path\ndef f(p: Path): p.write_text('x')\n", vec!["write@else"]),
         ("import os\nhere = os.path.dirname(__file__)\nopen(os.path.join(here, 'data.json'))\n", vec![]),
         ("for p in ['~/.netrc', 'x']:\n  open(p)\n", vec!["read@start! ~/.netrc"]),
         ("import ctypes\nctypes.c_int(3)\nctypes.CDLL('libc.so.6')\n", vec!["native@start libc.so.6"]),
         ("import sqlite3\nsqlite3.connect(':memory:')\nsqlite3.connect('a.db')\n", vec!["write@start a.db"]),
-        ("from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\nimport requests\n@mcp.tool()\ndef f(q: str): return requests.get(q)\nif __name__ == '__main__':\n  mcp.run()\n", vec!["out@handler"]),
+        (
+            "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\nimport requests\n@mcp.tool()\ndef f(q: str): return requests.get(q)\nif __name__ == '__main__':\n  mcp.run()\n",
+            vec!["out@handler"],
+        ),
         ("from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\nmcp.run(transport='sse')\n", vec!["in@start"]),
     ] {
         assert_eq!(found(&[("server/main.py", source)]), expected, "{source}");
@@ -91,31 +120,67 @@ fn python_uses_are_found_under_any_name() {
 #[test]
 fn script_uses_are_found_under_any_name() {
     for (source, expected) in [
-        ("import { exec } from 'node:child_process';\nimport { promisify } from 'util';\nconst run = promisify(exec);\nrun('git log');\n", vec!["run@start git"]),
+        (
+            "import { exec } from 'node:child_process';\nimport { promisify } from 'util';\nconst run = promisify(exec);\nrun('git log');\n",
+            vec!["run@start git"],
+        ),
         ("const { spawn: s } = require('child_process');\ns('git', ['log']);\n", vec!["run@start git"]),
         ("const cp = require('child_' + 'process');\ncp['ex' + 'ec']('id');\n", vec!["run@start id"]),
-        ("export async function f() { const { execFile } = await import('node:child_process'); execFile('ls'); }\n", vec!["run@else ls"]),
+        (
+            "export async function f() { const { execFile } = await import('node:child_process'); execFile('ls'); }\n",
+            vec!["run@else ls"],
+        ),
         ("import('child_process').then((cp) => cp.exec('id'));\n", vec!["run@start id"]),
-        ("import { createRequire } from 'module';\nconst r = createRequire(import.meta.url);\nr('child_process').exec('id');\n", vec!["run@start id"]),
+        (
+            "import { createRequire } from 'module';\nconst r = createRequire(import.meta.url);\nr('child_process').exec('id');\n",
+            vec!["run@start id"],
+        ),
         ("const m = /x/.exec('y');\nconst db = open(); db.exec('select');\n", vec![]),
         ("import { exec } from 'child_process';\n// exec('x')\nconst s = \"exec('x')\";\n", vec![]),
         ("fetch('https://a.example/x');\n", vec!["out@start a.example"]),
         ("const f = globalThis.fetch; export const g = () => f('https://a.example');\n", vec!["out@else a.example"]),
         ("if (typeof fetch === 'undefined') throw new Error('no');\n", vec![]),
-        ("import axios from 'axios';\nconst api = axios.create({ baseURL: 'https://a.example' });\nexport const f = () => api.get('/x');\n", vec!["out@else a.example", "out@else"]),
-        ("import express from 'express';\nconst app = express();\napp.get('/x', (q, r) => r.send(''));\napp.listen(3000);\n", vec!["in@start"]),
+        (
+            "import axios from 'axios';\nconst api = axios.create({ baseURL: 'https://a.example' });\nexport const f = () => api.get('/x');\n",
+            vec!["out@else a.example", "out@else"],
+        ),
+        (
+            "import express from 'express';\nconst app = express();\napp.get('/x', (q, r) => r.send(''));\napp.listen(3000);\n",
+            vec!["in@start"],
+        ),
         ("const { API_KEY, HOME } = process.env;\n", vec!["env@start! API_KEY", "env@start HOME"]),
-        ("const name = 'GH_TOKEN';\nconst t = process.env[name];\nprocess.env.X = '1';\n", vec!["env@start! GH_TOKEN", "setenv@start X"]),
-        ("import { spawn } from 'child_process';\nspawn('git', [], { env: { ...process.env, A: 'b' } });\n", vec!["run@start git", "env@start *"]),
-        ("import { z } from 'zod';\nconst e = z.object({ PORT: z.string(), DB_PASSWORD: z.string() }).parse(process.env);\n", vec!["env@start! DB_PASSWORD", "env@start PORT"]),
+        (
+            "const name = 'GH_TOKEN';\nconst t = process.env[name];\nprocess.env.X = '1';\n",
+            vec!["env@start! GH_TOKEN", "setenv@start X"],
+        ),
+        (
+            "import { spawn } from 'child_process';\nspawn('git', [], { env: { ...process.env, A: 'b' } });\n",
+            vec!["run@start git", "env@start *"],
+        ),
+        (
+            "import { z } from 'zod';\nconst e = z.object({ PORT: z.string(), DB_PASSWORD: z.string() }).parse(process.env);\n",
+            vec!["env@start! DB_PASSWORD", "env@start PORT"],
+        ),
         ("function load(env) { return env.PORT; }\nload(process.env);\n", vec!["env@start PORT"]),
-        ("import fs from 'fs';\nimport path from 'path';\nimport os from 'os';\nfs.readFileSync(path.join(os.homedir(), '.ssh', 'id_rsa'));\n", vec!["read@start! ~/.ssh/id_rsa"]),
-        ("import * as fs from 'fs/promises';\nexport class S { fs = fs; async put(p) { await this.fs.writeFile(p, ''); } }\n", vec!["write@else"]),
-        ("import { readFileSync } from 'fs';\nimport { fileURLToPath } from 'url';\nimport { dirname, join } from 'path';\nconst here = dirname(fileURLToPath(import.meta.url));\nJSON.parse(readFileSync(join(here, '..', 'package.json'), 'utf8'));\n", vec![]),
+        (
+            "import fs from 'fs';\nimport path from 'path';\nimport os from 'os';\nfs.readFileSync(path.join(os.homedir(), '.ssh', 'id_rsa'));\n",
+            vec!["read@start! ~/.ssh/id_rsa"],
+        ),
+        (
+            "import * as fs from 'fs/promises';\nexport class S { fs = fs; async put(p) { await this.fs.writeFile(p, ''); } }\n",
+            vec!["write@else"],
+        ),
+        (
+            "import { readFileSync } from 'fs';\nimport { fileURLToPath } from 'url';\nimport { dirname, join } from 'path';\nconst here = dirname(fileURLToPath(import.meta.url));\nJSON.parse(readFileSync(join(here, '..', 'package.json'), 'utf8'));\n",
+            vec![],
+        ),
         ("import fs from 'fs';\n['a', 'b'].map(fs.readFileSync);\n", vec!["read@start"]),
         ("const addon = require('./build/Release/x.node');\n", vec!["native@start ./build/Release/x.node"]),
         ("import type { ChildProcess } from 'child_process';\nlet p;\n", vec![]),
-        ("import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';\nconst s = new McpServer({});\ns.tool('a', {}, async () => { await fetch('https://a.example'); });\n", vec!["out@handler a.example"]),
+        (
+            "import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';\nconst s = new McpServer({});\ns.tool('a', {}, async () => { await fetch('https://a.example'); });\n",
+            vec!["out@handler a.example"],
+        ),
         ("setTimeout(() => fetch('https://a.example/'), 0);\n", vec!["out@start a.example"]),
     ] {
         assert_eq!(found(&[("server/index.js", source)]), expected, "{source}");
@@ -143,12 +208,12 @@ fn hostile_code_ends_soon() {
     let mut source = String::new();
     for at in 0..3_000 {
         for to in 1..9 {
-            source.push_str(&format!("a{at} = a{}\n", (at * 7 + to) % 3_000));
+            let _ = writeln!(source, "a{at} = a{}", (at * 7 + to) % 3_000);
         }
     }
     source.push_str("a0()\n");
     for at in 0..3_000 {
-        source.push_str(&format!("def f{at}(x): return f{}(x)(x)\n", (at * 5 + 1) % 3_000));
+        let _ = writeln!(source, "def f{at}(x): return f{}(x)(x)", (at * 5 + 1) % 3_000);
     }
     let before = std::time::Instant::now();
     found(&[("server/main.py", &source)]);

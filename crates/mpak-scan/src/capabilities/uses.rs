@@ -20,7 +20,18 @@ const PATH_READS: [&str; 4] = ["read_text", "read_bytes", "iterdir", "rglob"];
 const PATH_WRITES: [&str; 3] = ["write_text", "write_bytes", "rmtree"];
 /// Calls that only look at what a function is.
 const LOOKS: [&str; 12] = [
-    "isinstance", "issubclass", "hasattr", "callable", "typeof", "type", "inspect", "console", "repr", "str", "print", "id",
+    "isinstance",
+    "issubclass",
+    "hasattr",
+    "callable",
+    "typeof",
+    "type",
+    "inspect",
+    "console",
+    "repr",
+    "str",
+    "print",
+    "id",
 ];
 
 /// A unit on its way.
@@ -53,7 +64,7 @@ pub(super) fn of_unit(names: &Names<'_>, phases: &Phases, code: &Code, id: UnitI
 impl Finder<'_> {
     /// A native module, imported.
     fn import(&mut self, import: &Import) {
-        if import.module.ends_with(".node") {
+        if is_addon(&import.module) {
             let what = Some(import.module.clone());
             self.add(Access::Native, false, "require", import.span, None, |found| found.what = what);
         }
@@ -97,14 +108,19 @@ impl Finder<'_> {
                 _ => "",
             };
             // What wraps it is seen where the wrapped one is called.
-            let wrapped = self.names.senses(self.id, parent).iter().any(|sense| matches!(sense, Sense::Outside(path) if !path.ends_with(')')));
-            let ours = self.names.senses(self.id, *callee).iter().any(|s| matches!(s, Sense::Function(..) | Sense::Class(..)));
+            let wrapped = self
+                .names
+                .senses(self.id, parent)
+                .iter()
+                .any(|sense| matches!(sense, Sense::Outside(path) if !path.ends_with(')')));
+            let ours =
+                self.names.senses(self.id, *callee).iter().any(|s| matches!(s, Sense::Function(..) | Sense::Class(..)));
             if LOOKS.contains(&called) || wrapped || ours {
                 return;
             }
         }
         for path in self.names.outside(self.id, expr) {
-            let last = path.rsplit('.').next().unwrap_or(&path);
+            let last = last(&path);
             if path.contains("()") || last.starts_with(|c: char| c.is_ascii_uppercase()) || path == "require" {
                 continue;
             }
@@ -122,6 +138,7 @@ impl Finder<'_> {
         let language = self.unit.language;
         for path in &paths {
             self.server_transport(call, path, args);
+            self.native_module(call, path, args);
             if let Some(module) = path.strip_suffix(".?") {
                 self.any_of(call, module);
                 continue;
@@ -145,6 +162,19 @@ impl Finder<'_> {
             };
             let texts = self.names.texts(self.id, *of);
             self.file(call, access, name, &texts);
+        }
+    }
+
+    /// `require("./addon.node")`, by any name.
+    fn native_module(&mut self, call: ExprId, path: &str, args: &[Arg]) {
+        let loads = matches!(path, "require" | "import" | "module.require" | "module.createRequire()");
+        let first = args.first().filter(|_| loads);
+        let Some(first) = first else { return };
+        for text in self.names.texts(self.id, first.value) {
+            if is_addon(&text) {
+                let what = Some(text.replace(super::values::HERE, "."));
+                self.add(Access::Native, false, path, self.unit.span(call), Some(call), |found| found.what = what);
+            }
         }
     }
 
@@ -221,7 +251,10 @@ impl Finder<'_> {
                 ExprKind::Dict(members) => {
                     let named = |key: Option<ExprId>| {
                         let key = key.and_then(|key| self.unit.text(key));
-                        matches!(key, Some("url" | "baseURL" | "hostname" | "host" | "uri" | "path" | "file" | "filename"))
+                        matches!(
+                            key,
+                            Some("url" | "baseURL" | "hostname" | "host" | "uri" | "path" | "file" | "filename")
+                        )
                     };
                     for &(_, value) in members.iter().filter(|(key, _)| named(*key)) {
                         texts.extend(self.names.texts(self.id, value));
@@ -231,7 +264,10 @@ impl Finder<'_> {
             }
         }
         let named = |arg: &&Arg| {
-            matches!(arg.name.as_deref(), Some("url" | "base_url" | "file" | "path" | "filename" | "host" | "database" | "name"))
+            matches!(
+                arg.name.as_deref(),
+                Some("url" | "base_url" | "file" | "path" | "filename" | "host" | "database" | "name")
+            )
         };
         for arg in args.iter().filter(named).take(count) {
             texts.extend(self.names.texts(self.id, arg.value));
@@ -260,10 +296,10 @@ impl Finder<'_> {
     fn opens_for_writing(&self, path: &str, args: &[Arg]) -> bool {
         let plain = path.replace("()", "");
         let at = match plain.as_str() {
-            "open" | "io.open" | "codecs.open" | "gzip.open" | "bz2.open" | "lzma.open" | "aiofiles.open" | "anyio.open_file"
-            | "zipfile.ZipFile" | "tarfile.open" | "h5py.File" | "io.FileIO" | "fs.open" | "fs.openSync" | "fs.promises.open"
-            | "os.open" | "Deno.open" => 1,
-            _ if plain.ends_with(".open") && plain.starts_with("pathlib") => 0,
+            "open" | "io.open" | "codecs.open" | "gzip.open" | "bz2.open" | "lzma.open" | "aiofiles.open"
+            | "anyio.open_file" | "zipfile.ZipFile" | "tarfile.open" | "h5py.File" | "io.FileIO" | "fs.open"
+            | "fs.openSync" | "fs.promises.open" | "os.open" | "Deno.open" => 1,
+            _ if plain.starts_with("pathlib") && last(&plain) == "open" => 0,
             _ => return false,
         };
         let named = args.iter().find(|arg| arg.name.as_deref() == Some("mode"));
@@ -305,7 +341,7 @@ impl Finder<'_> {
         if !runs_any {
             return (None, false);
         }
-        if plain.ends_with(".fork") && plain.starts_with("child_process") {
+        if plain == "child_process.fork" {
             return (Some("node".to_owned()), false);
         }
         if matches!(plain.as_str(), "os.fork" | "os.forkpty" | "pty.fork") {
@@ -352,7 +388,9 @@ impl Finder<'_> {
 
     fn flat(&self, expr: ExprId) -> Vec<String> {
         match self.unit.expr(expr) {
-            ExprKind::List(items) => items.iter().take(3).map(|&item| self.names.texts(self.id, item).concat()).collect(),
+            ExprKind::List(items) => {
+                items.iter().take(3).map(|&item| self.names.texts(self.id, item).concat()).collect()
+            }
             _ => vec![self.names.texts(self.id, expr).concat()],
         }
     }
@@ -414,6 +452,16 @@ impl Finder<'_> {
     }
 }
 
+/// The last part of a dotted name.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// A native module of Node.
+fn is_addon(name: &str) -> bool {
+    last(name) == "node"
+}
+
 /// Whether a command line may be anything.
 fn is_open(words: &[String]) -> bool {
     let Some(program) = words.first() else { return true };
@@ -421,7 +469,10 @@ fn is_open(words: &[String]) -> bool {
         return true;
     }
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program).trim_end_matches(".exe");
-    let shell = matches!(name, "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "cmd" | "powershell" | "pwsh" | "env" | "sudo" | "eval");
+    let shell = matches!(
+        name,
+        "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "cmd" | "powershell" | "pwsh" | "env" | "sudo" | "eval"
+    );
     let script = words.get(1).is_some_and(|word| word.starts_with(['-', '/']) || word.contains(UNKNOWN));
     shell && script && words.iter().skip(1).any(|word| word.contains(UNKNOWN))
 }

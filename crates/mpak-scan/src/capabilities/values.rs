@@ -152,8 +152,8 @@ impl Names<'_> {
             && (found.is_empty() || found.iter().all(|text| text.chars().all(|c| c == UNKNOWN)))
         {
             found = match name.as_str() {
-                "expanduser" | "resolve" | "absolute" | "as_posix" | "strip" | "rstrip" | "lstrip" | "trim" | "toString"
-                | "replace" | "format" | "lower" | "toLowerCase" | "encode" | "decode" => {
+                "expanduser" | "resolve" | "absolute" | "as_posix" | "strip" | "rstrip" | "lstrip" | "trim"
+                | "toString" | "replace" | "format" | "lower" | "toLowerCase" | "encode" | "decode" => {
                     self.rendered(unit, *of, depth, steps)
                 }
                 "joinpath" => {
@@ -183,14 +183,33 @@ impl Names<'_> {
         let plain = path.replace("()", "");
         let first = args.first().copied();
         match plain.as_str() {
-            "os.path.join" | "posixpath.join" | "path.join" | "path.posix.join" | "path.resolve" | "path.default.join"
-            | "pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath" | "anyio.Path" | "/" => {
+            "os.path.join" | "posixpath.join" | "path.join" | "path.posix.join" | "path.resolve"
+            | "path.default.join" | "pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath" | "anyio.Path" | "/" => {
                 self.together(unit, args, "/", depth, steps)
             }
-            "os.path.expanduser" | "os.path.abspath" | "os.path.realpath" | "os.path.normpath" | "os.path.expandvars"
-            | "os.path.dirname" | "os.fspath" | "path.normalize" | "path.dirname" | "fs.realpathSync" | "untildify"
-            | "shutil.which" | "url.fileURLToPath" | "fileURLToPath" | "url.URL" | "urllib.request.Request" | "shlex.split"
-            | "httpx.URL" | "yarl.URL" | "which.sync" | "expand-tilde" | "url.pathToFileURL" | "os.getenv" => match first {
+            "os.path.expanduser"
+            | "os.path.abspath"
+            | "os.path.realpath"
+            | "os.path.normpath"
+            | "os.path.expandvars"
+            | "os.path.dirname"
+            | "os.fspath"
+            | "path.normalize"
+            | "path.dirname"
+            | "fs.realpathSync"
+            | "untildify"
+            | "shutil.which"
+            | "url.fileURLToPath"
+            | "fileURLToPath"
+            | "url.URL"
+            | "urllib.request.Request"
+            | "shlex.split"
+            | "httpx.URL"
+            | "yarl.URL"
+            | "which.sync"
+            | "expand-tilde"
+            | "url.pathToFileURL"
+            | "os.getenv" => match first {
                 Some(first) if plain == "os.getenv" => {
                     let name = self.program.unit(unit).text(first);
                     match (name.and_then(folder_of_variable), args.get(1)) {
@@ -205,8 +224,12 @@ impl Names<'_> {
             "pathlib.Path.home" | "os.homedir" | "os.userInfo" | "electron.app.getPath" | "homedir" => {
                 vec!["~".to_owned()]
             }
-            "platformdirs.user_config_dir" | "appdirs.user_config_dir" | "platformdirs.user_config_path"
-            | "click.get_app_dir" | "typer.get_app_dir" | "env-paths" => vec![format!("~/.local/{UNKNOWN}")],
+            "platformdirs.user_config_dir"
+            | "appdirs.user_config_dir"
+            | "platformdirs.user_config_path"
+            | "click.get_app_dir"
+            | "typer.get_app_dir"
+            | "env-paths" => vec![format!("~/.local/{UNKNOWN}")],
             "os.getcwd" | "process.cwd" | "pathlib.Path.cwd" => vec![".".to_owned()],
             "os.tmpdir" | "tempfile.gettempdir" => vec!["/tmp".to_owned()],
             _ if plain.starts_with("importlib.resources.") || plain.starts_with("pkg_resources.") => {

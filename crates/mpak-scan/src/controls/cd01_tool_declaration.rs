@@ -7,15 +7,60 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::control::Verdict;
+use crate::control::{Status, Verdict};
 use crate::evidence::{Evidence, MANIFEST};
 use crate::report::{Finding, Severity};
+use crate::texts::Registered;
 
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
+    let registered = evidence.texts().map_or(&[][..], |texts| texts.registered.as_slice());
     match evidence.document() {
-        Some(document) => judge_document(document),
+        Some(document) => with_registered(judge_document(document), document, registered),
         None => Verdict::not_run("there is no readable manifest.json to take the tools from"),
     }
+}
+
+/// Most tools that one finding each is made of.
+const UNDECLARED_COUNT_MAX: usize = 50;
+
+/// Adds tools that the code registers and the manifest does not declare: a warning, and blocking from level 2.
+fn with_registered(verdict: Verdict, document: &Value, registered: &[Registered]) -> Verdict {
+    let generated = document.get("tools_generated") == Some(&Value::Bool(true));
+    let Some(Value::Array(tools)) = document.get("tools") else { return verdict };
+    let blocked = matches!(verdict.status, Status::Fail | Status::NotRun);
+    if generated || blocked {
+        return verdict;
+    }
+    let declared: Vec<&str> = tools.iter().filter_map(|tool| text(tool, "name")).collect();
+    // A server that is mounted in another one has its tools behind a prefix.
+    let is_declared = |name: &str| {
+        declared.iter().any(|known| {
+            known.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with(['_', '-', '.', '/']))
+        })
+    };
+    let mut seen = BTreeSet::new();
+    let surplus = registered.iter().filter(|tool| !is_declared(&tool.name) && seen.insert(tool.name.as_str()));
+    let surplus: Vec<Finding> = surplus.take(UNDECLARED_COUNT_MAX).map(undeclared).collect();
+    if surplus.is_empty() {
+        return verdict;
+    }
+    let count = surplus.len();
+    let mut findings = verdict.findings;
+    findings.extend(surplus);
+    let reason = format!("{}; {count} more registered by the code", verdict.reason);
+    Verdict::pass_or_warn(reason, findings).failing_from(Some(2))
+}
+
+fn undeclared(tool: &Registered) -> Finding {
+    let name: String = tool.name.chars().take(80).collect();
+    Finding::new(
+        "CD-01/undeclared-tool",
+        Severity::Medium,
+        format!("the code registers the tool `{name}`, which the manifest does not declare"),
+    )
+    .at(tool.file.clone(), tool.line)
+    .seen(name)
+    .fix("declare it in `tools`, or set `tools_generated` to true")
 }
 
 fn judge_document(document: &Value) -> Verdict {
@@ -137,6 +182,26 @@ mod tests {
             let verdict = judge_document(&document);
             assert_eq!((verdict.status, verdict.fails_from), (status, fails_from), "{document}");
             assert_eq!(verdict.findings.first().map_or("", |f| f.rule.as_str()), rule, "{document}");
+        }
+    }
+
+    #[test]
+    fn tools_that_only_the_code_knows_are_told() {
+        let source =
+            "server.tool('a', 'Does.', {}, async () => ({}));\nserver.tool('b', 'More.', {}, async () => ({}));\n";
+        let mounted = json!({"name": "sub_b", "description": "More."});
+        let a = json!({"name": "a", "description": "Does."});
+        for (tools, generated, status, lines) in [
+            (json!([a]), false, Status::Warn, vec![2]),
+            (json!([a, mounted]), false, Status::Pass, vec![]),
+            (json!([]), true, Status::Pass, vec![]),
+            (json!([]), false, Status::Warn, vec![1, 2]),
+        ] {
+            let document = json!({"server": {"entry_point": "x.js"}, "tools": tools, "tools_generated": generated});
+            let verdict = judge(&Evidence::of_files(&document, &[("x.js", source)]));
+            let found: Vec<u32> = verdict.findings.iter().filter_map(|f| f.line).collect();
+            assert_eq!((verdict.status, found), (status, lines.clone()), "{document}");
+            assert_eq!(verdict.fails_from, (!lines.is_empty()).then_some(2));
         }
     }
 

@@ -2,10 +2,10 @@
 //!
 //! Spec: MTF 0.1 §3.5 CD-03. The rows of its table that block are findings of severity `high` and `critical`.
 
-use crate::control::Verdict;
+use crate::control::{Status, Verdict};
 use crate::evidence::Evidence;
-use crate::report::Severity;
-use crate::texts::{self, Texts};
+use crate::report::{Finding, Severity};
+use crate::texts::{self, Difference, Texts};
 
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     match evidence.texts() {
@@ -16,7 +16,8 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
 
 /// The verdict on texts from anywhere.
 pub(crate) fn judge_texts(texts: &Texts) -> Verdict {
-    let findings = texts::judge(texts);
+    let mut findings = texts::judge(texts);
+    findings.extend(texts.differences.iter().map(difference));
     let blocking = findings.iter().filter(|f| f.severity >= Severity::High).count();
     let read = match texts.count() {
         1 => "1 text was read".to_owned(),
@@ -30,5 +31,22 @@ pub(crate) fn judge_texts(texts: &Texts) -> Verdict {
         };
         return Verdict::fail(format!("{reason}; {read}"), findings);
     }
-    Verdict::pass_or_warn(read, findings)
+    let warns = findings.iter().any(|f| f.severity > Severity::Info);
+    Verdict { findings, ..Verdict::new(if warns { Status::Warn } else { Status::Pass }, read) }
+}
+
+/// The manifest and the code describe one tool in two ways: people read the one, models the other.
+fn difference(found: &Difference) -> Finding {
+    let text = &found.registered;
+    let title = format!("the code describes the tool `{}` otherwise than the manifest", found.tool);
+    Finding::new("CD-03/differs", Severity::Info, title)
+        .at(&text.file, text.line)
+        .seen(format!("manifest: {} — code: {}", clipped(&found.declared), clipped(&text.text)))
+        .fix("use one description in both")
+}
+
+fn clipped(text: &str) -> String {
+    const CHARS_MAX: usize = 120;
+    let shown: String = text.trim().chars().take(CHARS_MAX).collect();
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }

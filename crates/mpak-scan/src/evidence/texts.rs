@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::Code;
 use super::MANIFEST;
 use super::source::Item;
-use crate::texts::Texts;
+use crate::texts::{Texts, subjects_of_code};
 
 /// Most localisations whose texts are read.
 const LOCALES_COUNT_MAX: usize = 200;
@@ -23,6 +24,14 @@ pub(super) fn gather<'c>(
         }
     }
     Some(texts)
+}
+
+/// Adds what code registers, in the files that count.
+pub(super) fn with_code(mut texts: Texts, code: &Code, counts: &dyn Fn(&str) -> bool) -> Texts {
+    for subject in subjects_of_code(&code.program, &code.handlers, &|unit| counts(&unit.path)) {
+        texts.add(subject);
+    }
+    texts
 }
 
 /// Numbers of the files that the manifest's `localization.resources` stands for.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{ModelText, Subject, TextKind, Texts};
+use super::{Difference, ModelText, Registered, Subject, TextKind, Texts};
 
 /// Longest JSON pointer that evidence shows, in bytes.
 const PLACE_BYTES_MAX: usize = 120;
@@ -12,7 +12,7 @@ impl Texts {
     pub fn from_manifest(document: &Value, file: &str) -> Self {
         let field = |name: &str| document.get(name).and_then(Value::as_str);
         let server = field("name").unwrap_or_default().to_owned();
-        let mut texts = Self { server: server.clone(), subjects: Vec::new() };
+        let mut texts = Self { server: server.clone(), ..Self::default() };
         let mut bundle = Collector::new(file, server, false);
         for (name, kind) in [
             ("name", TextKind::Name),
@@ -82,9 +82,29 @@ impl Texts {
         self.subjects.extend(localised.subjects.into_iter().filter(|s| !s.texts.is_empty()));
     }
 
-    /// A tool, prompt or resource that was found in code.
+    /// A tool, prompt or resource that was found in code. What the manifest says in the same words is not
+    /// judged again; what it says otherwise is kept as a difference.
     pub fn add(&mut self, subject: Subject) {
-        self.subjects.push(subject);
+        let name_at = subject.texts.first().map(|text| (text.file.clone(), text.line));
+        if let (true, Some((file, line))) = (subject.tool, name_at) {
+            self.registered.push(Registered { name: subject.name.clone(), file, line });
+        }
+        let declared = self.subjects.iter().find(|other| other.tool == subject.tool && other.name == subject.name);
+        let Some(declared) = declared.filter(|declared| declared.texts.iter().all(|text| text.line.is_none())) else {
+            self.subjects.push(subject);
+            return;
+        };
+        let described =
+            |subject: &Subject| subject.texts.iter().find(|text| text.kind == TextKind::Description).cloned();
+        if let (Some(ours), Some(theirs)) = (described(declared), described(&subject))
+            && differ(&ours.text, &theirs.text)
+        {
+            self.differences.push(Difference { tool: subject.name.clone(), declared: ours.text, registered: theirs });
+        }
+        let known = |text: &ModelText| declared.texts.iter().any(|other| other.text.trim() == text.text.trim());
+        if !subject.texts.iter().all(known) {
+            self.subjects.push(subject);
+        }
     }
 
     fn add_lists(&mut self, object: &Value, place: &str, file: &str) {
@@ -119,13 +139,13 @@ impl Texts {
 }
 
 /// Gathers the texts of one subject.
-struct Collector {
+pub(super) struct Collector {
     file: String,
-    subject: Subject,
+    pub(super) subject: Subject,
 }
 
 impl Collector {
-    fn new(file: &str, name: String, tool: bool) -> Self {
+    pub(super) fn new(file: &str, name: String, tool: bool) -> Self {
         Self { file: file.to_owned(), subject: Subject { name, tool, ..Subject::default() } }
     }
 
@@ -136,7 +156,7 @@ impl Collector {
         self.subject.texts.push(ModelText { kind, file: self.file.clone(), line: None, place, text: text.to_owned() });
     }
 
-    fn tool(&mut self, tool: &Map<String, Value>, place: &str) {
+    pub(super) fn tool(&mut self, tool: &Map<String, Value>, place: &str) {
         for (key, value) in tool {
             let place = format!("{place}/{key}");
             match key.as_str() {
@@ -233,6 +253,14 @@ impl Collector {
             _ => {}
         }
     }
+}
+
+/// Whether neither of two texts is a part of the other, white space, case and marks left aside.
+fn differ(some: &str, other: &str) -> bool {
+    let plain =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let (some, other) = (plain(some), plain(other));
+    !some.contains(&other) && !other.contains(&some)
 }
 
 /// Short words without spaces: types, references and names that stand elsewhere.

@@ -72,8 +72,11 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
 fn suggest_permissions(path: &Path) -> CommandResult {
     let evidence = gather(path, None)?;
     let Some(block) = evidence.suggested_permissions() else {
-        return Err(CommandError::new(Kind::No, "the bundle holds no code that can be read, so there is nothing to suggest")
-            .hint("declare the permissions by hand, and see `mpak explain CD-02`"));
+        return Err(CommandError::new(
+            Kind::No,
+            "the bundle holds no code that can be read, so there is nothing to suggest",
+        )
+        .hint("declare the permissions by hand, and see `mpak explain CD-02`"));
     };
     let found = evidence.capabilities();
     for line in found.summary() {

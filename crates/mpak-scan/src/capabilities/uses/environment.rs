@@ -30,7 +30,11 @@ impl Finder<'_> {
         let first = args.first().map(|arg| self.names.texts(self.id, arg.value)).unwrap_or_default();
         match name.as_str() {
             "get" | "__getitem__" | "__contains__" | "pop" | "setdefault" => {
-                let access = if matches!(name.as_str(), "pop" | "setdefault") { Access::EnvironmentWrite } else { Access::EnvironmentRead };
+                let access = if matches!(name.as_str(), "pop" | "setdefault") {
+                    Access::EnvironmentWrite
+                } else {
+                    Access::EnvironmentRead
+                };
                 for text in first.into_iter().take(NAMES_COUNT_MAX) {
                     let text = Some(text).filter(|text| !text.contains(UNKNOWN));
                     self.variable(call, access, "os.environ", text);
@@ -127,10 +131,10 @@ impl Finder<'_> {
         for _ in 0..PARENTS_COUNT_MAX {
             let Some(parent) = layout.parent(at) else { return false };
             match self.unit.expr(parent) {
-                ExprKind::Call { args, .. } => {
-                    if args.iter().any(|arg| arg.value == at && arg.name.as_deref() == Some("env")) {
-                        return true;
-                    }
+                ExprKind::Call { args, .. }
+                    if args.iter().any(|arg| arg.value == at && arg.name.as_deref() == Some("env")) =>
+                {
+                    return true;
                 }
                 ExprKind::Dict(members) => {
                     let key = members.iter().find(|(_, value)| *value == at).and_then(|(key, _)| *key);
