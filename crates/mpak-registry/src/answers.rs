@@ -86,7 +86,7 @@ fn offered(gathered: &Gathered) -> Vec<u8> {
     };
     let hex: HashMap<i64, String> = gathered.artifacts.iter().map(|a| (a.id, a.sha256.to_string())).collect();
     let offers = gathered.versions.iter().map(|v| {
-        let own = gathered.artifacts.iter().filter(|a| a.version_id == v.id);
+        let own = || gathered.artifacts.iter().filter(|a| a.version_id == v.id);
         let artifact = |a: &'_ crate::db::artifacts::Artifact| Offered {
             id: a.id,
             platform: a.platform,
@@ -99,7 +99,8 @@ fn offered(gathered: &Gathered) -> Vec<u8> {
             method: v.publish_method.as_str().into(),
             provenance: provenance::summary(v.provenance_json.as_deref()),
             yanked: v.yanked_at_ms.map(|_| v.yank_reason.as_deref().unwrap_or_default().into()),
-            artifacts: own.map(artifact).collect(),
+            event: own().map(|a| a.event_seq).min(),
+            artifacts: own().map(artifact).collect(),
         };
         (v.version.as_str(), offer)
     });

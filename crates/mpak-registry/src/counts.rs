@@ -167,7 +167,8 @@ impl Lookup<'_> {
 }
 
 async fn write(db: &Db, pending: &HashMap<Counted, u64>) -> DbResult<()> {
-    let more: Vec<(i64, u64)> = pending.iter().map(|(counted, more)| (counted.artifact, *more)).collect();
+    let mut more: Vec<(i64, u64)> = pending.iter().map(|(counted, more)| (counted.artifact, *more)).collect();
+    more.sort_unstable();
     let mut tx = db.update().await?;
     downloads::add(&mut tx, &more).await?;
     tx.commit().await

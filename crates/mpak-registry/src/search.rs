@@ -7,8 +7,8 @@
 //! display name or description, which is what existing clients expect.
 //!
 //! `document` is a package to be indexed, `segment` some of them with their words, `index` all segments,
-//! `plan` what a query asks of them, `rank` the answer, `kept` where the texts of answers are, `snapshot`
-//! the file.
+//! `plan` what a query asks of them, `scratch` what matches, `rank` the answer, `kept` where the texts of
+//! answers are, `snapshot` the file.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -25,12 +25,15 @@ use crate::db::{Db, DbError, catalogue, events};
 use crate::state::AppState;
 
 mod document;
+#[cfg(test)]
+mod exhaustive;
 mod found;
 mod index;
 mod kept;
 mod lexicon;
 mod plan;
 mod rank;
+mod scratch;
 mod segment;
 mod snapshot;
 mod words;
@@ -41,7 +44,7 @@ use index::Index;
 pub(crate) use kept::Read;
 use kept::Tray;
 use plan::Plan;
-use rank::Scratches;
+use scratch::Scratches;
 use snapshot::Mark;
 
 /// Packages that are indexed in one go at start.
@@ -379,7 +382,7 @@ mod tests {
             .join(["", " "][random.below(2) as usize])
     }
 
-    fn gathered(random: &mut Random, id: i64, name: &str) -> Gathered {
+    pub(super) fn gathered(random: &mut Random, id: i64, name: &str) -> Gathered {
         let manifest = json!({
             "display_name": text(random, 2), "description": text(random, 6), "keywords": [text(random, 1)],
             "tools": [{"name": text(random, 1), "description": text(random, 4)}], "author": {"name": text(random, 1)},
@@ -400,7 +403,7 @@ mod tests {
         Gathered { row, flat, versions: Vec::new(), artifacts: Vec::new(), official: Vec::new() }
     }
 
-    fn search(index: &Index, counts: &Counts, query: &Query) -> (Vec<String>, usize) {
+    pub(super) fn search(index: &Index, counts: &Counts, query: &Query) -> (Vec<String>, usize) {
         let plan = Plan::new(&query.text.trim().to_lowercase(), index);
         let ranked = rank::rank(index, &plan, query, &counts.lookup(), &Scratches::default());
         let name = |(part, number): &rank::Place| index.parts()[*part].found(*number).name().to_owned();

@@ -41,6 +41,8 @@ pub(crate) struct Offer<'a> {
     /// Why it was yanked, if it was; empty without a reason.
     #[serde(borrow)]
     pub(crate) yanked: Option<Cow<'a, str>>,
+    /// The event that made it known.
+    pub(crate) event: Option<i64>,
     /// Exact platforms before `any`.
     #[serde(borrow)]
     pub(crate) artifacts: Vec<Offered<'a>>,
@@ -130,6 +132,7 @@ mod tests {
             method: "upload".into(),
             provenance: None,
             yanked: yanked.map(Cow::Borrowed),
+            event: Some(9),
             artifacts: vec![artifact(1, linux), artifact(2, Platform::ANY)],
         }
     }

@@ -4,6 +4,7 @@
 //! package. Canonical JSON (RFC 8785), so that equal content is equal bytes.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,6 +15,10 @@ use mpak_bundle::version::Version;
 use serde_json::{Value, json};
 
 use super::blob::matches_etag;
+use crate::answers::Part;
+use crate::answers::offers::{Offer, Offered, Offers};
+use crate::auth::asker;
+use crate::clock::rfc3339;
 use crate::db::artifacts::Artifact;
 use crate::db::{Connection, DbResult, artifacts, packages, versions, yanks};
 use crate::error::{ApiError, ApiResult};
@@ -63,8 +68,38 @@ pub(crate) async fn package(
     let not_found = || ApiError::not_found("Package not found");
     let name = file.strip_suffix(".json").ok_or_else(not_found)?;
     let name = PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| not_found())?;
+    // What another replica published a moment ago is known to the database only.
+    let found = if state.db.is_shared() { None } else { state.search.entry(&asker::current().reader, name.as_str()) };
+    if let Some(found) = found {
+        let read = found.texts(&[Part::Offers]).map_err(|e| ApiError::internal(&e))?;
+        let kept = kept_document(name.as_str(), read.get(0)).map_err(|e| ApiError::internal(&e))?;
+        return Ok(answer(kept, &headers));
+    }
     let document = document(&mut *state.db.read().await?, name.as_str()).await?;
     Ok(answer(document.ok_or_else(not_found)?, &headers))
+}
+
+/// The same as [`document`] gives, from what is kept of a package.
+fn kept_document(name: &str, offers: &[u8]) -> io::Result<String> {
+    let offers = Offers::new(offers);
+    let fate = offers.fate()?;
+    let mut listed = offers.all()?;
+    listed.sort_by_cached_key(|(version, _)| Version::parse(version).ok());
+    let is_resolvable = listed.iter().any(|(version, offer)| *version == fate.latest && offer.yanked.is_none());
+    let deprecated = fate.deprecated.map(|message| json!({"message": message, "replacement": fate.replacement}));
+    let artifact = |a: &Offered<'_>| json!({"os": a.platform.os.as_str(), "arch": a.platform.arch.as_str(), "sha256": a.sha256, "size": a.size});
+    let version = |(version, offer): &(&str, Offer<'_>)| {
+        json!({
+            "version": version, "published_at": rfc3339(offer.at_ms), "yanked": offer.yanked.is_some(),
+            "level": null, "score": null, "artifacts": offer.artifacts.iter().map(artifact).collect::<Vec<_>>(),
+            "event": offer.event,
+        })
+    };
+    let body = json!({
+        "name": name, "latest": is_resolvable.then_some(&fate.latest), "deprecated": deprecated,
+        "versions": listed.iter().map(version).collect::<Vec<_>>(),
+    });
+    Ok(sorted(&body).to_string())
 }
 
 /// The file of a package; nothing where there is no such package to be seen.
@@ -99,7 +134,7 @@ fn version(listed: &versions::Listed, all: &[Artifact], yanked: bool) -> Value {
         })
     };
     json!({
-        "version": listed.version, "published_at": crate::clock::rfc3339(listed.published_at_ms), "yanked": yanked,
+        "version": listed.version, "published_at": rfc3339(listed.published_at_ms), "yanked": yanked,
         "level": null, "score": null, "artifacts": own().map(artifact).collect::<Vec<_>>(),
         // The event that made the version known.
         "event": own().map(|a| a.event_seq).min(),

@@ -22,7 +22,7 @@ use crate::db::packages::Package;
 use crate::db::{Connection, artifacts, packages, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{cached, json, json_text};
-use crate::search::{self, Found, Page, Query, SearchError, Sort};
+use crate::search::{self, Found, Page, Query, Read, SearchError, Sort};
 use crate::state::AppState;
 
 /// For lists and details that may be a minute old.
@@ -31,8 +31,9 @@ const BRIEFLY: &str = "public, max-age=60, s-maxage=300";
 const INDEX_TYPE: &str = "application/vnd.mcp.bundle.index.v0.1+json";
 /// Media type of an artifact in it (it says gzip, though bundles are ZIP files: existing clients compare it).
 const BUNDLE_TYPE: &str = "application/vnd.mcp.bundle.v0.3+gzip";
-/// About as long as a summary is.
-const SUMMARY_BYTES: usize = 1_200;
+/// What a count of downloads takes in a list, and what stands around all entries.
+const COUNT_BYTES_MAX: usize = 24;
+const FRAME_BYTES: usize = 256;
 /// Longest query.
 const QUERY_CHARS_MAX: usize = 200;
 
@@ -61,11 +62,15 @@ pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQu
 ///
 /// [`SearchResponse`]: mpak_api::bundle::SearchResponse
 fn search_response(state: &AppState, page: &Page, pagination: &Pagination) -> Result<Vec<u8>, SearchError> {
-    let read = search::texts(&page.entries, &[Part::Summary])?;
-    let mut body = Vec::with_capacity(page.entries.len() * SUMMARY_BYTES + SUMMARY_BYTES);
+    // What is in memory is copied once.
+    let held: Option<Vec<&[u8]>> = page.entries.iter().map(Found::held_summary).collect();
+    let read = if held.is_some() { Read::default() } else { search::texts(&page.entries, &[Part::Summary])? };
+    let summaries = held.unwrap_or_else(|| read.all().collect());
+    let bytes: usize = summaries.iter().map(|summary| summary.len() + COUNT_BYTES_MAX).sum();
+    let mut body = Vec::with_capacity(bytes + FRAME_BYTES);
     body.extend_from_slice(br#"{"bundles":["#);
     let counts = state.counts.lookup();
-    for (number, (found, summary)) in page.entries.iter().zip(read.all()).enumerate() {
+    for (number, (found, summary)) in page.entries.iter().zip(summaries).enumerate() {
         if number > 0 {
             body.push(b',');
         }

@@ -34,6 +34,11 @@ impl Found {
         !piece.contains('\0') && memmem::find(self.segment.shelf.text(self.number), piece.as_bytes()).is_some()
     }
 
+    /// The template of its summary, if it is in memory.
+    pub(crate) fn held_summary(&self) -> Option<&[u8]> {
+        self.segment.shelf.kept[self.number as usize].held(Part::Summary as usize)
+    }
+
     /// Some of its texts.
     pub(crate) fn texts(&self, parts: &[Part]) -> Result<Read, SearchError> {
         texts(std::slice::from_ref(self), parts)

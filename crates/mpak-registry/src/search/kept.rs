@@ -27,7 +27,8 @@ pub(super) struct Held {
 }
 
 impl Kept {
-    fn held(&self, part: usize) -> Option<&[u8]> {
+    /// A part that is in memory.
+    pub(super) fn held(&self, part: usize) -> Option<&[u8]> {
         let held = self.summary.as_ref().filter(|_| part == Part::Summary as usize)?;
         held.all.get(held.at..held.at + self.bytes[part] as usize)
     }

@@ -18,9 +18,43 @@ pub(super) struct Lexicon {
     /// Where each word begins; one more for the end.
     at: Vec<u32>,
     grams: Grams,
-    /// By their number of letters, the words in which typos are looked for: letters as bits, in which most
-    /// words that are not near differ, and the word.
-    by_length: Vec<Vec<(u32, u32)>>,
+    /// By their number of letters, the words in which typos are looked for.
+    by_length: Vec<Alike>,
+}
+
+/// Words of one length.
+#[derive(Clone, Debug, Default)]
+struct Alike {
+    /// The letters of each as bits, in which most words that are not near differ.
+    letters: Vec<u32>,
+    words: Vec<u32>,
+}
+
+/// Words that are compared with another at once.
+const AT_ONCE: usize = 64;
+
+impl Alike {
+    /// The words whose letters are these but for so many that they have more or less.
+    fn candidates(&self, own: u32, typos: usize) -> impl Iterator<Item = u32> {
+        let chunks = self.letters.chunks(AT_ONCE).zip(self.words.chunks(AT_ONCE));
+        chunks.flat_map(move |(letters, words)| {
+            // Without a branch for each, so that the compiler takes several at once.
+            let mut differ = [0_u32; AT_ONCE];
+            let mut least = u32::MAX;
+            for (differ, letters) in differ.iter_mut().zip(letters) {
+                *differ = without_lowest(letters & !own, typos) | without_lowest(own & !letters, typos);
+                least = least.min(*differ);
+            }
+            let words = if least == 0 { words } else { &[] };
+            words.iter().zip(differ).filter(|(_, differ)| *differ == 0).map(|(word, _)| *word)
+        })
+    }
+}
+
+/// Clears so many of the lowest bits, up to two.
+fn without_lowest(bits: u32, count: usize) -> u32 {
+    let fewer = bits & bits.wrapping_sub(1);
+    if count < 2 { fewer } else { fewer & fewer.wrapping_sub(1) }
 }
 
 impl Lexicon {
@@ -38,13 +72,14 @@ impl Lexicon {
     /// From what [`Lexicon::parts`] gave.
     pub(super) fn from_parts(text: Vec<u8>, at: Vec<u32>) -> Self {
         let mut lexicon = Self { text, at, ..Self::default() };
-        let mut by_length = vec![Vec::new(); NEAR_CHARS_MAX + 1];
+        let mut by_length = vec![Alike::default(); NEAR_CHARS_MAX + 1];
         for number in 0..lexicon.len() {
             let word = lexicon.word(number);
             let count = word.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
             // What differs from a number is another number.
             if count <= NEAR_CHARS_MAX && !word.iter().any(u8::is_ascii_digit) {
-                by_length[count].push((letters(word), number));
+                by_length[count].letters.push(letters(word));
+                by_length[count].words.push(number);
             }
         }
         lexicon.by_length = by_length;
@@ -121,19 +156,17 @@ impl Lexicon {
         if typos_max == 0 || chars.len() > NEAR_CHARS_MAX || chars.iter().any(char::is_ascii_digit) {
             return Vec::new();
         }
-        let (own, typos) = (letters(word.as_bytes()), u32::try_from(typos_max).unwrap_or(0));
+        let own = letters(word.as_bytes());
         let lengths = chars.len() - typos_max..=(chars.len() + typos_max).min(NEAR_CHARS_MAX);
         let mut found = Vec::new();
         let mut other = Vec::with_capacity(NEAR_CHARS_MAX);
-        for (letters, number) in lengths.flat_map(|length| self.by_length.get(length).into_iter().flatten()) {
-            // A typo brings at most one letter and takes at most one away.
-            if (letters & !own).count_ones() > typos || (own & !letters).count_ones() > typos {
-                continue;
-            }
+        // A typo brings at most one letter and takes at most one away.
+        let alike = lengths.filter_map(|length| self.by_length.get(length));
+        for number in alike.flat_map(|alike| alike.candidates(own, typos_max)) {
             other.clear();
-            other.extend(std::str::from_utf8(self.word(*number)).unwrap_or_default().chars());
+            other.extend(std::str::from_utf8(self.word(number)).unwrap_or_default().chars());
             if is_near(&chars, &other, typos_max) {
-                found.push(*number);
+                found.push(number);
                 if found.len() == NEAR_WORDS_MAX {
                     break;
                 }

@@ -31,9 +31,20 @@ pub(super) struct Plan {
 /// A word of a query.
 #[derive(Debug, Default)]
 pub(super) struct Word {
-    /// For each segment, the words that are meant, each with what it weighs.
-    pub(super) meant: Vec<Vec<(u32, f32)>>,
-    postings_count: u64,
+    /// For each segment, the words that are meant.
+    pub(super) meant: Vec<Vec<Meant>>,
+    /// In how many packages they are, about.
+    pub(super) postings_count: u64,
+}
+
+/// A word of a lexicon that is meant by one of a query.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meant {
+    pub(super) number: u32,
+    /// What it weighs.
+    pub(super) factor: f32,
+    /// It holds the whole text: where it stands as written, the text stands as a piece.
+    pub(super) is_piece: bool,
 }
 
 /// How the packages are found whose name, display name or description holds the text.
@@ -58,7 +69,10 @@ impl Plan {
             ranked.push(Word::new(folded.as_deref().unwrap_or(word), index));
         }
         ranked.sort_by_key(|word| word.postings_count);
-        let (piece, piece_count) = Piece::new(text, index);
+        let (mut piece, mut piece_count) = Piece::new(text, index);
+        if let (Piece::Words(words), [word]) = (&mut piece, &mut *ranked) {
+            piece_count -= word.take_pieces(words, index);
+        }
         Self {
             text: text.to_owned(),
             some_suffice: text.split_whitespace().count() > 1,
@@ -99,10 +113,31 @@ impl Word {
         let together: u64 = index.parts().iter().zip(&given).map(count).sum();
         let rarity = rarity(together, index.len() as u64);
         for (meant, numbers) in self.meant.iter_mut().zip(given) {
-            meant.extend(numbers.into_iter().map(|number| (number, weight * rarity)));
+            let factor = weight * rarity;
+            meant.extend(numbers.into_iter().map(|number| Meant { number, factor, is_piece: false }));
         }
         self.postings_count += together;
         together
+    }
+
+    /// Takes the words over that are meant anyway, so that their postings are read once; gives in how many
+    /// packages they are. They are in order.
+    fn take_pieces(&mut self, words: &mut [Vec<u32>], index: &Index) -> u64 {
+        let mut count = 0;
+        for ((part, meant), pieces) in index.parts().iter().zip(&mut self.meant).zip(words) {
+            let mut taken = Vec::new();
+            for meant in meant {
+                if pieces.binary_search(&meant.number).is_ok() {
+                    meant.is_piece = true;
+                    taken.push(meant.number);
+                }
+            }
+            taken.sort_unstable();
+            taken.dedup();
+            count += taken.iter().map(|number| u64::from(part.segment.postings.count(*number))).sum::<u64>();
+            pieces.retain(|number| taken.binary_search(number).is_err());
+        }
+        count
     }
 }
 

@@ -38,7 +38,28 @@ pub(super) struct Postings {
     pub(super) at: Vec<u64>,
     /// How many packages hold each word.
     pub(super) counts: Vec<u32>,
+    jumps: Jumps,
 }
+
+/// Places in the postings of words that many packages hold, so that one package is found without reading all.
+#[derive(Debug, Default)]
+struct Jumps {
+    /// The words that have some, in order, each with where its own begin; one more for the end.
+    words: Vec<(u32, u32)>,
+    all: Vec<Jump>,
+}
+
+/// Where reading may begin.
+#[derive(Clone, Copy, Debug)]
+struct Jump {
+    /// The package of the posting before.
+    after: u32,
+    /// Bytes from the word's first posting.
+    at: u32,
+}
+
+/// Postings from one jump to the next.
+const STRIDE: u32 = 64;
 
 /// What is known of each package beside its words.
 #[derive(Debug, Default)]
@@ -53,6 +74,8 @@ pub(super) struct Shelf {
     pub(super) texts_at: Vec<u64>,
     /// What its answers are made from.
     pub(super) kept: Vec<Kept>,
+    /// The first bytes of each name behind its scope, as a number; see [`begin`].
+    pub(super) begins: Vec<u64>,
 }
 
 impl Segment {
@@ -147,24 +170,54 @@ impl Postings {
     fn end(&mut self) {
         self.at.push(self.bytes.len() as u64);
         self.bytes.shrink_to_fit();
+        self.jumps = Jumps::new(self);
+    }
+
+    /// From what was kept of them.
+    pub(super) fn from_parts(bytes: Vec<u8>, at: Vec<u64>, counts: Vec<u32>) -> Self {
+        let mut postings = Self { bytes, at, counts, jumps: Jumps::default() };
+        postings.jumps = Jumps::new(&postings);
+        postings
+    }
+
+    fn list(&self, word: u32) -> List<'_> {
+        let (from, to) = (self.at[word as usize] as usize, self.at[word as usize + 1] as usize);
+        List { bytes: &self.bytes[from..to], at: 0, number: 0 }
     }
 
     /// Every package that holds a word, in ascending order, with weight and place.
     #[inline]
     pub(super) fn each(&self, word: u32, mut each: impl FnMut(u32, u8)) {
-        let (from, to) = (self.at[word as usize] as usize, self.at[word as usize + 1] as usize);
-        let mut bytes = self.bytes[from..to].iter();
-        let mut number = 0_u32;
-        while let Some(byte) = bytes.next() {
-            let mut distance = u32::from(byte & 0x7f);
-            let (mut byte, mut shift) = (*byte, 7);
-            while byte & 0x80 != 0 {
-                byte = bytes.next().copied().unwrap_or(0);
-                distance |= u32::from(byte & 0x7f) << shift;
-                shift += 7;
+        let mut list = self.list(word);
+        while let Some((number, weight)) = list.next() {
+            each(number, weight);
+        }
+    }
+
+    /// The same for those among some packages, which are in ascending order.
+    pub(super) fn each_of(&self, word: u32, some: impl Iterator<Item = u32>, mut each: impl FnMut(u32, u8)) {
+        let mut jumps = self.jumps.of(word);
+        let mut list = self.list(word);
+        let mut next = list.next();
+        for wanted in some {
+            // 1. As near as a jump leads.
+            let passed = jumps.partition_point(|jump| jump.after < wanted);
+            if let Some(jump) = passed.checked_sub(1).map(|last| jumps[last]) {
+                jumps = &jumps[passed..];
+                if jump.at as usize > list.at {
+                    (list.at, list.number) = (jump.at as usize, jump.after);
+                    next = list.next();
+                }
             }
-            number += distance;
-            each(number, bytes.next().copied().unwrap_or(0));
+            // 2. On from there.
+            while next.is_some_and(|(number, _)| number < wanted) {
+                next = list.next();
+            }
+            match next {
+                Some((number, weight)) if number == wanted => each(number, weight),
+                Some(_) => {}
+                None => return,
+            }
         }
     }
 
@@ -172,6 +225,75 @@ impl Postings {
     pub(super) fn count(&self, word: u32) -> u32 {
         self.counts[word as usize]
     }
+}
+
+impl Jumps {
+    fn new(postings: &Postings) -> Self {
+        let mut jumps = Self::default();
+        for (word, count) in (0..).zip(&postings.counts) {
+            if *count < 4 * STRIDE {
+                continue;
+            }
+            jumps.words.push((word, u32::try_from(jumps.all.len()).unwrap_or(u32::MAX)));
+            let mut list = postings.list(word);
+            let mut read = 0;
+            while list.next().is_some() {
+                read += 1;
+                // A list that is longer than can be said is read without jumps.
+                if read % STRIDE == 0
+                    && let Ok(at) = u32::try_from(list.at)
+                {
+                    jumps.all.push(Jump { after: list.number, at });
+                }
+            }
+        }
+        jumps.words.push((u32::MAX, u32::try_from(jumps.all.len()).unwrap_or(u32::MAX)));
+        jumps.all.shrink_to_fit();
+        jumps
+    }
+
+    fn of(&self, word: u32) -> &[Jump] {
+        match self.words.binary_search_by_key(&word, |(word, _)| *word) {
+            Ok(place) if place + 1 < self.words.len() => {
+                &self.all[self.words[place].1 as usize..self.words[place + 1].1 as usize]
+            }
+            _ => &[],
+        }
+    }
+}
+
+/// The postings of a word, being read.
+struct List<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    number: u32,
+}
+
+impl List<'_> {
+    #[inline]
+    fn next(&mut self) -> Option<(u32, u8)> {
+        let mut byte = *self.bytes.get(self.at)?;
+        self.at += 1;
+        let (mut distance, mut shift) = (u32::from(byte & 0x7f), 7);
+        while byte & 0x80 != 0 {
+            byte = self.bytes.get(self.at).copied().unwrap_or(0);
+            self.at += 1;
+            distance |= u32::from(byte & 0x7f) << shift;
+            shift += 7;
+        }
+        self.number += distance;
+        let weight = self.bytes.get(self.at).copied().unwrap_or(0);
+        self.at += 1;
+        Some((self.number, weight))
+    }
+}
+
+/// The first eight bytes of a text, so that they compare as numbers.
+fn begin(text: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let count = text.len().min(8);
+    first[..count].copy_from_slice(&text[..count]);
+    u64::from_be_bytes(first)
 }
 
 impl Shelf {
@@ -199,6 +321,27 @@ impl Shelf {
     fn end(&mut self) {
         self.texts_at.push(self.texts.len() as u64);
         self.texts.shrink_to_fit();
+        self.note_begins();
+    }
+
+    /// To be called when all packages are there.
+    pub(super) fn note_begins(&mut self) {
+        self.begins = (0..self.len()).map(|number| begin(self.base(number))).collect();
+    }
+
+    /// The name behind the scope.
+    pub(super) fn base(&self, number: u32) -> &[u8] {
+        let name = self.name(number);
+        memchr::memrchr(b'/', name).map_or(name, |at| &name[at + 1..])
+    }
+
+    /// Whether the name behind the scope begins so.
+    #[inline]
+    pub(super) fn base_begins(&self, number: u32, text: &[u8]) -> bool {
+        let known = text.len().min(8);
+        let differ = self.begins[number as usize] ^ begin(text);
+        let is_same = known == 0 || differ >> (64 - 8 * known) == 0;
+        is_same && (text.len() <= 8 || self.base(number).starts_with(text))
     }
 
     /// Number of packages, dead ones included.

@@ -19,7 +19,7 @@ use super::segment::{Alive, Postings, Segment, Shelf};
 use crate::answers::{PARTS, Part};
 
 /// First bytes of the file; another number for every change of the format or of what is indexed.
-const MAGIC: &[u8; 16] = b"mpak search 0003";
+const MAGIC: &[u8; 16] = b"mpak search 0004";
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 1 << 16;
 /// Packages whose texts are copied at once.
@@ -113,7 +113,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<(Mark, Index)>> {
 /// A segment's parts, not looked at yet.
 struct Raw {
     lexicon: (Vec<u8>, Vec<u32>),
-    postings: Postings,
+    postings: (Vec<u8>, Vec<u64>, Vec<u32>),
     shelf: Shelf,
     alive: Vec<u64>,
 }
@@ -121,7 +121,7 @@ struct Raw {
 impl Raw {
     fn read(input: &mut In) -> io::Result<Self> {
         let lexicon = (input.bytes()?, input.numbers32()?);
-        let postings = Postings { bytes: input.bytes()?, at: input.numbers()?, counts: input.numbers32()? };
+        let postings = (input.bytes()?, input.numbers()?, input.numbers32()?);
         let signed = |numbers: Vec<u64>| numbers.into_iter().map(u64::cast_signed).collect::<Vec<i64>>();
         let mut shelf = Shelf {
             package_ids: signed(input.numbers()?),
@@ -131,15 +131,19 @@ impl Raw {
             texts: input.bytes()?,
             texts_at: input.numbers()?,
             kept: Vec::new(),
+            begins: Vec::new(),
         };
         shelf.kept = input.texts(shelf.package_ids.len())?;
         Ok(Self { lexicon, postings, shelf, alive: input.numbers()? })
     }
 
-    fn segment(self) -> (Segment, Alive) {
+    fn segment(mut self) -> (Segment, Alive) {
         let (text, at) = self.lexicon;
+        let (bytes, postings_at, counts) = self.postings;
+        self.shelf.note_begins();
         let alive = Alive::from_bits(self.alive, self.shelf.len());
-        (Segment { lexicon: Lexicon::from_parts(text, at), postings: self.postings, shelf: self.shelf }, alive)
+        let postings = Postings::from_parts(bytes, postings_at, counts);
+        (Segment { lexicon: Lexicon::from_parts(text, at), postings, shelf: self.shelf }, alive)
     }
 }
 

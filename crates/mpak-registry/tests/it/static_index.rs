@@ -7,7 +7,7 @@ use mpak_bundle::digest::Sha256;
 use mpak_registry::config::Reads;
 use serde_json::{Value, json};
 
-use crate::world::{Registry, bundle, checklist};
+use crate::world::{Registry, bundle, bundle_with, checklist};
 
 #[tokio::test]
 async fn the_well_known_file_leads_to_packages_and_blobs() {
@@ -45,6 +45,31 @@ async fn a_package_file_lists_versions_ascending_in_canonical_json() {
     for missing in ["@acme/none.json", "@acme/widget", "acme/widget.json"] {
         assert_eq!(registry.get(&format!("/index/v1/{missing}")).await.status(), 404, "{missing}");
     }
+}
+
+/// One is made of what is in memory, the other of the database.
+#[tokio::test]
+async fn the_file_has_the_bytes_of_the_answer() {
+    let registry = checklist().await;
+    let name = "@acme/widget";
+    registry.publish(name, "2.0.0", "linux-x64", &bundle(name, "2.0.0")).await;
+    registry.publish(name, "2.0.0", "darwin-arm64", &bundle_with(name, "2.0.0", "more", b"x")).await;
+    let url = |what: &str| format!("{}/api/v1/packages/{name}/{what}", registry.url);
+    for (what, body) in [
+        ("versions/1.0.0/yank", json!({"reason": "leaks \"kéys\"\n"})),
+        ("deprecation", json!({"message": "old, \"é\"", "replacement": "@acme/other"})),
+    ] {
+        let asked = registry.client.put(url(what)).bearer_auth(&registry.token).json(&body);
+        assert_eq!(asked.send().await.unwrap().status(), 200, "{what}");
+    }
+    let answer = registry.get(&format!("/index/v1/{name}.json")).await.text().await.unwrap();
+    let body: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((&body["deprecated"]["replacement"], &body["latest"]), (&json!("@acme/other"), &json!("2.0.0")));
+    let last = body["versions"].as_array().unwrap().iter().find(|v| v["version"] == "2.0.0").unwrap();
+    assert_eq!(last["artifacts"].as_array().unwrap().len(), 2);
+    let path = file(&registry, name);
+    let is_same = || std::fs::read_to_string(&path).is_ok_and(|text| text == answer);
+    assert!(until(is_same).await, "{answer}\n{}", std::fs::read_to_string(&path).unwrap());
 }
 
 /// Files have no gate: whoever serves them serves everybody.
