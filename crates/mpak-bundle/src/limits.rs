@@ -3,7 +3,7 @@
 //! Values: derived from real vendored bundles plus headroom; all can be changed by the caller.
 
 /// Limits that reading, extracting and packing obey.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Largest archive file.
     pub archive_bytes_max: u64,

@@ -9,4 +9,5 @@ pub(crate) mod index;
 pub(crate) mod me;
 pub(crate) mod package;
 pub(crate) mod publishers;
+pub(crate) mod report;
 pub(crate) mod upload;

@@ -18,6 +18,7 @@ mod outbound;
 pub mod print;
 mod publishing;
 mod rates;
+mod scanning;
 mod secret;
 mod sign_in;
 mod storage;
@@ -26,6 +27,7 @@ pub use access::{Access, Reads};
 pub use outbound::Outbound;
 pub use publishing::{Issuer, IssuerKind, Publishing, VersionPolicy};
 pub use rates::{Network, NetworkError, Rates};
+pub use scanning::Scanning;
 pub use secret::Secret;
 pub use sign_in::SignIn;
 pub use storage::{Downloads, Mode, Storage};
@@ -101,8 +103,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Whether `/v1/floor/BYTES` answers so many fixed bytes; for benchmarks only.
     pub floor: bool,
-    /// Whether a background worker scans what was published.
-    pub scans: bool,
+    /// `[scan]`
+    pub scanning: Scanning,
     /// The clock.
     pub clock: Clock,
 }
@@ -134,7 +136,7 @@ impl Config {
             header_timeout: Duration::from_secs(15),
             shutdown_timeout: Duration::from_secs(10),
             floor: false,
-            scans: true,
+            scanning: Scanning::default(),
             clock: Clock::system(),
         }
     }

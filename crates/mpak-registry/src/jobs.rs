@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+use crate::db::scans::Basis;
 use crate::db::{DbResult, jobs};
 use crate::ingest::scan::{self, ScanError};
 use crate::lifecycle;
@@ -25,6 +26,9 @@ const RETRY_MS: i64 = 20_000;
 /// How often due retries, and jobs of other replicas, are looked for when nothing new is announced.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// How often is looked whether the operator has other advisories.
+const LOOK_FOR_ADVISORIES: Duration = Duration::from_secs(30);
+
 /// How often transfers are looked for whose notice is over.
 const LOOK_FOR_TRANSFERS: Duration = Duration::from_mins(1);
 
@@ -39,7 +43,7 @@ pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
                 };
                 match worked {
                     Ok(()) => continue,
-                    Err(error) => tracing::error!(error = %error, sha256 = %job.subject, "a job was not finished"),
+                    Err(error) => tracing::error!(error = %error, artifact = %job.subject, "a job was not finished"),
                 }
             }
             Ok(None) => {}
@@ -51,6 +55,37 @@ pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
         }
     }
+}
+
+/// Asks for another judgement of everything when rules or advisories are others than those of its report:
+/// at the start, and whenever the operator replaces the snapshot.
+pub(crate) async fn judge_again(state: AppState, mut stop: watch::Receiver<bool>) {
+    let mut asked = None;
+    while !*stop.borrow() {
+        let basis = scan::basis(&state).await;
+        if asked.as_ref() != Some(&basis) {
+            match ask_again(&state, &basis).await {
+                Ok(()) => asked = Some(basis),
+                Err(error) => tracing::error!(error = %error, "scans with the current rules were not asked for"),
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_FOR_ADVISORIES) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+async fn ask_again(state: &AppState, basis: &Basis) -> DbResult<()> {
+    let mut tx = state.db.write().await?;
+    let now_ms = state.clock().now_ms();
+    let added = jobs::enqueue_unscanned(&mut tx, scan::JOB, basis, now_ms).await?;
+    tx.commit().await?;
+    if added > 0 {
+        tracing::info!(artifacts = added, "to be scanned with the current rules and advisories");
+        state.scan_wanted.notify_one();
+    }
+    Ok(())
 }
 
 /// Lets transfers take effect whose notice is over, until told to stop.
@@ -95,7 +130,8 @@ async fn work(state: &AppState, job: &jobs::Job) -> DbResult<()> {
         }
     };
     let result = match result {
-        Ok(judged) => finish(state, job, &judged).await,
+        Ok(Some(judged)) => finish(state, job, &judged).await,
+        Ok(None) => return drop_job(state, job).await,
         Err(error) => Err(error),
     };
     match result {
@@ -113,7 +149,7 @@ async fn keep(state: &AppState, job: &jobs::Job) {
         match extend(state, job).await {
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!(sha256 = %job.subject, "another worker has taken the job");
+                tracing::warn!(artifact = %job.subject, "another worker has taken the job");
                 return;
             }
             // The end of the job finds out whether it is still ours.
@@ -131,22 +167,35 @@ async fn extend(state: &AppState, job: &jobs::Job) -> DbResult<bool> {
 
 /// Stores the result and ends the job, unless another worker has it by now.
 async fn finish(state: &AppState, job: &jobs::Job, judged: &scan::Judged) -> Result<(), ScanError> {
+    // The advisories may have been replaced meanwhile; whoever saw that found this job running.
+    let outdated = !judged.is_of(&scan::basis(state).await);
     let mut tx = state.db.write().await?;
     if !jobs::done(&mut tx, job).await? {
-        tracing::warn!(sha256 = %job.subject, "another worker has taken the job");
+        tracing::warn!(artifact = %job.subject, "another worker has taken the job");
         return Ok(());
     }
-    let scanned = scan::store(&mut tx, judged, state.clock().now_ms()).await?;
+    scan::store(&mut tx, judged, state.clock().now_ms()).await?;
+    if outdated {
+        jobs::enqueue(&mut tx, scan::JOB, &job.subject, jobs::priority::AGAIN, state.clock().now_ms()).await?;
+    }
     tx.commit().await?;
-    tracing::info!(sha256 = %scanned.sha256(), "scanned");
+    tracing::info!(sha256 = %judged.sha256(), "scanned");
     Ok(())
+}
+
+/// Ends a job about something that is not there any more.
+async fn drop_job(state: &AppState, job: &jobs::Job) -> DbResult<()> {
+    let mut tx = state.db.update().await?;
+    let _ours = jobs::done(&mut tx, job).await?;
+    tx.commit().await
 }
 
 async fn fail(state: &AppState, job: &jobs::Job, error: &ScanError) -> DbResult<()> {
     let retry_at_ms = (job.attempts < ATTEMPTS_MAX).then(|| state.clock().now_ms() + RETRY_MS * job.attempts);
-    tracing::warn!(sha256 = %job.subject, error = %error, attempts = job.attempts, "scan failed");
+    tracing::warn!(artifact = %job.subject, error = %error, attempts = job.attempts, "scan failed");
+    let asked = scan::basis(state).await.asked();
     let mut tx = state.db.update().await?;
-    jobs::failed(&mut tx, job, &error.to_string(), retry_at_ms).await?;
+    jobs::failed(&mut tx, job, &error.to_string(), &asked, retry_at_ms).await?;
     tx.commit().await
 }
 

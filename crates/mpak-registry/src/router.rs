@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{advisories, blob, device, health, index, me, package, publishers, upload};
+use crate::api::{advisories, blob, device, health, index, me, package, publishers, report, upload};
 use crate::auth::asker::ask;
 use crate::bench;
 use crate::compat::servers::{flat, official};
@@ -87,6 +87,7 @@ pub(crate) fn router(state: &AppState) -> Router {
         .routes(routes!(claim::claim))
         .routes(routes!(package::show, package::remove))
         .routes(routes!(package::history))
+        .routes(routes!(report::report))
         .routes(routes!(package::remove_version))
         .routes(routes!(package::set_yank, package::end_yank))
         .routes(routes!(package::set_deprecation, package::end_deprecation))

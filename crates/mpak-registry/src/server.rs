@@ -18,8 +18,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mpak_bundle::durable;
-use mpak_scan::controls::CONTROLS;
-use mpak_scan::report::ruleset;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
@@ -34,7 +32,6 @@ use crate::config::{Config, Mode, first_token_path};
 use crate::counts::{self, Counts};
 use crate::db::{Db, DbError, blobs as blob_rows, events, jobs as job_rows, tokens};
 use crate::follow::{self, Followed};
-use crate::ingest::scan;
 use crate::jobs;
 use crate::lanes::Lanes;
 use crate::metrics::{self, Metrics};
@@ -249,7 +246,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     // Read first: what happens while the index is made is followed afterwards.
     let followed = Followed::from(events::last(&mut *db.read().await?).await?);
     let search = Search::load(&db, &config.data).await.map_err(|e| ServeError::Search(Box::new(e)))?;
-    take_up_jobs(&db, config.clock.now_ms()).await?;
+    take_up_jobs(&db).await?;
     // 3. Listen.
     let listen_error = |source| ServeError::Listen { listen: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
@@ -302,8 +299,9 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         tracing::info!(%address, "metrics are told");
     }
     working.push(("transfers", tokio::spawn(jobs::transfer(state.clone(), stopped.clone()))));
-    if state.config.scans {
+    if state.config.scanning.enabled {
         working.push(("the scan worker", tokio::spawn(jobs::run(state.clone(), stopped.clone()))));
+        working.push(("the watch over rules", tokio::spawn(jobs::judge_again(state.clone(), stopped.clone()))));
     }
     working.push(("the writer of public files", tokio::spawn(public_files::keep(state.clone(), stopped))));
     state.workers.started(working.iter().map(|(name, task)| (*name, task.abort_handle())).collect());
@@ -333,16 +331,13 @@ pub(crate) fn create_data(data: &Path) -> io::Result<()> {
     builder.create(data)
 }
 
-/// What a killed server was about to do, and what a changed ruleset asks for.
-async fn take_up_jobs(db: &Db, now_ms: i64) -> Result<(), DbError> {
+/// What a killed server was about to do.
+async fn take_up_jobs(db: &Db) -> Result<(), DbError> {
+    if db.is_shared() {
+        return Ok(());
+    }
     let mut tx = db.write().await?;
-    if !db.is_shared() {
-        job_rows::requeue_running(&mut tx).await?;
-    }
-    let added = job_rows::enqueue_unscanned(&mut tx, scan::JOB, &ruleset(CONTROLS), now_ms).await?;
-    if added > 0 {
-        tracing::info!(artifacts = added, "to be scanned with the current ruleset");
-    }
+    job_rows::requeue_running(&mut tx).await?;
     tx.commit().await
 }
 

@@ -19,5 +19,6 @@ pub mod report;
 pub mod rules;
 pub mod secrets;
 mod supply;
+pub mod task;
 pub mod texts;
 pub mod vex;

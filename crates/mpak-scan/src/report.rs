@@ -287,6 +287,7 @@ pub fn ruleset(controls: &[Control]) -> String {
     for control in controls {
         let _ = writeln!(text, "{} {} {}", control.id, control.level, control.judge.is_some());
     }
+    text.push_str(env!("MPAK_SCAN_SOURCE"));
     text.push_str(rules::SECRETS_TOML);
     text.push_str(crate::credentials::SCOPES_TOML);
     text.push_str(crate::controls::SOURCES_TOML);

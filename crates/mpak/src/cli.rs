@@ -4,8 +4,8 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
     admin, advisories, bench, cache, completion, config, delete, deprecate, example_server, explain, info, init, login,
-    logout, owner, pack, publish, pull, run, scan, search, serve, show, transfer, trust, unpack, validate, whoami,
-    yank,
+    logout, owner, pack, publish, pull, run, scan, scan_worker, search, serve, show, transfer, trust, unpack, validate,
+    whoami, yank,
 };
 
 /// The secure package manager and registry for MCP servers.
@@ -88,6 +88,9 @@ pub enum Command {
     /// An example MCP server over stdio
     #[command(hide = true)]
     ExampleServer(example_server::Args),
+    /// One scan of a registry, in a process of its own
+    #[command(hide = true)]
+    ScanWorker(scan_worker::Args),
     /// What the benchmarks of the registry are made of
     #[command(hide = true)]
     Bench(bench::Args),
@@ -141,7 +144,8 @@ impl Command {
             | Self::Serve(_)
             | Self::Bench(_)
             | Self::Completion(_)
-            | Self::ExampleServer(_) => false,
+            | Self::ExampleServer(_)
+            | Self::ScanWorker(_) => false,
         }
     }
 }

@@ -30,6 +30,7 @@ pub mod publish;
 pub mod pull;
 pub mod run;
 pub mod scan;
+pub mod scan_worker;
 pub mod search;
 pub mod serve;
 pub mod show;
@@ -75,6 +76,7 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Bench(args) => bench::run(&args, settings),
         Command::Completion(args) => completion::run(&args, settings),
         Command::ExampleServer(args) => example_server::run(&args, settings),
+        Command::ScanWorker(args) => scan_worker::run(&args, settings),
     }
 }
 

@@ -36,7 +36,7 @@ const EVENTS_MAX: i64 = 100;
 /// The parts of a path that name a package.
 type Name = Path<(String, String)>;
 
-fn named(scope: &str, name: &str) -> ApiResult<PackageName> {
+pub(super) fn named(scope: &str, name: &str) -> ApiResult<PackageName> {
     PackageName::lookup(&format!("{scope}/{name}")).map_err(|_no_name| ApiError::not_found("Package not found"))
 }
 
@@ -88,7 +88,7 @@ fn body<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
 }
 
 /// A package that a visitor may see: a public one, or one that they may change.
-async fn visible(c: &mut Connection, name: &PackageName, visitor: Option<&Actor>) -> ApiResult<Package> {
+pub(super) async fn visible(c: &mut Connection, name: &PackageName, visitor: Option<&Actor>) -> ApiResult<Package> {
     if let Some(package) = packages::find(c, name.as_str()).await? {
         return Ok(package);
     }

@@ -46,7 +46,7 @@ async fn level(c: &mut Connection, package: &Package) -> ApiResult<Option<u8>> {
     let Some(version) = versions::id_of(c, package.id, &package.latest_version).await? else { return Ok(None) };
     let mut worst = None;
     for artifact in artifacts::of_version(c, version).await? {
-        let Some(scan) = scans::newest(c, &artifact.sha256).await? else { return Ok(None) };
+        let Some(scan) = scans::newest(c, artifact.id).await? else { return Ok(None) };
         let report: Report = serde_json::from_str(&scan.report_json).map_err(|e| ApiError::internal(&e))?;
         let Some(level) = report.assessed_level() else { return Ok(None) };
         worst = Some(worst.map_or(level, |w: u8| w.min(level)));

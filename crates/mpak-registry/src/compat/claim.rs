@@ -22,6 +22,7 @@ use crate::db::{Connection, events, owners, packages, trusted_publishers, users}
 use crate::error::{ApiError, ApiResult};
 use crate::forge::{self, ForgeError};
 use crate::http;
+use crate::ingest::scan;
 use crate::state::AppState;
 
 /// Where the proof may stand, in the order of looking.
@@ -147,6 +148,7 @@ async fn record(
     let package = package.ok_or_else(|| ApiError::not_found("Package not found"))?;
     unclaimed(&mut tx, &package).await?;
     owners::add(&mut tx, package.id, person.user_id, "claim", now_ms).await?;
+    scan::again(&mut tx, package.id, now_ms).await?;
     let payload = json!({"owner": person.login, "repository": repository});
     let event = events::New {
         at_ms: now_ms,

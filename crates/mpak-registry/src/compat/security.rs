@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_scan::control::Status;
 use mpak_scan::controls::CONTROLS;
@@ -41,15 +40,15 @@ pub(crate) async fn security(
     let mut worst: Option<Scanned> = None;
     let mut first = None;
     for artifact in artifacts::of_version(&mut c, version).await? {
-        first.get_or_insert(artifact.sha256);
-        if let Some(scanned) = scanned(&mut c, &artifact.sha256).await? {
+        first.get_or_insert(artifact.id);
+        if let Some(scanned) = scanned(&mut c, artifact.id).await? {
             let worse = worst.as_ref().is_none_or(|w| scanned.counts > w.counts);
             worst = if worse { Some(scanned) } else { worst };
         }
     }
     Ok(json(&match (worst, first) {
         (Some(scanned), _) => scanned.body(),
-        (None, sha256) => unscanned(&mut c, sha256).await?,
+        (None, artifact) => unscanned(&mut c, artifact).await?,
     }))
 }
 
@@ -60,8 +59,8 @@ struct Scanned {
     counts: [u64; 4],
 }
 
-async fn scanned(c: &mut Connection, sha256: &Sha256) -> ApiResult<Option<Scanned>> {
-    let Some(scan) = scans::newest(c, sha256).await? else { return Ok(None) };
+async fn scanned(c: &mut Connection, artifact_id: i64) -> ApiResult<Option<Scanned>> {
+    let Some(scan) = scans::newest(c, artifact_id).await? else { return Ok(None) };
     let report: Report = serde_json::from_str(&scan.report_json).map_err(|e| ApiError::internal(&e))?;
     let counts = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low].map(|severity| {
         let findings = report.controls.iter().flat_map(|c| &c.findings);
@@ -107,9 +106,9 @@ fn domains(report: &Report) -> Option<BTreeMap<&'static str, Value>> {
     (!shown.is_empty()).then_some(shown)
 }
 
-async fn unscanned(c: &mut Connection, sha256: Option<Sha256>) -> ApiResult<Value> {
-    let state = match sha256 {
-        Some(sha256) => jobs::state(c, scan::JOB, &sha256.to_string()).await?,
+async fn unscanned(c: &mut Connection, artifact_id: Option<i64>) -> ApiResult<Value> {
+    let state = match artifact_id {
+        Some(id) => jobs::state(c, scan::JOB, &id.to_string()).await?,
         None => None,
     };
     let status = match state.as_deref() {

@@ -287,6 +287,18 @@ pub const KEYS: &[Key] = &[
         "Snapshot of advisories, from `mpak advisories build`: scans use it, and clients fetch it; replace the file to renew it",
     ),
     Key::new(
+        "scan.timeout_seconds",
+        Kind::Count(1, 86_400),
+        Default::Is("120"),
+        "Longest time of one scan; a scan runs in a process of its own, which is ended then and tried again",
+    ),
+    Key::new(
+        "scan.memory_megabytes",
+        Kind::Count(64, MANY),
+        Default::Is("1024"),
+        "Most memory of one scan; seen on Linux only",
+    ),
+    Key::new(
         "log.filter",
         Kind::Text,
         Default::Follows("info, with --demo warn"),

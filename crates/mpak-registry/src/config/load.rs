@@ -341,6 +341,7 @@ struct Parsed {
     rates: Rates,
     #[serde(default)]
     advisories: AdvisoriesSection,
+    scan: ScanSection,
     log: LogSection,
     #[serde(default)]
     metrics: MetricsSection,
@@ -353,6 +354,13 @@ struct Parsed {
 #[serde(deny_unknown_fields)]
 struct DatabaseSection {
     url: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScanSection {
+    timeout_seconds: u64,
+    memory_megabytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -442,6 +450,8 @@ fn assemble(parsed: Parsed) -> Result<Config, LoadError> {
     config.sign_in = parsed.sign_in;
     config.rates = parsed.rates;
     config.advisories = parsed.advisories.path;
+    config.scanning.timeout = Duration::from_secs(parsed.scan.timeout_seconds);
+    config.scanning.memory_mb = parsed.scan.memory_megabytes;
     config.limits.archive_bytes_max = limits.bundle_bytes_max;
     config.connections_max = limits.connections_max;
     config.uploads_max = limits.uploads_max;

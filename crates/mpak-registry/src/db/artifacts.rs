@@ -179,12 +179,38 @@ pub(crate) async fn packages_of(c: &mut Connection, sha256: &Sha256) -> DbResult
     Ok(on!(c => sqlx::query_scalar(sql).bind(&sha256.as_bytes()[..]).fetch_all(c).await)?)
 }
 
-/// The name and version under which some bytes were published first.
+/// An artifact with what it is published as.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Published {
+    /// Its bytes.
+    pub(crate) digest: Vec<u8>,
+    /// Key of its package.
+    pub(crate) package_id: i64,
+    /// `@scope/name`.
+    pub(crate) package: String,
+    /// Semver.
+    pub(crate) version: String,
+    /// The event that tells of its publish.
+    pub(crate) payload_json: String,
+}
+
+impl Published {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// [`DbError::Corrupt`].
+    pub(crate) fn sha256(&self) -> DbResult<Sha256> {
+        digest(&self.digest)
+    }
+}
+
+/// The artifact with a key.
 ///
 /// # Errors
 /// [`DbError`].
-pub(crate) async fn first_name_of(c: &mut Connection, sha256: &Sha256) -> DbResult<Option<(String, String)>> {
-    let sql = "SELECT p.name, v.version FROM artifacts a JOIN versions v ON v.id = a.version_id \
-               JOIN packages p ON p.id = v.package_id WHERE a.digest = $1 ORDER BY a.id LIMIT 1";
-    Ok(on!(c => sqlx::query_as(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await)?)
+pub(crate) async fn published(c: &mut Connection, id: i64) -> DbResult<Option<Published>> {
+    let sql = "SELECT a.digest, p.id AS package_id, p.name AS package, v.version, e.payload_json \
+               FROM artifacts a JOIN versions v ON v.id = a.version_id JOIN packages p ON p.id = v.package_id \
+               JOIN events e ON e.seq = a.event_seq WHERE a.id = $1";
+    Ok(on!(c => sqlx::query_as(sql).bind(id).fetch_optional(c).await)?)
 }

@@ -76,16 +76,13 @@ pub(crate) async fn packages_after(c: &mut Connection, seq: i64, limit: i64) -> 
     Ok(on!(c => sqlx::query_as(sql).bind(seq).bind(limit).fetch_all(c).await)?)
 }
 
-/// Packages with the bytes that scans between two positions judged: each tells of one of them only.
+/// Packages that scans between two positions judged.
 ///
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn judged_between(c: &mut Connection, after: i64, up_to: i64) -> DbResult<Vec<String>> {
-    let sql = "SELECT DISTINCT q.name FROM events e JOIN packages p ON p.name = e.package \
-               JOIN versions v ON v.package_id = p.id AND v.version = e.version \
-               JOIN artifacts a ON a.version_id = v.id JOIN artifacts b ON b.digest = a.digest \
-               JOIN versions w ON w.id = b.version_id JOIN packages q ON q.id = w.package_id \
-               WHERE e.kind = 'scanned' AND e.seq > $1 AND e.seq <= $2";
+    let sql = "SELECT DISTINCT package FROM events \
+               WHERE kind = 'scanned' AND package IS NOT NULL AND seq > $1 AND seq <= $2";
     Ok(on!(c => sqlx::query_scalar(sql).bind(after).bind(up_to).fetch_all(c).await)?)
 }
 

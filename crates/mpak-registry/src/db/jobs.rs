@@ -4,6 +4,7 @@
 
 use sqlx::FromRow;
 
+use super::scans::Basis;
 use super::{Connection, DbResult, dialect, execute, on, text};
 
 /// A job that was leased.
@@ -17,34 +18,45 @@ pub(crate) struct Job {
     pub(crate) attempts: i64,
 }
 
+/// Turns of jobs: those with more go first.
+pub(crate) mod priority {
+    /// What is judged again.
+    pub(crate) const AGAIN: i64 = 0;
+    /// What somebody waits for.
+    pub(crate) const NEW: i64 = 1;
+}
+
 /// Enqueues a job; one that failed before gets a fresh start, one that waits or runs stays.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn enqueue(c: &mut Connection, kind: &str, subject: &str, now_ms: i64) -> DbResult<()> {
-    let sql = "INSERT INTO jobs (kind, subject, state, run_at_ms) VALUES ($1, $2, 'queued', $3) \
+pub(crate) async fn enqueue(c: &mut Connection, kind: &str, subject: &str, priority: i64, now_ms: i64) -> DbResult<()> {
+    let sql = "INSERT INTO jobs (kind, subject, state, priority, run_at_ms) VALUES ($1, $2, 'queued', $3, $4) \
                ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, run_at_ms = excluded.run_at_ms \
                WHERE jobs.state = 'failed'";
-    execute!(c => sqlx::query(sql).bind(kind).bind(subject).bind(now_ms))?;
+    execute!(c => sqlx::query(sql).bind(kind).bind(subject).bind(priority).bind(now_ms))?;
     Ok(())
 }
 
-/// Enqueues a job of this kind for every blob without a report by a ruleset, unless one failed already.
-/// The subject is the digest in hex.
+/// Enqueues a job of this kind for every artifact whose newest report was made from other rules or other
+/// advisories. One that failed for the same ones stays failed. The subject is the artifact's key.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn enqueue_unscanned(c: &mut Connection, kind: &str, ruleset: &str, now_ms: i64) -> DbResult<u64> {
-    let sql = dialect!(c,
-        sqlite: "INSERT INTO jobs (kind, subject, state, run_at_ms) \
-                 SELECT $1, lower(hex(b.digest)), 'queued', $3 FROM blobs b \
-                 WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.digest = b.digest AND s.ruleset = $2) \
-                 ON CONFLICT (kind, subject) DO NOTHING",
-        postgres: "INSERT INTO jobs (kind, subject, state, run_at_ms) \
-                 SELECT $1, encode(b.digest, 'hex'), 'queued', $3 FROM blobs b \
-                 WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.digest = b.digest AND s.ruleset = $2) \
-                 ON CONFLICT (kind, subject) DO NOTHING");
-    Ok(execute!(c => sqlx::query(sql).bind(kind).bind(ruleset).bind(now_ms))?)
+pub(crate) async fn enqueue_unscanned(c: &mut Connection, kind: &str, basis: &Basis, now_ms: i64) -> DbResult<u64> {
+    let sql = "INSERT INTO jobs (kind, subject, state, priority, asked, run_at_ms) \
+               SELECT $1, CAST(a.id AS TEXT), 'queued', $2, $3, $4 FROM artifacts a \
+               WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.artifact_id = a.id AND s.ruleset = $5 \
+               AND s.advisories = $6 AND s.id = (SELECT max(n.id) FROM scans n WHERE n.artifact_id = a.id)) \
+               ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, asked = excluded.asked, \
+               run_at_ms = excluded.run_at_ms WHERE jobs.state = 'failed' AND jobs.asked <> excluded.asked";
+    Ok(execute!(c => sqlx::query(sql)
+        .bind(kind)
+        .bind(priority::AGAIN)
+        .bind(basis.asked())
+        .bind(now_ms)
+        .bind(&basis.ruleset)
+        .bind(&basis.advisories))?)
 }
 
 /// Whether a job is due or its lease has run out: asked before the write lock is taken.
@@ -57,7 +69,7 @@ pub(crate) async fn any_due(c: &mut Connection, kind: &str, now_ms: i64) -> DbRe
     Ok(on!(c => sqlx::query_scalar::<_, i64>(sql).bind(kind).bind(now_ms).fetch_one(c).await)? != 0)
 }
 
-/// Takes the oldest due job until `leased_until_ms`.
+/// Takes the due job whose turn it is until `leased_until_ms`.
 ///
 /// # Errors
 /// [`super::DbError`].
@@ -66,11 +78,11 @@ pub(crate) async fn lease(c: &mut Connection, kind: &str, now_ms: i64, leased_un
     let sql = dialect!(c,
         sqlite: "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
                  WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
-                 OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY run_at_ms, id LIMIT 1) \
+                 OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY priority DESC, run_at_ms, id LIMIT 1) \
                  RETURNING id, subject, attempts",
         postgres: "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
                  WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
-                 OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY run_at_ms, id LIMIT 1 \
+                 OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY priority DESC, run_at_ms, id LIMIT 1 \
                  FOR UPDATE SKIP LOCKED) RETURNING id, subject, attempts");
     Ok(on!(c => sqlx::query_as(sql).bind(kind).bind(now_ms).bind(leased_until_ms).fetch_optional(c).await)?)
 }
@@ -104,13 +116,19 @@ pub(crate) async fn done(c: &mut Connection, job: &Job) -> DbResult<bool> {
     Ok(execute!(c => sqlx::query(sql).bind(job.id).bind(job.attempts))? == 1)
 }
 
-/// Notes why a job failed, and when it is tried again: never, without a time. Nothing happens when the job
-/// is not ours any more.
+/// Notes why a job failed, what it was asked for, and when it is tried again: never, without a time. Nothing
+/// happens when the job is not ours any more.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn failed(c: &mut Connection, job: &Job, error: &str, retry_at_ms: Option<i64>) -> DbResult<()> {
-    let sql = "UPDATE jobs SET state = $3, error = $4, run_at_ms = $5, leased_until_ms = 0 \
+pub(crate) async fn failed(
+    c: &mut Connection,
+    job: &Job,
+    error: &str,
+    asked: &str,
+    retry_at_ms: Option<i64>,
+) -> DbResult<()> {
+    let sql = "UPDATE jobs SET state = $3, error = $4, asked = $5, run_at_ms = $6, leased_until_ms = 0 \
                WHERE id = $1 AND attempts = $2 AND state = 'running'";
     let state = if retry_at_ms.is_some() { "queued" } else { "failed" };
     let retry_at_ms = retry_at_ms.unwrap_or(0);
@@ -119,6 +137,7 @@ pub(crate) async fn failed(c: &mut Connection, job: &Job, error: &str, retry_at_
         .bind(job.attempts)
         .bind(state)
         .bind(text(error))
+        .bind(asked)
         .bind(retry_at_ms))?;
     Ok(())
 }

@@ -143,6 +143,8 @@ pub(crate) async fn add_readme(c: &mut Connection, id: i64, readme: &str) -> DbR
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn delete(c: &mut Connection, id: i64) -> DbResult<()> {
+    let sql = "DELETE FROM scans WHERE artifact_id IN (SELECT id FROM artifacts WHERE version_id = $1)";
+    execute!(c => sqlx::query(sql).bind(id))?;
     let sql = "DELETE FROM downloads WHERE artifact_id IN (SELECT id FROM artifacts WHERE version_id = $1)";
     execute!(c => sqlx::query(sql).bind(id))?;
     execute!(c => sqlx::query("DELETE FROM artifacts WHERE version_id = $1").bind(id))?;

@@ -230,11 +230,11 @@ pub(crate) async fn record(
         event_seq,
         source_url: upload.release.as_ref().map(|r| r.source_url.as_str()),
     };
-    artifacts::insert(&mut tx, artifact).await?;
+    let artifact_id = artifacts::insert(&mut tx, artifact).await?;
     // 5. Which version the bare name means now.
     packages::choose_latest(&mut tx, package_id).await?;
     // 6. What is to be done about it.
-    jobs::enqueue(&mut tx, scan::JOB, &stored.sha256().to_string(), now_ms).await?;
+    jobs::enqueue(&mut tx, scan::JOB, &artifact_id.to_string(), jobs::priority::NEW, now_ms).await?;
     if let Some(token_id) = upload.publisher.token_id() {
         tokens::used(&mut tx, token_id, now_ms).await?;
     }
@@ -255,6 +255,9 @@ async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbRes
     });
     if let Some(identity) = upload.publisher.identity() {
         payload["identity"] = json!(identity);
+    }
+    if let Some(user_id) = upload.publisher.user_id() {
+        payload["user_id"] = user_id.into();
     }
     if let Some(release) = &upload.release {
         payload["release"] = json!({"tag": release.tag, "url": release.url, "tag_sha": release.tag_sha});

@@ -1,57 +1,49 @@
-//! Stage 9, scan: the controls judge what was recorded; the report belongs to the bytes.
+//! Stage 9, scan: the controls judge what was recorded; the report belongs to the artifact.
 //!
-//! In: the digest of a recorded artifact. Out: a stored report and a `scanned` event. Runs as a job in the
-//! background. The scanner reads hostile input: a panic in it fails the job, not the server.
+//! In: the key of a recorded artifact. Out: a stored report and a `scanned` event. Runs as a job in the
+//! background. The scanner reads hostile input, so a child process does it (`child`), where the program that
+//! serves can be started as one; otherwise a panic in it fails the job, not the server.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use mpak_bundle::archive::{Archive, ArchiveError};
 use mpak_bundle::digest::Sha256;
-use mpak_bundle::limits::Limits;
 use mpak_scan::advisories::{Snapshot, SnapshotError};
-use mpak_scan::evidence::{self, Evidence, GatherError};
-use mpak_scan::report::Report;
-use serde_json::json;
+use mpak_scan::controls::CONTROLS;
+use mpak_scan::report::{Report, ruleset};
+use mpak_scan::task::{Task, TaskError};
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::blob::BlobError;
-use crate::db::{Connection, DbError, artifacts, events, scans};
+use crate::db::artifacts::Published;
+use crate::db::scans::Basis;
+use crate::db::{Connection, DbError, artifacts, events, jobs, scans};
 use crate::linked::{self, LinkedError};
 use crate::state::AppState;
+
+mod child;
+mod known;
+
+pub(crate) use child::ChildError;
 
 /// The kind of job.
 pub(crate) const JOB: &str = "scan";
 
-/// An artifact with a stored report.
-#[derive(Debug)]
-pub(crate) struct Scanned {
-    sha256: Sha256,
-}
-
-impl Scanned {
-    /// What was scanned.
-    pub(crate) fn sha256(&self) -> Sha256 {
-        self.sha256
-    }
-}
-
 /// Why there is no report.
 #[derive(Debug, Error)]
 pub(crate) enum ScanError {
-    #[error("`{found}` is not a digest")]
+    #[error("`{found}` is no key of an artifact")]
     Subject { found: String },
     #[error(transparent)]
     Blob(#[from] BlobError),
     #[error(transparent)]
     Linked(#[from] LinkedError),
     #[error(transparent)]
-    Archive(#[from] ArchiveError),
+    Task(#[from] TaskError),
     #[error(transparent)]
-    Gather(#[from] GatherError),
-    #[error(transparent)]
-    Advisories(#[from] SnapshotError),
+    Child(#[from] ChildError),
     #[error("the server ended {attempts} times while it scanned this")]
     Fatal { attempts: i64 },
     #[error("the scanner panicked")]
@@ -65,21 +57,51 @@ pub(crate) enum ScanError {
 /// An artifact with a report that is not stored yet.
 #[derive(Debug)]
 pub(crate) struct Judged {
+    artifact_id: i64,
+    artifact: Published,
     sha256: Sha256,
+    basis: Basis,
     report: Report,
 }
 
-/// Judges the artifact with this digest, on a thread that may block.
-pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Judged, ScanError> {
-    let sha256: Sha256 = subject.parse().map_err(|_not_hex| ScanError::Subject { found: subject.to_owned() })?;
-    let (file, limits) = (file(state, &sha256).await?, state.config.limits.clone());
-    let advisories = state.config.advisories.clone();
-    let judged = tokio::task::spawn_blocking(move || {
-        catch_unwind(AssertUnwindSafe(|| report(file, &limits, advisories.as_deref())))
-            .map_err(|_panic| ScanError::Panicked)?
-    });
-    let report = judged.await.map_err(|_join| ScanError::Panicked)??;
-    Ok(Judged { sha256, report })
+impl Judged {
+    /// What was scanned.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
+    /// Whether it was made from these rules and advisories.
+    pub(crate) fn is_of(&self, basis: &Basis) -> bool {
+        (&self.basis.ruleset, &self.basis.advisories) == (&basis.ruleset, &basis.advisories)
+    }
+}
+
+/// What a report is made from now, but for what is known of the one artifact.
+pub(crate) async fn basis(state: &AppState) -> Basis {
+    let path = state.config.advisories.clone();
+    let advisories = tokio::task::spawn_blocking(move || path.and_then(|path| snapshot(&path)));
+    let advisories = advisories.await.ok().flatten().unwrap_or_default();
+    Basis { ruleset: ruleset(CONTROLS), advisories, evidence: String::new() }
+}
+
+/// Judges the artifact with this key; `None` when it was deleted meanwhile.
+pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Option<Judged>, ScanError> {
+    // 1. What it is, and what is known of it.
+    let artifact_id: i64 = subject.parse().map_err(|_no_key| ScanError::Subject { found: subject.to_owned() })?;
+    let mut c = state.db.read().await?;
+    let Some(artifact) = artifacts::published(&mut c, artifact_id).await? else { return Ok(None) };
+    let evidence = known::gather(&mut c, &artifact, state.clock().now_ms()).await?;
+    drop(c);
+    // 2. Its bytes.
+    let sha256 = artifact.sha256()?;
+    let file = file(state, &sha256).await?;
+    // 3. The judgement, bound to what it was made from.
+    let mut basis = basis(state).await;
+    basis.evidence = Sha256::of(evidence.to_string().as_bytes()).to_string();
+    let advisories = state.config.advisories.clone().filter(|_| !basis.advisories.is_empty());
+    let task = Task { limits: state.config.limits.clone(), advisories, evidence: Some(evidence) };
+    let report = report(state, file, task).await?;
+    Ok(Some(Judged { artifact_id, artifact, sha256, basis, report }))
 }
 
 /// The bytes: ours, or those of the release.
@@ -90,40 +112,64 @@ async fn file(state: &AppState, sha256: &Sha256) -> Result<File, ScanError> {
     }
 }
 
-fn report(file: File, limits: &Limits, advisories: Option<&Path>) -> Result<Report, ScanError> {
-    let archive = Archive::open(file, limits)?;
-    let mut evidence = Evidence::from_archive(&archive, limits)?;
-    if let Some(snapshot) = advisories.and_then(snapshot) {
-        evidence = evidence.with_advisories(&snapshot)?;
+async fn report(state: &AppState, file: File, task: Task) -> Result<Report, ScanError> {
+    let scanning = &state.config.scanning;
+    if let Some(program) = &scanning.program {
+        return Ok(child::judge(program, file, &task, scanning).await?);
     }
-    Ok(evidence::scan(&evidence))
+    let judged = tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(|| task.judge(file))));
+    Ok(judged.await.map_err(|_join| ScanError::Panicked)?.map_err(|_panic| ScanError::Panicked)??)
 }
 
-/// The operator's snapshot of advisories. Without it the other controls still judge, so it only goes to the log.
-fn snapshot(path: &Path) -> Option<Snapshot> {
+/// The digest of the operator's snapshot of advisories. Without one that can be used the other controls still
+/// judge, so that only the log tells.
+fn snapshot(path: &Path) -> Option<String> {
     let opened = File::open(path).map_err(SnapshotError::from).and_then(Snapshot::open);
-    opened.inspect_err(|error| tracing::error!(path = %path.display(), %error, "the advisories cannot be used")).ok()
+    let opened = opened.inspect_err(|error| {
+        tracing::error!(path = %path.display(), %error, "the advisories cannot be used");
+    });
+    opened.ok().map(|snapshot| snapshot.digest().to_string())
 }
 
 /// Stores the report and tells of it, in the transaction that ends the job.
-pub(crate) async fn store(c: &mut Connection, judged: &Judged, now_ms: i64) -> Result<Scanned, ScanError> {
-    let Judged { sha256, report } = judged;
-    let report_json = serde_json::to_string(report)?;
-    let name = artifacts::first_name_of(c, sha256).await?;
+pub(crate) async fn store(c: &mut Connection, judged: &Judged, now_ms: i64) -> Result<(), ScanError> {
+    let Judged { artifact_id, artifact, sha256, basis, report } = judged;
+    let level = report.assessed_level();
     let payload = json!({
-        "sha256": sha256.to_string(), "ruleset": report.ruleset, "score": report.score,
-        "controls_run": report.controls_run,
+        "sha256": sha256.to_string(), "ruleset": report.ruleset, "advisories": report.advisories,
+        "level": level, "score": report.score, "controls_run": report.controls_run,
     });
     let event = events::New {
         at_ms: now_ms,
         kind: "scanned",
-        package: name.as_ref().map(|(package, _)| package.as_str()),
-        version: name.as_ref().map(|(_, version)| version.as_str()),
+        package: Some(&artifact.package),
+        version: Some(&artifact.version),
         actor: "registry",
         payload: &payload,
     };
     events::append(c, event).await?;
-    let scan = scans::Scan { ruleset: report.ruleset.clone(), scanned_at_ms: now_ms, report_json };
-    scans::put(c, sha256, &scan).await?;
-    Ok(Scanned { sha256: *sha256 })
+    let new = scans::New {
+        artifact_id: *artifact_id,
+        basis,
+        outcome: outcome(report)?,
+        level: level.map(i64::from),
+        score: i64::from(report.score),
+        report_json: serde_json::to_string(report)?,
+    };
+    scans::put(c, &new, now_ms).await?;
+    Ok(())
+}
+
+/// What was found, without what it was found with.
+fn outcome(report: &Report) -> Result<String, ScanError> {
+    let found: Value = json!({"level": report.level, "score": report.score, "controls": report.controls});
+    Ok(Sha256::of(serde_json::to_string(&found)?.as_bytes()).to_string())
+}
+
+/// Asks for another judgement of everything in a package: what is known of it has changed.
+pub(crate) async fn again(c: &mut Connection, package_id: i64, now_ms: i64) -> Result<(), DbError> {
+    for artifact in artifacts::of_package(c, package_id).await? {
+        jobs::enqueue(c, JOB, &artifact.id.to_string(), jobs::priority::AGAIN, now_ms).await?;
+    }
+    Ok(())
 }

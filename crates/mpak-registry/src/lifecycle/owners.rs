@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{By, LifecycleError, LifecycleResult, note, opened};
 use crate::auth::actor::Action;
 use crate::db::{Connection, owners, users};
+use crate::ingest::scan;
 use crate::state::AppState;
 
 /// The active account of a login.
@@ -30,6 +31,7 @@ pub(crate) async fn add(state: &AppState, by: By<'_>, name: &PackageName, login:
         return Ok(false);
     }
     note(&mut tx, by, "owner_added", &package.name, None, &json!({"owner": user.login}), now_ms).await?;
+    scan::again(&mut tx, package.id, now_ms).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -48,6 +50,7 @@ pub(crate) async fn remove(state: &AppState, by: By<'_>, name: &PackageName, log
     }
     owners::remove(&mut tx, package.id, owner.user_id).await?;
     note(&mut tx, by, "owner_removed", &package.name, None, &json!({"owner": login}), now_ms).await?;
+    scan::again(&mut tx, package.id, now_ms).await?;
     tx.commit().await?;
     Ok(())
 }

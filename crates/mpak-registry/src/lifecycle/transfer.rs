@@ -11,6 +11,7 @@ use super::{By, LifecycleError, LifecycleResult, note, opened, owners as people,
 use crate::auth::actor::Action;
 use crate::db::transfers::{self, Transfer};
 use crate::db::{Connection, Db, DbResult, owners, packages, reservations, tombstones, users};
+use crate::ingest::scan;
 use crate::state::AppState;
 
 /// Between acceptance and effect, so that an owner who did not ask for it can object.
@@ -210,6 +211,7 @@ async fn apply(c: &mut Connection, transfer: &Transfer, now_ms: i64) -> Lifecycl
     if from != to {
         packages::rename(c, package.id, from, to, now_ms).await?;
     }
+    scan::again(c, package.id, now_ms).await?;
     // 4. That it happened, told under both names.
     transfers::end(c, transfer.id, "done").await?;
     let owner = match transfer.target_user_id {

@@ -6,10 +6,11 @@
 
 use mpak_scan::control::Status;
 use mpak_scan::level;
-use mpak_scan::report::{ControlResult, Finding, Report, Severity};
+use mpak_scan::report::{self, ControlResult, Finding, Report, Severity};
 
 use super::figures::Moment;
 use super::text::Shown;
+use crate::db::scans;
 
 /// Why there is no report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,21 @@ pub(crate) struct Trust {
     pub(crate) scan: Option<Scan>,
     /// All controls.
     pub(crate) domains: Vec<Domain>,
+    /// What earlier scans of the same artifact came to, newest first.
+    pub(crate) past: Vec<Past>,
+}
+
+/// What an earlier scan came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Past {
+    /// When this was found first.
+    pub(crate) from: Moment,
+    /// When it was found last.
+    pub(crate) to: Moment,
+    /// `Level 1 Basic, score 61`.
+    pub(crate) outcome: String,
+    /// Identity of controls and rules.
+    pub(crate) ruleset: Shown,
 }
 
 /// About the scan itself.
@@ -115,11 +131,29 @@ pub(crate) struct Evidence {
     pub(crate) place: Option<Shown>,
     /// What was seen.
     pub(crate) seen: Option<Shown>,
+    /// The way of the data to this place.
+    pub(crate) way: Vec<Step>,
+    /// Steps that are not shown.
+    pub(crate) way_more_count: usize,
     /// What to do.
     pub(crate) remedy: Option<Shown>,
     /// `CQ-01/github-token`.
     pub(crate) rule: Shown,
 }
+
+/// A place on the way of some data.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// `server/index.js:12`.
+    pub(crate) place: Shown,
+    /// What happens there.
+    pub(crate) what: Shown,
+    /// The line of code.
+    pub(crate) code: Shown,
+}
+
+/// Most steps that are shown of one way.
+const STEPS_COUNT_MAX: usize = 12;
 
 impl Trust {
     /// Without a report.
@@ -145,6 +179,7 @@ impl Trust {
             tally: Vec::new(),
             scan: None,
             domains: Vec::new(),
+            past: Vec::new(),
         }
     }
 
@@ -162,6 +197,31 @@ impl Trust {
                 advisories: report.advisories.as_deref().map(|date| Shown::word(date, 40)),
             }),
             domains: domains(report, findings_count_max, sum_max),
+            past: Vec::new(),
+        }
+    }
+
+    /// With what earlier scans came to.
+    pub(crate) fn after(mut self, past: &[scans::Past]) -> Self {
+        self.past = past.iter().map(Past::new).collect();
+        self
+    }
+}
+
+impl Past {
+    fn new(row: &scans::Past) -> Self {
+        let score = row.score.map(|score| format!(", score {score}")).unwrap_or_default();
+        let level = row.level.and_then(|level| u8::try_from(level).ok());
+        let outcome = match level {
+            None => "Not assessed".to_owned(),
+            Some(0) => format!("No level reached{score}"),
+            Some(reached) => format!("Level {reached} {}{score}", level::name(reached).unwrap_or_default()),
+        };
+        Self {
+            from: Moment::at(row.first_at_ms),
+            to: Moment::at(row.scanned_at_ms),
+            outcome,
+            ruleset: Shown::word(&row.ruleset, 60),
         }
     }
 }
@@ -256,17 +316,30 @@ fn control(result: &ControlResult, findings_count_max: usize) -> Control {
 }
 
 fn evidence(finding: &Finding) -> Evidence {
-    let place = finding.file.as_deref().map(|file| match finding.line {
-        Some(line) => Shown::word(&format!("{}:{line}", clipped(file)), 200),
-        None => Shown::word(file, 200),
-    });
     Evidence {
         severity: finding.severity.as_str(),
         title: Shown::line(&finding.title, 200),
-        place,
+        place: finding.file.as_deref().map(|file| place(file, finding.line)),
         seen: finding.evidence.as_deref().map(|text| Shown::prose(text, 200)).filter(|s| !s.is_empty()),
+        way: finding.path.iter().take(STEPS_COUNT_MAX).map(step).collect(),
+        way_more_count: finding.path.len().saturating_sub(STEPS_COUNT_MAX),
         remedy: finding.remediation.as_deref().map(|text| Shown::line(text, 200)).filter(|s| !s.is_empty()),
         rule: Shown::word(&finding.rule, 60),
+    }
+}
+
+fn step(step: &report::Step) -> Step {
+    Step {
+        place: place(&step.file, Some(step.line)),
+        what: Shown::line(&step.what, 120),
+        code: Shown::prose(&step.code, 160),
+    }
+}
+
+fn place(file: &str, line: Option<u32>) -> Shown {
+    match line {
+        Some(line) => Shown::word(&format!("{}:{line}", clipped(file)), 200),
+        None => Shown::word(file, 200),
     }
 }
 
@@ -308,6 +381,38 @@ pub(crate) mod tests {
             remediation: Some("Remove it.".to_owned()),
             path: Vec::new(),
         }
+    }
+
+    #[test]
+    fn the_way_of_the_data_is_shown_with_its_places_and_is_bounded() {
+        let mut found = finding(Severity::High, "reaches a shell");
+        let step = |line| report::Step {
+            file: "a.py".to_owned(),
+            line,
+            what: "is joined\u{202e}".to_owned(),
+            code: "x = f\"ls {y}\"\u{1b}[2J".to_owned(),
+        };
+        found.path = (1..=40).map(step).collect();
+        let shown = evidence(&found);
+        assert_eq!((shown.way.len(), shown.way_more_count), (STEPS_COUNT_MAX, 40 - STEPS_COUNT_MAX));
+        assert_eq!(shown.way[0].place.as_str(), "a.py:1");
+        let text = format!("{}{}", shown.way[0].what.as_str(), shown.way[0].code.as_str());
+        assert!(!text.contains(['\u{202e}', '\u{1b}']), "{text:?}");
+    }
+
+    #[test]
+    fn earlier_outcomes_tell_level_and_score() {
+        let past = |level, score| scans::Past {
+            first_at_ms: 0,
+            scanned_at_ms: 86_400_000,
+            ruleset: "0.1.0+x".to_owned(),
+            level,
+            score,
+        };
+        let shown = Trust::unscanned(Unscanned::NotAsked).after(&[past(Some(2), Some(70)), past(None, None)]).past;
+        assert_eq!(shown[0].outcome, "Level 2 Standard, score 70");
+        assert_eq!((shown[0].from.day.as_str(), shown[0].to.day.as_str()), ("1 Jan 1970", "2 Jan 1970"));
+        assert_eq!(shown[1].outcome, "Not assessed");
     }
 
     #[test]

@@ -130,7 +130,7 @@ async fn nothing_runs_nothing_is_refused_and_the_document_is_sound() {
 
 #[tokio::test]
 async fn an_empty_registry_and_an_assessed_package_are_sound_too() {
-    let registry = Registry::start_with(|c| c.scans = true).await;
+    let registry = Registry::start_with(|c| c.scanning.enabled = true).await;
     let empty = load(&format!("{}/", registry.url)).await;
     assert!(empty.dom.contains("Publish the first bundle") && empty.console.is_empty(), "{:?}", empty.console);
     sound("empty home", &empty.dom);

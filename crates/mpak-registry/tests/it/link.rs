@@ -60,7 +60,7 @@ async fn a_release_is_scanned_only_while_it_has_the_pinned_bytes() {
     let on = Arc::clone(&scans);
     let mut ci = Ci::start_with(move |config| {
         config.storage.mode = Mode::Link;
-        config.scans = on.load(Ordering::SeqCst);
+        config.scanning.enabled = on.load(Ordering::SeqCst);
     })
     .await;
     let announced = ci.release("acme/widget", NAME, "1.0.0", ("any", "any"));

@@ -114,7 +114,7 @@ async fn the_road(protocol: Protocol) {
     let again = on(&emulator);
     registry.change_for_next_start(move |config| {
         again(config);
-        config.scans = true;
+        config.scanning.enabled = true;
     });
     registry.restart().await;
     assert_eq!(download(&registry, "@acme/widget", "1.0.0").await.unwrap(), small);

@@ -233,7 +233,7 @@ async fn every_download_on_the_page_works() {
 
 #[tokio::test]
 async fn hostile_texts_stay_texts_and_the_page_stays_small() {
-    let registry = Registry::start_with(|c| c.scans = true).await;
+    let registry = Registry::start_with(|c| c.scanning.enabled = true).await;
     registry.publish(hostile::NAME, "1.0.0", "any", &hostile::bundle()).await;
     for i in 1..40 {
         let version = format!("1.0.{i}");
@@ -287,7 +287,7 @@ async fn the_verdict_names_its_state() {
     registry.publish("@acme/widget", "1.0.0", "any", &bundle("@acme/widget", "1.0.0")).await;
     let waiting = page(&registry, "/packages/@acme/widget").await;
     assert!(waiting.contains("Not scanned yet") && !waiting.contains("class=\"controls\""));
-    registry.change_for_next_start(|c| c.scans = true);
+    registry.change_for_next_start(|c| c.scanning.enabled = true);
     registry.restart().await;
     let judged = scanned_page(&registry, "/packages/@acme/widget").await;
     assert!(
@@ -301,11 +301,8 @@ async fn the_verdict_names_its_state() {
     let other = scanned_page(&registry, "/packages/@acme/widget?platform=any").await;
     assert!(other.contains("the artifact for <strong>any</strong>"));
     registry.stop().await;
-    change_rows(
-        &registry,
-        "UPDATE scans SET report_json = 'secret cause' WHERE digest = (SELECT digest FROM scans ORDER BY digest LIMIT 1)",
-    )
-    .await;
+    change_rows(&registry, "UPDATE scans SET report_json = 'secret cause' WHERE id = (SELECT min(id) FROM scans)")
+        .await;
     registry.begin().await;
     let pages = [
         ask(&registry, "/packages/@acme/widget", "text/html").await,

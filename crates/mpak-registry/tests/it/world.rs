@@ -83,7 +83,7 @@ impl Registry {
         if let Some(database) = &self.postgres {
             config.database = Database::Postgres(Secret::new(database.url()));
         }
-        config.scans = false;
+        config.scanning.enabled = false;
         config.clock = self.clock();
         // Tests of other things publish as fast as they can; `rates` tests the limits.
         config.rates.publishes_per_minute = 0;

@@ -56,7 +56,7 @@ impl Site {
         config.storage = Storage::local(&self.folder.path().join("blobs"));
         config.rates.publishes_per_minute = 0;
         config.rates.reads_per_minute = 0;
-        config.scans = false;
+        config.scanning.enabled = false;
         let now_ms = Arc::clone(&self.now_ms);
         config.clock = Clock::from_fn(move || now_ms.fetch_add(1, Ordering::SeqCst));
         change(&mut config);
@@ -269,8 +269,8 @@ async fn events_of_all_replicas_have_one_order_and_none_is_missed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_published_is_scanned_once_by_whichever_replica() {
     let site = Site::new();
-    let one = site.replica_with(|c| c.scans = true).await;
-    let two = site.replica_with(|c| c.scans = true).await;
+    let one = site.replica_with(|c| c.scanning.enabled = true).await;
+    let two = site.replica_with(|c| c.scanning.enabled = true).await;
     let token = one.first_token().unwrap();
     for n in 0..12 {
         let name = format!("@acme/p{n}");
@@ -296,7 +296,7 @@ async fn the_job_of_a_killed_worker_is_taken_up_when_its_lease_ends_and_not_befo
     let until = START_MS + 60_000;
     let taken = format!("UPDATE jobs SET state = 'running', attempts = 1, leased_until_ms = {until}");
     assert_eq!(site.database.execute(&taken), 1);
-    let two = site.replica_with(|c| c.scans = true).await;
+    let two = site.replica_with(|c| c.scanning.enabled = true).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(two.get("/v1/bundles/@acme/widget/security").await.1["status"], "scanning");
     site.wait_ms(60_000);

@@ -88,7 +88,7 @@ fn serve(args: &Serve) -> CommandResult {
     config.rates.reads_per_minute = 60_000_000;
     config.rates.connections_per_address = 10_000;
     // The bundles of an invented catalogue are not there.
-    config.scans = false;
+    config.scanning.enabled = false;
     mpak_registry::serve(config, |running| ui::data(&format!("listening on http://{}", running.address())))
         .map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
     Ok(ExitCode::SUCCESS)

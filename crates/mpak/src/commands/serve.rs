@@ -56,7 +56,10 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         ui::text(&print::toml(&loaded));
         return Ok(ExitCode::SUCCESS);
     }
-    serve(args, loaded.config, settings)
+    let mut config = loaded.config;
+    // Hostile bundles are read by a process of their own.
+    config.scanning.program = std::env::current_exe().ok();
+    serve(args, config, settings)
 }
 
 fn serve(args: &Args, config: Config, settings: &Settings) -> CommandResult {

@@ -41,6 +41,7 @@ mod pull;
 mod replicas;
 mod run;
 mod scan;
+mod scan_worker;
 mod schemathesis;
 mod search;
 mod serve;

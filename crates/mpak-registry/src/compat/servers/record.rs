@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use mpak_bundle::digest::Sha256;
 use mpak_bundle::platform::Platform;
 use mpak_scan::control::Status;
 use mpak_scan::report::Report;
@@ -56,17 +55,16 @@ pub(super) async fn each<T>(
 ) -> DbResult<Vec<T>> {
     let mut all = Vec::with_capacity(rows.len());
     let mut rows = rows.into_iter().peekable();
-    let mut levels = Levels::default();
     while rows.peek().is_some() {
         let some: Vec<Server> = rows.by_ref().take(MANIFESTS_AT_ONCE).collect();
-        for record in read(c, some, &mut levels).await? {
+        for record in read(c, some).await? {
             all.push(made(&record));
         }
     }
     Ok(all)
 }
 
-async fn read(c: &mut Connection, rows: Vec<Server>, levels: &mut Levels) -> DbResult<Vec<Record>> {
+async fn read(c: &mut Connection, rows: Vec<Server>) -> DbResult<Vec<Record>> {
     let ids: Vec<i64> = rows.iter().map(|row| row.version_id).collect();
     let mut manifests = servers::manifests(c, &ids).await?;
     let mut by_version: HashMap<i64, Vec<Artifact>> = HashMap::new();
@@ -79,7 +77,7 @@ async fn read(c: &mut Connection, rows: Vec<Server>, levels: &mut Levels) -> DbR
         let manifest: Value = serde_json::from_str(&manifest).unwrap_or_default();
         let Some(name) = name::name_of(c, &row.package, &manifest).await? else { continue };
         let artifacts = by_version.remove(&row.version_id).unwrap_or_default();
-        let certification = levels.certification(c, &artifacts).await?;
+        let certification = certification(c, &artifacts).await?;
         records.push(Record { row, name, manifest, artifacts, certification });
     }
     Ok(records)
@@ -88,38 +86,24 @@ async fn read(c: &mut Connection, rows: Vec<Server>, levels: &mut Levels) -> DbR
 /// What is known of some bytes once they are assessed: their level, and how the entry shows it.
 type Level = Option<(u8, Value)>;
 
-/// The levels of bytes that were looked up already: versions share them.
-#[derive(Default)]
-struct Levels(HashMap<Sha256, Level>);
-
-impl Levels {
-    /// The level of a version: that of its worst artifact, once all are assessed.
-    async fn certification(&mut self, c: &mut Connection, artifacts: &[Artifact]) -> DbResult<Option<Value>> {
-        let mut worst: Level = None;
-        for artifact in artifacts {
-            let known = self.0.get(&artifact.sha256).cloned();
-            let level = if let Some(level) = known {
-                level
-            } else {
-                let level = level(c, &artifact.sha256).await?;
-                self.0.insert(artifact.sha256, level.clone());
-                level
-            };
-            let Some(level) = level else { return Ok(None) };
-            if worst.as_ref().is_none_or(|lowest| level.0 < lowest.0) {
-                worst = Some(level);
-            }
+/// The level of a version: that of its worst artifact, once all are assessed.
+async fn certification(c: &mut Connection, artifacts: &[Artifact]) -> DbResult<Option<Value>> {
+    let mut worst: Level = None;
+    for artifact in artifacts {
+        let Some(level) = level(c, artifact).await? else { return Ok(None) };
+        if worst.as_ref().is_none_or(|lowest| level.0 < lowest.0) {
+            worst = Some(level);
         }
-        Ok(worst.map(|(_, shown)| shown))
     }
+    Ok(worst.map(|(_, shown)| shown))
 }
 
-async fn level(c: &mut Connection, sha256: &Sha256) -> DbResult<Level> {
-    let Some(scan) = scans::newest(c, sha256).await? else { return Ok(None) };
+async fn level(c: &mut Connection, artifact: &Artifact) -> DbResult<Level> {
+    let Some(scan) = scans::newest(c, artifact.id).await? else { return Ok(None) };
     let report: Report = match serde_json::from_str(&scan.report_json) {
         Ok(report) => report,
         Err(error) => {
-            tracing::error!(%sha256, %error, "a scan report cannot be read; its bytes count as not assessed");
+            tracing::error!(sha256 = %artifact.sha256, %error, "a scan report cannot be read; its bytes count as not assessed");
             return Ok(None);
         }
     };

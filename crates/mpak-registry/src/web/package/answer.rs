@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::platform::Platform;
 use mpak_scan::report::Report;
@@ -99,7 +98,7 @@ async fn answer(
     let room = if query.get("view").is_some_and(|v| v == "full") { Room::WHOLE } else { Room::USUAL };
     let judged = judged(&all, version.id, query.get("platform").map(String::as_str));
     let trust = match judged {
-        Some(artifact) => trust(&mut c, &artifact.sha256, room).await?,
+        Some(artifact) => trust(&mut c, artifact.id, room).await?,
         None => Trust::unscanned(Unscanned::NotAsked),
     };
     let judged = judged.map(|a| a.platform);
@@ -133,6 +132,8 @@ async fn missing(c: &mut Connection, name: &PackageName, version: Option<&str>) 
     Ok(tombstone.map_or_else(|| lost::not_found(lost, &what), |tombstone| lost::gone(lost, &what, tombstone)))
 }
 
+/// Scans that are read for a page, the newest among them.
+const PAST_READ_MAX: i64 = 11;
 /// Events that are read for a page.
 const EVENTS_READ_MAX: i64 = 201;
 
@@ -195,14 +196,17 @@ fn judged<'a>(all: &'a [Artifact], version_id: i64, platform: Option<&str>) -> O
     of_version().find(|a| Some(a.platform) == wanted).or_else(|| of_version().next())
 }
 
-/// The newest report on some bytes, or how far the scan is.
-async fn trust(c: &mut Connection, sha256: &Sha256, room: Room) -> DbResult<Trust> {
-    if let Some(found) = scans::newest(c, sha256).await? {
+/// The newest report on an artifact, or how far the scan is.
+async fn trust(c: &mut Connection, artifact_id: i64, room: Room) -> DbResult<Trust> {
+    if let Some(found) = scans::newest(c, artifact_id).await? {
         let report: Report = serde_json::from_str(&found.report_json)
             .map_err(|e| db::DbError::Corrupt { what: "scan report", found: e.to_string() })?;
-        return Ok(Trust::scanned(&report, found.scanned_at_ms, room.findings_count_max, room.findings_sum_max));
+        let shown = Trust::scanned(&report, found.scanned_at_ms, room.findings_count_max, room.findings_sum_max);
+        // The newest is the report above.
+        let past = scans::history(c, artifact_id, PAST_READ_MAX).await?;
+        return Ok(shown.after(past.get(1..).unwrap_or_default()));
     }
-    let job = jobs::state(c, scan::JOB, &sha256.to_string()).await?;
+    let job = jobs::state(c, scan::JOB, &artifact_id.to_string()).await?;
     Ok(Trust::unscanned(match job.as_deref() {
         Some("queued") => Unscanned::Waiting,
         Some("running") => Unscanned::Running,
