@@ -14,6 +14,7 @@ mod characters;
 mod class;
 mod code;
 mod collect;
+mod compound;
 mod cue;
 mod grammar;
 mod hash;
@@ -38,6 +39,24 @@ const ENCODINGS_DEPTH_MAX: usize = 3;
 const NAME_CHARS_MAX: usize = 60;
 /// Words of an identifier that may be a sentence.
 const SENTENCE_WORDS_MIN: usize = 4;
+
+/// Words of a name whose tool works on rules.
+const RULES: [&str; 14] = [
+    "rule",
+    "rules",
+    "policy",
+    "policies",
+    "firewall",
+    "filter",
+    "filters",
+    "constraint",
+    "constraints",
+    "regla",
+    "reglas",
+    "regel",
+    "regeln",
+    "regras",
+];
 
 /// What a text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,10 +185,11 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
         .chain([subject.name.as_str(), texts.server.as_str()])
         .fold(Classes::NONE, |all, name| all | topics(name));
     let allowed = subject.parameters.iter().fold(named, |all, name| all | parameter_topics(name));
+    let rules = valuables::words(&subject.name).iter().any(|w| RULES.contains(&w.as_str()));
     let mut found: BTreeMap<Cue, Placed<'a>> = BTreeMap::new();
     for text in &subject.texts {
         // 2. What each text gives away.
-        let context = grammar::Context { kind: text.kind, allowed, named, parameters: &parameters, tools };
+        let context = grammar::Context { kind: text.kind, allowed, named, parameters: &parameters, tools, rules };
         let mut seen = analyse(&text.text, &context, 0);
         seen.extend(names::parameter(text, &context));
         seen.extend(names::recipient(text));
@@ -197,7 +217,8 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
 
 /// The topics that a name makes its business.
 fn topics(name: &str) -> Classes {
-    valuables::words(name).iter().fold(Classes::NONE, |all, word| all | lexicon().subject(word))
+    let english = valuables::words(name).iter().fold(Classes::NONE, |all, word| all | lexicon().subject(word));
+    english | valuables::private_words_anywhere(name)
 }
 
 /// The topics that a parameter's name makes its tool's business: what it names itself, and files for paths.

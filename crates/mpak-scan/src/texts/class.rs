@@ -6,7 +6,7 @@ use std::ops::{BitAnd, BitOr, BitOrAssign, Not};
 
 /// A set of classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Classes(u64);
+pub(super) struct Classes(u128);
 
 impl Classes {
     pub(super) const NONE: Self = Self(0);
@@ -131,6 +131,16 @@ classes! {
     AUTHORITY "authority",
     URGENT "urgent",
     PLAIN "plain",
+    ACTOR "actor",
+    TALK "talk",
+    WHOLE "whole",
+    SCOPE "scope",
+    EXCEPT "except",
+    ATTACK "attack",
+    RESPONSE "response",
+    HERE "here",
+    SELF "self",
+    YES "yes",
 }
 
 /// Verbs whose inflected forms count.

@@ -15,6 +15,7 @@ use super::tokens::{Form, Kind, Sentence, Token, sentences};
 mod conduct;
 mod data;
 mod foreign;
+mod frames;
 mod orders;
 mod tools;
 
@@ -36,6 +37,8 @@ pub(super) struct Context<'a> {
     pub(super) parameters: &'a HashSet<String>,
     /// Names of the server's tools, lower case.
     pub(super) tools: &'a HashSet<String>,
+    /// Whether rules are what it works on: of a firewall, of a mailbox.
+    pub(super) rules: bool,
 }
 
 /// How a verb is meant.
@@ -67,6 +70,8 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
     let all = sentences(text);
     let mut found = Vec::new();
     for (i, sentence) in all.iter().enumerate() {
+        let told = without_quoted_attacks(sentence);
+        let sentence = told.as_ref().unwrap_or(sentence);
         let before = i.checked_sub(1).and_then(|i| all.get(i));
         let reading = Reading { sentence, before, first: i == 0, context, text };
         if sentence.language == Language::En {
@@ -77,8 +82,20 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
         } else {
             found.extend(foreign::look(&reading));
         }
+        found.extend(frames::look(&reading));
     }
     found
+}
+
+/// A sentence about attacks without the attacks that it quotes: what a detector says that it finds is no order.
+fn without_quoted_attacks(sentence: &Sentence) -> Option<Sentence> {
+    let quote = sentence.tokens.iter().position(|t| t.quoted && t.kind != Kind::Break)?;
+    let about = sentence.tokens[..quote].iter().any(|t| t.is(class::ATTACK));
+    about.then(|| {
+        let tokens: Vec<Token> = sentence.tokens.iter().filter(|t| !t.quoted).cloned().collect();
+        let classes = tokens.iter().fold(Classes::NONE, |all, t| all | t.classes);
+        Sentence { language: sentence.language, tokens, classes }
+    })
 }
 
 impl Reading<'_> {
@@ -178,7 +195,7 @@ impl Reading<'_> {
                             | "causes"
                             | "help"
                             | "helps"
-                    )
+                    ) && !token.is(class::ACTOR)
                 });
                 return if made { Mood::Other } else { Mood::Order };
             }
@@ -273,6 +290,11 @@ impl Reading<'_> {
         const MARKS: [&str; 7] = ["e", "eg", "e.g", "example", "default", "defaults", "placeholder"];
         let from = i.saturating_sub(8);
         self.tokens()[from..i].iter().any(|t| MARKS.contains(&t.text.as_str()))
+    }
+
+    /// A token as it is written.
+    pub(super) fn raw(&self, i: usize) -> &str {
+        &self.text[self.tokens()[i].start..self.tokens()[i].end]
     }
 
     /// The text after a token.

@@ -50,6 +50,9 @@ fn speaker(text: &str) -> Option<Seen> {
         &TAGS,
         r"(?i)</?\s*(?:system|assistant|developer|admin|sudo|root|system[-_ ]?(?:prompt|message|instructions?|override|reminder|note|directive)|function_calls?|tool_(?:call|result|response)s?|hidden|secret|invisible|override|jailbreak|internal(?:[-_ ]\w+)?)\s*/?>|\[/?\s*(?:system|assistant|developer|admin)(?:[ _-]?(?:message|prompt|instructions?|override|note))?\s*\]",
     )?;
+    if let Some(at) = envelope_end(text) {
+        return Some(Seen::new(Cue::Markup, Strength::Block, shown(&text[at..])));
+    }
     if let Some(hit) = tags.find(text) {
         static ORDER: OnceLock<Option<Regex>> = OnceLock::new();
         let order = expression(&ORDER, r"(?i)\b(?:you|must|always|never|do not|don't|ignore|shall|assistant)\b")?;
@@ -61,6 +64,19 @@ fn speaker(text: &str) -> Option<Seen> {
         r"(?m)^\s*(?:#{1,4}\s*)?(?:SYSTEM|System|ASSISTANT|Assistant|HUMAN|Human|DEVELOPER|AI)(?:\s+(?:prompt|message|override|instruction|PROMPT|MESSAGE|OVERRIDE|INSTRUCTION)s?)?\s*:\s+\S",
     )?;
     lines.find(text).map(|hit| Seen::new(Cue::Markup, Strength::Strong, shown(&text[hit.start()..])))
+}
+
+/// `</tool_description>` that nothing opened: the text ends the frame that a host may have put around it.
+fn envelope_end(text: &str) -> Option<usize> {
+    static ENDS: OnceLock<Option<Regex>> = OnceLock::new();
+    let ends = expression(
+        &ENDS,
+        r"(?i)</\s*((?:tool|function|server|parameter|mcp)s?[-_ ]?(?:description|definition|schema|list|spec|info)?s?|description|context|documents?|untrusted)\s*>",
+    )?;
+    let hit = ends.captures(text)?;
+    let (whole, name) = (hit.get(0)?, hit.get(1)?);
+    let opened = text[..whole.start()].to_lowercase().contains(&format!("<{}", name.as_str().to_lowercase()));
+    (!opened).then_some(whole.start())
 }
 
 /// `{"role": "system", "content": …}`: a message of a conversation.

@@ -251,6 +251,7 @@ fn classified(tokens: Vec<Token>, text: &str) -> Sentence {
     let language = language(&tokens);
     let mut tokens = if language.is_run_together() { resplit(tokens, text, language) } else { tokens };
     classify(&mut tokens, text, language);
+    super::compound::add(&mut tokens, language);
     let classes = tokens.iter().fold(Classes::NONE, |all, t| all | t.classes);
     Sentence { language, tokens, classes }
 }

@@ -18,7 +18,8 @@ pub(super) fn address(run: &str) -> Option<Kind> {
     if is_email(run.strip_prefix("mailto:").unwrap_or(run)) {
         return Some(Kind::Email);
     }
-    if is_host(run) {
+    let beneath = run.strip_prefix('.').filter(|rest| rest.matches('.').count() > 1);
+    if is_host(run) || beneath.is_some_and(is_host) {
         return Some(Kind::Url);
     }
     let anchored =
@@ -81,6 +82,20 @@ pub(super) fn private_words(identifier: &str) -> Classes {
     let mut found = Classes::NONE;
     for i in 0..words.len() {
         found |= lexicon().at(Language::En, &words[i..]).classes & class::VALUABLE;
+    }
+    found
+}
+
+/// The same in every language that has words of its own: `listar_contraseñas`, `mot_de_passe`.
+pub(super) fn private_words_anywhere(identifier: &str) -> Classes {
+    let words = words(identifier);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let latin = super::lexicon::LATIN.iter().map(|(language, _)| *language).filter(|l| *l != Language::En);
+    let mut found = Classes::NONE;
+    for language in latin.chain([Language::Ru]) {
+        for i in 0..words.len() {
+            found |= lexicon().at(language, &words[i..]).classes & class::VALUABLE;
+        }
     }
     found
 }

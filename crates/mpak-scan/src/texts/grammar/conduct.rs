@@ -19,6 +19,10 @@ fn untold(r: &Reading<'_>) -> Option<Seen> {
         if tokens[not + 1..verb].iter().any(|t| t.kind == Kind::Break && matches!(t.text.as_str(), "," | ":")) {
             continue;
         }
+        // `do not upload it and tell the user why`: the order begins anew.
+        if tokens[not + 1..verb].iter().any(|t| t.text == "and") {
+            continue;
+        }
         let without = tokens[not].is(class::WITHOUT);
         // `never … without telling the user` asks for telling.
         if without && r.back(not, 12, class::NOT).is_some() {
@@ -64,6 +68,13 @@ fn untold(r: &Reading<'_>) -> Option<Seen> {
         );
         let strength = match (user.is_some(), deed, shown) {
             (true, true, false) => Strength::Block,
+            (true, false, false)
+                if user.is_some_and(|u| u > verb && ends(r, u))
+                    && r.all(class::PUT | class::SEND | class::READ | class::RUN | class::TAMPER)
+                        .any(|v| v < not && matches!(r.mood(v), Mood::Order | Mood::Plain)) =>
+            {
+                Strength::Block
+            }
             (true, false, false) if user.is_none_or(|u| u < not || ends_about(r, u)) => Strength::Strong,
             (true, true, true) if objects.first().is_some_and(|t| t.is(class::DEED)) => Strength::Strong,
             (false, true, false) if tells && anaphoric(r, verb) => Strength::Strong,
@@ -73,6 +84,11 @@ fn untold(r: &Reading<'_>) -> Option<Seen> {
         return Some(r.seen(Cue::Secrecy, strength, not));
     }
     None
+}
+
+/// Whether a sentence ends with the user.
+fn ends(r: &Reading<'_>, user: usize) -> bool {
+    r.tokens().get(user + 1).is_none_or(|t| t.kind == Kind::Break)
 }
 
 /// Whether a sentence says nothing more after the user, or only what it is about.
@@ -316,7 +332,7 @@ fn approved(r: &Reading<'_>) -> Option<Seen> {
     for user in r.all(class::USER) {
         let verb = r.word(user + 1, 5, &given);
         if let Some(verb) = verb.filter(|&v| {
-            r.word(user + 1, v - user, &["already", "previously"]).is_some()
+            r.word(user + 1, v - user, &["already", "previously", "implicitly", "tacitly", "thereby"]).is_some()
                 && r.word(user + 1, v - user, &["has", "have"]).is_some()
         }) {
             let condition = r

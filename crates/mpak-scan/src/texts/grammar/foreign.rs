@@ -15,6 +15,9 @@ pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
 }
 
 fn override_(r: &Reading<'_>) -> Option<Seen> {
+    if r.context.rules && !r.has(class::YOUR | class::YOU | class::PROMPT) {
+        return None;
+    }
     let verb = r.all(class::OVERRIDE).find(|&verb| {
         let from = verb.saturating_sub(OBJECT_TOKENS_MAX);
         let orders = r.within(from, 2 * OBJECT_TOKENS_MAX, class::DIRECTIVE | class::PROMPT).filter(|&i| i != verb);
@@ -32,12 +35,22 @@ fn secrecy(r: &Reading<'_>) -> Option<Seen> {
     let tell = r.all(class::TELL | class::HIDE).find(|&tell| {
         let not = r.tokens()[tell].is(class::HIDE)
             || r.back(tell, 6, class::NOT | class::WITHOUT).is_some()
-            || r.within(tell + 1, 3, class::NOT).is_some();
+            || r.within(tell + 1, 8, class::NOT).is_some();
         let user = r.within(tell.saturating_sub(8), 16, class::USER).is_some();
         not && user
     });
+    let tell = tell.filter(|_| !r.has(class::EXCEPT));
     let shown = r.all(class::CREDENTIAL | class::DISPLAY).next().is_some() && !r.has(class::READ | class::SEND);
     if let Some(tell) = tell.filter(|_| !shown) {
+        // What is not to be told was ordered just before.
+        let acts = class::PUT | class::SEND | class::READ | class::TAMPER;
+        let ordered = r.has(class::SEND | class::PUT) || r.before.is_some_and(|s| s.classes.any(acts));
+        let private = |s: &crate::texts::tokens::Sentence| {
+            s.tokens.iter().any(|t| matches!(t.kind, Kind::Url | Kind::Email) || !r.foreign(t).is_empty())
+        };
+        if ordered && (private(r.sentence) || r.before.is_some_and(private)) {
+            return Some(r.seen(Cue::Secrecy, Strength::Block, tell));
+        }
         return Some(r.seen(Cue::Secrecy, Strength::Strong, tell));
     }
     let secretly = r.all(class::SECRETLY).next().filter(|_| r.has(class::READ | class::SEND | class::PUT))?;

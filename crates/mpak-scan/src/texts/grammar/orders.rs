@@ -243,9 +243,16 @@ fn inverted(r: &Reading<'_>) -> Option<Seen> {
             return Some(r.seen(Cue::Override, Strength::Block, at));
         }
         let gone = r
-            .word(order + 1, 6, &["apply", "longer", "count", "matter"])
+            .word(order + 1, 6, &["apply", "longer", "count", "matter", "hold", "bind", "stand"])
             .filter(|&i| r.word(order + 1, i + 1 - order, &["no", "not", "don't", "longer"]).is_some());
-        if gone.is_some() && r.word(order + 1, 7, &["apply", "applies", "count", "matter", "valid"]).is_some() {
+        if gone.is_some()
+            && r.word(
+                order + 1,
+                7,
+                &["apply", "applies", "count", "matter", "valid", "hold", "bind", "stand", "binding", "relevant"],
+            )
+            .is_some()
+        {
             return Some(r.seen(Cue::Override, Strength::Block, order));
         }
         let precedence = r.word(

@@ -12,7 +12,7 @@ pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
 
 impl Reading<'_> {
     /// A tool that is none of this server's: `the send_email tool`, `other tools`.
-    fn foreign_tool(&self, i: usize) -> bool {
+    pub(super) fn foreign_tool(&self, i: usize) -> bool {
         let tokens = self.tokens();
         let token = &tokens[i];
         let known = |text: &str| self.context.tools.contains(text) || self.context.parameters.contains(text);
