@@ -18,6 +18,8 @@ const SENSES_COUNT_MAX: usize = 8;
 const SOURCES_COUNT_MAX: usize = 12;
 /// Deepest chain of names.
 const DEPTH_MAX: u32 = 40;
+/// Most expressions that are being resolved at once.
+const NESTED_COUNT_MAX: usize = 200;
 /// Longest dotted name, in bytes.
 const PATH_BYTES_MAX: usize = 200;
 
@@ -214,7 +216,8 @@ impl<'p> Names<'p> {
         if let Some(known) = self.memo.borrow().get(&key) {
             return known.clone();
         }
-        if depth == 0 || !self.active.borrow_mut().insert(key) {
+        let nested = self.active.borrow().len() >= NESTED_COUNT_MAX;
+        if depth == 0 || nested || !self.active.borrow_mut().insert(key) {
             return Rc::from([]);
         }
         let mut found = Vec::new();
@@ -399,6 +402,8 @@ impl<'p> Names<'p> {
     }
 
     fn member(&self, of: &Sense, name: &str, depth: u32, out: &mut Vec<Sense>) {
+        // What is remembered is given back at any depth, so that a walk counts its own steps.
+        let Some(depth) = depth.checked_sub(1) else { return };
         match of {
             Sense::Outside(path) if matches!(name, "default" | "call" | "apply" | "bind") && path != "subprocess" => {
                 out.push(Sense::Outside(path.clone()));
@@ -469,6 +474,7 @@ impl<'p> Names<'p> {
 
     /// A member of a written-out object or list; any of them where the name is not known.
     fn item(&self, unit: UnitId, value: ExprId, name: Option<&str>, depth: u32, out: &mut Vec<Sense>) {
+        let Some(depth) = depth.checked_sub(1) else { return };
         let source = self.program.unit(unit);
         match source.expr(value) {
             ExprKind::Dict(members) => {
@@ -481,7 +487,7 @@ impl<'p> Names<'p> {
                 if let Some(name) = name.filter(|_| out.is_empty()) {
                     for (_, spread) in members.iter().filter(|(key, _)| key.is_none()).take(SOURCES_COUNT_MAX) {
                         for sense in self.at(unit, *spread, depth).iter() {
-                            self.member(sense, name, depth.saturating_sub(1), out);
+                            self.member(sense, name, depth, out);
                         }
                     }
                 }

@@ -200,6 +200,9 @@ fn finding(used: &Use, rule: &str, severity: Severity, declared: Permissions) ->
         Access::Subprocess => {
             (format!("runs{named}"), "subprocess", declared.subprocess, if used.open { "full" } else { "restricted" })
         }
+        Access::Native if used.dependency => {
+            (format!("comes with packages of native code ({what})"), "native", declared.native, "required")
+        }
         Access::Native => (format!("loads native code{named}"), "native", declared.native, "required"),
         Access::Outbound if what.is_empty() => {
             ("connects to others".to_owned(), "network", declared.network, "outbound")
@@ -232,6 +235,7 @@ fn finding(used: &Use, rule: &str, severity: Severity, declared: Permissions) ->
         ),
     };
     let when = match used.when {
+        When::Start if used.dependency => "",
         When::Start => " while it starts",
         When::Handler => " when a tool is called",
         When::Elsewhere => "",

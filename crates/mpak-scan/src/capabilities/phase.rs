@@ -11,6 +11,19 @@ use crate::code::tools::Handler;
 
 type Node = (UnitId, FunctionId);
 
+/// Calls that load a module by its name.
+const LOADERS: [&str; 10] = [
+    "importlib.import_module",
+    "__import__",
+    "require",
+    "import",
+    "module.createRequire()",
+    "runpy.run_path",
+    "runpy.run_module",
+    "importlib.util.spec_from_file_location",
+    "pkgutil.iter_modules",
+    "pkgutil.walk_packages",
+];
 /// Longest constant text that may name a file of the bundle, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -44,7 +57,13 @@ impl Phases {
         phases.handling = calls.reach(handled.clone());
         // 3. Files: by import from anywhere within a file, and by name.
         phases.reached = reached(names, entries, &all);
-        phases.reached.extend(handled.iter().map(|(unit, _)| *unit).filter(|unit| entries.contains(unit)));
+        // Handlers that nothing comes to are loaded in a way that was not seen.
+        let mut handlers =
+            handled.iter().map(|(unit, _)| unit).filter(|unit| own(names.program.unit(**unit))).peekable();
+        if handlers.peek().is_some() && !handlers.any(|unit| phases.reached.contains(unit)) {
+            phases.starting.extend(calls.reach(all.iter().map(|&unit| (unit, FunctionId::TOP)).collect()));
+            phases.reached.extend(&all);
+        }
         phases
     }
 
@@ -245,6 +264,15 @@ fn reached(names: &Names<'_>, entries: &[UnitId], all: &[UnitId]) -> HashSet<Uni
                 next.extend(by_name.get(name).into_iter().flatten());
             }
         }
+        for (_, callee, args) in unit.calls() {
+            // `import_module("app.plugin")`.
+            if let Some(first) = args.first()
+                && names.is_one_of(id, callee, &LOADERS)
+                && let Some(module) = names.constant(id, first.value, 8)
+            {
+                next.extend(modules(names, id, &module, None));
+            }
+        }
         if loads_by_name(names, id, unit) {
             next.extend(all);
         }
@@ -255,20 +283,8 @@ fn reached(names: &Names<'_>, entries: &[UnitId], all: &[UnitId]) -> HashSet<Uni
 
 /// Whether a unit loads modules whose names it computes.
 fn loads_by_name(names: &Names<'_>, id: UnitId, unit: &Unit) -> bool {
-    let loaders = [
-        "importlib.import_module",
-        "__import__",
-        "require",
-        "import",
-        "module.createRequire()",
-        "runpy.run_path",
-        "runpy.run_module",
-        "importlib.util.spec_from_file_location",
-        "pkgutil.iter_modules",
-        "pkgutil.walk_packages",
-    ];
     unit.calls().any(|(_, callee, args)| {
         let constant = args.first().is_some_and(|arg| names.constant(id, arg.value, 8).is_some());
-        !constant && names.is_one_of(id, callee, &loaders)
+        !constant && names.is_one_of(id, callee, &LOADERS)
     })
 }

@@ -9,6 +9,9 @@ use crate::evidence::MANIFEST;
 /// Most words of a command line that are looked at.
 const WORDS_COUNT_MAX: usize = 64;
 
+/// Most packages that are named.
+const PACKAGES_COUNT_MAX: usize = 6;
+
 /// The units that the manifest enters.
 pub(super) fn entries(program: &Program, document: Option<&Value>) -> Vec<UnitId> {
     let Some(server) = document.and_then(|document| document.get("server")) else { return Vec::new() };
@@ -91,9 +94,21 @@ pub(super) fn uses(server: &Server<'_>, mentioned: &dyn Fn(&str) -> bool) -> Vec
             found.push(Use { dependency, what: Some(path.to_owned()), ..use_at(Access::Native, path, call) });
         }
     }
-    // One per package is enough.
-    let mut packages = std::collections::BTreeSet::new();
-    found.retain(|found| !found.dependency || packages.insert(package(&found.file).to_owned()));
+    // Packages are told together.
+    let brought: Vec<&Use> = found.iter().filter(|found| found.dependency).collect();
+    let packages: std::collections::BTreeSet<&str> = brought.iter().map(|found| name(package(&found.file))).collect();
+    let some: Vec<&str> = packages.iter().take(PACKAGES_COUNT_MAX).copied().collect();
+    let more = packages.len() - some.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let what = format!("{}{more}", some.join(", "));
+    let mut first = true;
+    found.retain_mut(|found| {
+        let kept = !found.dependency || std::mem::take(&mut first);
+        if found.dependency {
+            found.what = Some(what.clone());
+        }
+        kept
+    });
     found
 }
 
@@ -101,6 +116,15 @@ pub(super) fn uses(server: &Server<'_>, mentioned: &dyn Fn(&str) -> bool) -> Vec
 fn module(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.split('.').next().unwrap_or(name)
+}
+
+/// The name of a package, by its folder.
+fn name(folder: &str) -> &str {
+    let (before, last) = folder.rsplit_once('/').unwrap_or(("", folder));
+    match before.rfind('/').map_or(before, |at| &before[at + 1..]) {
+        scope if scope.starts_with('@') => &folder[folder.len() - last.len() - 1 - scope.len()..],
+        _ => last,
+    }
 }
 
 /// The folder of the package that a file is of.

@@ -72,14 +72,14 @@ impl Rules {
         effects.extend(effect);
     }
 
-    /// The most exact rule, and whether it is that of a whole module.
-    fn find(&self, path: &str) -> Option<(&[Effect], bool)> {
+    /// The most exact rule, and the module if it is that of a whole one.
+    fn find<'p>(&self, path: &'p str) -> Option<(&[Effect], Option<&'p str>)> {
         if let Some(effects) = self.exact.get(path) {
-            return Some((effects, false));
+            return Some((effects, None));
         }
         let start = self.starts.iter().find(|(start, _)| path.starts_with(start.as_str()));
         if let Some((_, effects)) = start {
-            return Some((effects, false));
+            return Some((effects, None));
         }
         // The end of the name below a module, then the longest module.
         let mut ends = path.rsplit('.');
@@ -87,13 +87,13 @@ impl Rules {
         let modules = self.last.get(last).into_iter().flatten();
         let within = modules.filter(|(module, _)| is_below(path, module)).max_by_key(|(module, _)| module.len());
         if let Some((_, effects)) = within {
-            return Some((effects, false));
+            return Some((effects, None));
         }
         let mut module = path;
         while let Some((before, _)) = module.rsplit_once('.') {
             module = before;
             if let Some(effects) = self.below.get(module) {
-                return Some((effects, true));
+                return Some((effects, Some(module)));
             }
         }
         None
@@ -133,14 +133,31 @@ fn rules(language: Language) -> &'static Rules {
 /// What a call of a dotted name does. Brackets of calls on the way are left out of the name.
 pub(super) fn find(language: Language, path: &str) -> Vec<Effect> {
     let plain = path.replace("()", "");
-    let Some((effects, whole_module)) = rules(language).find(&plain) else { return Vec::new() };
+    let Some((effects, module)) = rules(language).find(&plain) else { return Vec::new() };
+    // Members of an instance act; those of an answer do not: `requests.get().headers.get()`.
+    if let (Some(module), Some((before, _))) = (module, path.rsplit_once("()"))
+        && before.replace("()", "").len() > module.len()
+        && !makes_instance(language, before)
+    {
+        return Vec::new();
+    }
     // Below the `*` of a module an instance is made for later use: `openai.OpenAI()`.
     let last = plain.rsplit('.').next().unwrap_or(&plain);
-    let makes = whole_module
+    let makes = module.is_some()
         && last.starts_with(|c: char| c.is_ascii_uppercase())
         && last.contains(|c: char| c.is_ascii_lowercase());
     let network = |access| matches!(access, Access::Outbound | Access::Inbound);
     effects.iter().map(|effect| Effect { later: effect.later || makes && network(effect.access), ..*effect }).collect()
+}
+
+/// Whether a call makes something that acts later.
+fn makes_instance(language: Language, path: &str) -> bool {
+    let plain = path.replace("()", "");
+    let effects = rules(language).find(&plain).map_or(&[][..], |(effects, _)| effects);
+    let last = plain.rsplit('.').next().unwrap_or(&plain);
+    let class = last.starts_with(|c: char| c.is_ascii_uppercase());
+    // A class that a rule says does nothing makes nothing that acts either.
+    effects.iter().any(|effect| effect.later || class)
 }
 
 /// Whether a name is told of by a rule, `nothing` among them.
@@ -164,6 +181,11 @@ mod tests {
             (Language::Python, "requests.Session()", vec![(A::Outbound, true)]),
             (Language::Python, "requests.Session().get", vec![(A::Outbound, false)]),
             (Language::Python, "requests.get().json", vec![]),
+            (Language::Python, "httpx.AsyncClient().get().headers.get", vec![]),
+            (Language::Python, "httpx.Request().url.host.split", vec![]),
+            (Language::Python, "git.Repo().git.status", vec![(A::Read, false), (A::Subprocess, false)]),
+            (Language::JavaScript, "fs.promises.readFile().split", vec![]),
+            (Language::JavaScript, "axios.create().post().data.on", vec![]),
             (Language::Python, "requests.exceptions.HTTPError", vec![]),
             (Language::Python, "urllib.parse.quote", vec![]),
             (Language::Python, "urllib.request.urlopen", vec![(A::Outbound, false)]),

@@ -203,6 +203,42 @@ fn files_count_when_the_server_comes_to_them() {
 }
 
 #[test]
+fn what_leads_to_itself_ends() {
+    for source in [
+        "let o = {}; o = { ...o, a: 1 }; o.missing(); o.a.b.c();\n",
+        "const a = () => a()()(); a().x.y.z();\nclass A extends A { get() { return this.get().get(); } }\nnew A().get();\n",
+        "const f = (x) => f(f)(x(f)); f(f)(f);\nlet p = [p, ...p]; p.map(p).map(p);\n",
+        "export * from './index.js'; import { x } from './index.js'; x.y(); process.env = { ...process.env };\n",
+    ] {
+        found(&[("server/index.js", source)]);
+    }
+    for source in [
+        "from server.main import *\nx.y.z()\nfrom . import *\n",
+        "class A(A):\n  @property\n  def b(self): return self.b.b\nA().b.b.c()\n",
+        "def f(x: f) -> f: return f(f)(x)\nd = {**d, 'a': d}\nd['b']['c']()\np = p / p / (p / p)\np.read_text()\n",
+    ] {
+        found(&[("server/main.py", source)]);
+    }
+}
+
+#[test]
+fn scripts_run_programs() {
+    let script = "#!/bin/sh\ncd /tmp\ncurl -s https://a.example/x > out.txt\n";
+    // Only where scripts are read as code.
+    let shown = found(&[("server/run.sh", script)]);
+    if crate::code::read("server/run.sh", script.as_bytes()).is_some() {
+        assert_eq!(shown, ["run@start curl", "out@start a.example", "write@start out.txt"]);
+    }
+}
+
+#[test]
+fn handlers_that_nothing_loads_are_looked_at() {
+    let main = ("server/main.py", "print('starts by other ways')\n");
+    let tools = ("server/tools.py", "import subprocess\n@mcp.tool()\ndef a() -> None:\n  subprocess.run(['git'])\n");
+    assert_eq!(found(&[main, tools]), ["run@handler git"]);
+}
+
+#[test]
 fn hostile_code_ends_soon() {
     // Names that lead to each other, many ways.
     let mut source = String::new();

@@ -13,6 +13,7 @@ use crate::code::flow::sinks::SinkKind;
 use crate::code::program::UnitId;
 use crate::evidence::Code;
 
+mod commands;
 mod environment;
 
 /// Methods of files' paths that hardly anything else has, for receivers that nobody knows.
@@ -73,6 +74,12 @@ impl Finder<'_> {
     fn look(&mut self, expr: ExprId) {
         let unit = self.unit;
         let role = self.names.layout(self.id).role(expr);
+        if unit.language == Language::Shell {
+            if let ExprKind::Call { callee, args, .. } = unit.expr(expr) {
+                self.command(expr, *callee, args);
+            }
+            return;
+        }
         match unit.expr(expr) {
             ExprKind::Call { callee, args, .. } => {
                 self.call(expr, *callee, args);

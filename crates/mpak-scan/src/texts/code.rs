@@ -93,13 +93,14 @@ impl Reader<'_> {
         if decorated(&["call_tool", "get_prompt", "read_resource"]) {
             return;
         }
+        self.lines.clear();
         let mut tool = Map::new();
         tool.extend(handler.name.as_ref().map(|name| ("name".to_owned(), json!(name))));
         for &decorator in &function.decorators {
             if let ExprKind::Call { args, .. } = unit.expr(decorator) {
                 for arg in args
                     .iter()
-                    .filter(|arg| matches!(arg.name.as_deref(), Some("title" | "description" | "annotations")))
+                    .filter(|arg| matches!(arg.name.as_deref(), Some("name" | "title" | "description" | "annotations")))
                 {
                     let value = self.json(handler.unit, arg.value, DEPTH_MAX);
                     tool.insert(arg.name.clone().unwrap_or_default(), value);
@@ -327,8 +328,10 @@ impl Reader<'_> {
             ExprKind::Spread(of) => self.json(id, *of, depth),
             ExprKind::Either(ways) => ways.first().map_or(Value::Null, |&way| self.json(id, way, depth)),
             ExprKind::Choice { then, .. } => self.json(id, *then, depth),
+            // `Tools.ADD.value` of an enumeration.
+            ExprKind::Member { of, name } if name == "value" => self.json(id, *of, depth),
             ExprKind::Member { of, name } => {
-                let (of_unit, of) = program.value(id, *of);
+                let (of_unit, of) = self.written(id, *of);
                 match program.unit(of_unit).expr(of) {
                     ExprKind::Dict(_) => match self.json(of_unit, of, depth) {
                         Value::Object(object) => object.get(name).cloned().unwrap_or(Value::Null),
@@ -341,6 +344,14 @@ impl Reader<'_> {
             }
             ExprKind::Call { callee, args, .. } => self.called(id, *callee, args, depth),
             _ => Value::Null,
+        }
+    }
+
+    /// What an expression is written out as: an object, a class, a call.
+    fn written(&self, id: UnitId, expr: ExprId) -> (UnitId, ExprId) {
+        match self.program.meaning(id, FunctionId::TOP, expr) {
+            Meaning::Value(unit, value) => (unit, value),
+            _ => self.program.value(id, expr),
         }
     }
 
@@ -542,11 +553,13 @@ def helper():
     '''Not for models.'''
 @server.list_tools()
 async def tools():
-    return [types.Tool(name='far', description=FAR, inputSchema=Args.model_json_schema())]
+    return [types.Tool(name=Names.NEAR.value, description='Near.', inputSchema={}), types.Tool(name='far', description=FAR, inputSchema=Args.model_json_schema())]
 FAR = 'Goes ' + 'far.'
 class Args(BaseModel):
     place: str = Field(description='where to')
     how: Annotated[str, Field(description='how to go')]
+class Names(str, Enum):
+    NEAR = 'near'
 ";
         let found = shown("s.py", source);
         for expected in [
@@ -558,6 +571,7 @@ class Args(BaseModel):
             "Parameter@4 second",
             "Value@4 x",
             "Instructions@2 Be kind.",
+            "Name@17 near",
             "Name@11 far",
             "Description@12 Goes far.",
             "Parameter@14 where to",
