@@ -1,12 +1,12 @@
 //! A digest over the scanner's own source: code decides verdicts as much as rules do, so that a report names
-//! both (`report::ruleset`).
+//! both (`report::ruleset`). What a bundle is read with counts as well.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
     let mut files = Vec::new();
-    for folder in ["src", "rules"] {
+    for folder in ["src", "rules", "../mpak-bundle/src"] {
         println!("cargo:rerun-if-changed={folder}");
         list(Path::new(folder), &mut files);
     }

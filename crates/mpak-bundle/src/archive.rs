@@ -194,6 +194,15 @@ impl Archive {
         self.with_workspace(|workspace| workspace.copy(&self.source, entry, to))
     }
 
+    /// A name for what an entry unpacks to, without unpacking it: two entries with the same one have the same content,
+    /// and are sound or unsound together. Entries with the same content may have different ones.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] of reading.
+    pub fn packed_digest(&self, entry: &Entry) -> Result<Sha256, ArchiveError> {
+        self.with_workspace(|workspace| workspace.packed_digest(&self.source, entry))
+    }
+
     /// Reads every entry and throws the data away: proves that the whole archive is sound.
     ///
     /// # Errors

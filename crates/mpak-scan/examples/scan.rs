@@ -8,17 +8,24 @@ use std::time::Instant;
 
 use mpak_bundle::archive::Archive;
 use mpak_bundle::limits::Limits;
-use mpak_scan::evidence::{Evidence, scan};
+use mpak_scan::evidence::{Cache, Evidence, Gathering, scan};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: scan FILE|FOLDER")?);
+    let path = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: scan FILE|FOLDER [CACHE [THREADS]]")?);
+    let cache = std::env::args_os().nth(2).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let threads = std::env::args().nth(3).and_then(|count| count.parse().ok());
     let limits = Limits::default();
     let started = Instant::now();
+    let cache = cache.map(|path| Cache::open(&path));
+    let how = Gathering { threads, cache: cache.as_ref() };
     let evidence = if path.is_dir() {
-        Evidence::from_folder(&path, &limits)?
+        Evidence::from_folder_with(&path, &limits, how)?
     } else {
-        Evidence::from_archive(&Archive::open(File::open(&path)?, &limits)?, &limits)?
+        Evidence::from_archive_with(&Archive::open(File::open(&path)?, &limits)?, &limits, how)?
     };
+    if let Some(cache) = &cache {
+        cache.save()?;
+    }
     let gathered = started.elapsed();
     let report = scan(&evidence);
     let mut out = std::io::stdout().lock();

@@ -43,6 +43,10 @@ const ARCHIVES: [&[u8]; 9] = [
 ];
 
 impl ContentKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Empty, Self::Text, Self::Script, Self::Native, Self::Bytecode, Self::Pyc, Self::Archive, Self::Data];
+
     /// Tells the kind from the first bytes.
     pub fn of(head: &[u8]) -> Self {
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);

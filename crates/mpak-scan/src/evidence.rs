@@ -28,6 +28,7 @@ use crate::texts::Texts;
 use crate::vex::{self, Statement};
 
 mod advised;
+mod cache;
 mod capable;
 mod given;
 mod look;
@@ -38,6 +39,7 @@ mod sources;
 mod texts;
 
 pub use advised::Advised;
+pub use cache::Cache;
 pub use given::{OauthUse, Place};
 pub use sources::Code;
 
@@ -139,10 +141,12 @@ pub enum GatherError {
 }
 
 /// How evidence is gathered; what comes out does not depend on it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Gathering {
+#[derive(Clone, Copy, Default)]
+pub struct Gathering<'a> {
     /// Threads; by default as many as there are processors, up to a few.
     pub threads: Option<usize>,
+    /// What earlier scans know of files; it is for the caller to save it.
+    pub cache: Option<&'a Cache>,
 }
 
 impl Evidence {
@@ -158,7 +162,7 @@ impl Evidence {
     ///
     /// # Errors
     /// [`GatherError`].
-    pub fn from_archive_with(archive: &Archive, limits: &Limits, how: Gathering) -> Result<Self, GatherError> {
+    pub fn from_archive_with(archive: &Archive, limits: &Limits, how: Gathering<'_>) -> Result<Self, GatherError> {
         Self::gather(archive, limits, how)
     }
 
@@ -174,15 +178,15 @@ impl Evidence {
     ///
     /// # Errors
     /// [`GatherError`].
-    pub fn from_folder_with(folder: &Path, limits: &Limits, how: Gathering) -> Result<Self, GatherError> {
+    pub fn from_folder_with(folder: &Path, limits: &Limits, how: Gathering<'_>) -> Result<Self, GatherError> {
         Self::gather(&collect_any(folder, limits, &[])?, limits, how)
     }
 
-    fn gather(source: &dyn Source, limits: &Limits, how: Gathering) -> Result<Self, GatherError> {
+    fn gather(source: &dyn Source, limits: &Limits, how: Gathering<'_>) -> Result<Self, GatherError> {
         // 1. The manifest: it says what the other files are for.
         let items = source.items();
         let (given, mut manifest) = manifest_facts(source, &items, limits)?;
-        let mut plan = Plan::new(&items, given, document_of(&manifest));
+        let mut plan = Plan::new(&items, given, document_of(&manifest), how.cache);
         plan.keep(source, read_of(&manifest), document_of(&manifest), limits);
         // 2. Every file once, to its end: an archive whose data is unsound gives no evidence. Those that tell why
         //    others are there come first.

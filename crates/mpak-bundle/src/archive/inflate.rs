@@ -1,12 +1,13 @@
 //! Data of one entry: read, inflated, counted and summed in two buffers of constant size.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::Entry;
 use super::error::ArchiveError;
 use super::source::Source;
+use crate::digest::{Hashing, Sha256};
 use crate::path::escape;
 
 pub(super) const BUFFER_BYTES: usize = 256 << 10;
@@ -47,6 +48,24 @@ impl Workspace {
             return Err(ArchiveError::Crc { name: shown(entry), declared: entry.crc32, found });
         }
         Ok(())
+    }
+
+    /// Digest of the data as it lies there, and of everything else that decides what comes out of it.
+    pub(super) fn packed_digest(&mut self, source: &Source, entry: &Entry) -> Result<Sha256, ArchiveError> {
+        let mut hashing = Hashing::new(io::sink());
+        let mut add = |bytes: &[u8]| hashing.write_all(bytes).map_err(ArchiveError::Io);
+        add(&[u8::from(entry.stored)])?;
+        add(&entry.crc32.to_le_bytes())?;
+        add(&entry.bytes.to_le_bytes())?;
+        add(&entry.packed_bytes.to_le_bytes())?;
+        let mut done = 0;
+        while done < entry.packed_bytes {
+            let count = (entry.packed_bytes - done).min(BUFFER_BYTES as u64) as usize;
+            source.read_exact(entry.data_at + done, &mut self.packed[..count])?;
+            add(&self.packed[..count])?;
+            done += count as u64;
+        }
+        Ok(hashing.finish().1)
     }
 
     fn copy_stored(

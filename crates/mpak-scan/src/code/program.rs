@@ -4,11 +4,15 @@
 //! instances, a bounded number of steps.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, Language, Statement, Unit, VarId};
 
 /// Most steps from a name to what it means.
 const STEPS_MAX: u32 = 24;
+
+/// Most meanings that are remembered.
+const MEANINGS_COUNT_MAX: usize = 200_000;
 
 /// Most assignments of one variable that are looked at for what it means.
 const DEFINITIONS_COUNT_MAX: usize = 8;
@@ -40,6 +44,8 @@ pub struct Program {
     units: Vec<Unit>,
     links: Vec<Links>,
     by_path: HashMap<String, UnitId>,
+    /// What was asked for already: the same is asked in every round.
+    meanings: Mutex<HashMap<(UnitId, FunctionId, ExprId), Meaning>>,
 }
 
 /// What is asked of one unit again and again.
@@ -58,7 +64,7 @@ impl Program {
         let id = |at: usize| UnitId(u32::try_from(at).unwrap_or(u32::MAX));
         let by_path = units.iter().enumerate().map(|(at, unit)| (unit.path.clone(), id(at))).collect();
         let links = units.iter().map(Links::new).collect();
-        Self { units, links, by_path }
+        Self { units, links, by_path, meanings: Mutex::default() }
     }
 
     /// All units with their keys.
@@ -89,7 +95,16 @@ impl Program {
 
     /// What an expression of a function means.
     pub fn meaning(&self, unit: UnitId, within: FunctionId, expr: ExprId) -> Meaning {
-        self.follow(unit, within, expr, STEPS_MAX)
+        let known = || self.meanings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meaning) = known().get(&(unit, within, expr)) {
+            return meaning.clone();
+        }
+        let meaning = self.follow(unit, within, expr, STEPS_MAX);
+        let mut known = known();
+        if known.len() < MEANINGS_COUNT_MAX {
+            known.insert((unit, within, expr), meaning.clone());
+        }
+        meaning
     }
 
     /// The dotted name of something from outside the bundle.

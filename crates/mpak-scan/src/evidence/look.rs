@@ -7,8 +7,10 @@ use std::io::{self, Write};
 use std::sync::PoisonError;
 
 use mpak_bundle::dependencies::{self, Said};
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::sbom;
 
+use super::cache::{Cache, Key, Known};
 use super::plan::{Plan, Wanted};
 use super::source::Source;
 use super::sources::Read;
@@ -39,29 +41,92 @@ pub(super) struct Looked {
     pub(super) head: Option<Vec<u8>>,
 }
 
+impl Looked {
+    /// A file that says nothing.
+    fn known(fact: FileFact, examined_bytes: u64) -> Self {
+        let secrets = FileSecrets { path: fact.path.clone(), examined_bytes, ..FileSecrets::default() };
+        Self {
+            fact,
+            secrets,
+            code: None,
+            said: None,
+            sbom: None,
+            statements: Vec::new(),
+            package: None,
+            mentions: Vec::new(),
+            head: None,
+        }
+    }
+
+    /// What is worth remembering: that the file says nothing. Each engine's word counts.
+    fn nothing(&self) -> Option<Known> {
+        let Self { fact, secrets, code, said, sbom, statements, package, mentions, head } = self;
+        let clean = secrets.hits.is_empty() && secrets.omitted_count == 0 && !secrets.unfinished;
+        let silent = clean
+            && code.is_none()
+            && said.is_none()
+            && sbom.is_none()
+            && statements.is_empty()
+            && package.is_none()
+            && mentions.is_empty()
+            && head.is_none();
+        silent.then_some(Known { sha256: fact.sha256, kind: fact.kind, examined_bytes: secrets.examined_bytes })
+    }
+}
+
 impl Plan<'_> {
-    /// Reads a file and looks at it. `buffer` is the thread's own, kept from file to file.
+    /// Looks at a file, or remembers it. `buffer` is the thread's own, kept from file to file.
     pub(super) fn look(&self, source: &dyn Source, number: usize, buffer: &mut Vec<u8>) -> Result<Looked, GatherError> {
         let wanted = self.wanted(number);
-        match wanted.whole {
-            _ if self.given.as_ref().is_some_and(|(of, _)| *of == number) => {
-                let content = self.given.as_ref().map(|(_, content)| content.as_slice()).unwrap_or_default();
-                Ok(self.whole(number, &wanted, content))
-            }
-            true if wanted.large => {
-                // Large files that must be held whole take turns.
-                let _turn = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut content = Vec::new();
-                source.copy(number, &mut Bounded { to: &mut content, bytes_max: self.items[number].bytes })?;
-                Ok(self.whole(number, &wanted, &content))
-            }
-            true => {
-                buffer.clear();
-                source.copy(number, &mut Bounded { to: buffer, bytes_max: self.items[number].bytes })?;
-                Ok(self.whole(number, &wanted, buffer))
-            }
-            false => self.in_pieces(source, number, &wanted),
+        let given = self.given.as_ref().filter(|(of, _)| *of == number);
+        if let Some((_, content)) = given {
+            return Ok(self.whole(number, &wanted, content));
         }
+        // 1. Known from an earlier scan by what it is unpacked from.
+        let cache = self.cache_of(number, &wanted);
+        let packed = match cache {
+            Some(cache) => source.packed_digest(number)?.map(|digest| self.key(cache, number, true, &digest)),
+            None => None,
+        };
+        if let Some(known) = cache.zip(packed).and_then(|(cache, key)| self.remembered(cache, key, number)) {
+            return Ok(known);
+        }
+        // 2. Read, and looked at unless it is known by its content.
+        let looked = self.read(source, number, &wanted, buffer)?;
+        // 3. Remembered.
+        if let (Some(cache), Some(known)) = (cache, looked.nothing()) {
+            let plain = self.key(cache, number, false, &known.sha256);
+            packed.into_iter().chain([plain]).for_each(|key| cache.learn(key, known));
+        }
+        Ok(looked)
+    }
+
+    fn remembered(&self, cache: &Cache, key: Key, number: usize) -> Option<Looked> {
+        let known = cache.find(key).filter(|known| !self.speaks(number, known.kind))?;
+        Some(Looked::known(self.fact(number, known.kind, known.sha256), known.examined_bytes))
+    }
+
+    fn read(
+        &self,
+        source: &dyn Source,
+        number: usize,
+        wanted: &Wanted,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Looked, GatherError> {
+        if !wanted.whole {
+            return self.in_pieces(source, number, wanted);
+        }
+        let bytes_max = self.items[number].bytes;
+        if wanted.large {
+            // Large files that must be held whole take turns.
+            let _turn = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut content = Vec::new();
+            source.copy(number, &mut Bounded { to: &mut content, bytes_max })?;
+            return Ok(self.whole(number, wanted, &content));
+        }
+        buffer.clear();
+        source.copy(number, &mut Bounded { to: buffer, bytes_max })?;
+        Ok(self.whole(number, wanted, buffer))
     }
 
     /// A file in memory.
@@ -69,7 +134,14 @@ impl Plan<'_> {
         let path = self.items[number].path.as_str();
         // 1. What it is.
         let kind = ContentKind::of(&bytes[..bytes.len().min(crate::content::HEAD_BYTES)]);
-        let fact = self.fact(number, kind, mpak_bundle::digest::Sha256::of(bytes));
+        let fact = self.fact(number, kind, Sha256::of(bytes));
+        let known = self.cache_of(number, wanted).and_then(|cache| {
+            let key = self.key(cache, number, false, &fact.sha256);
+            self.remembered(cache, key, number)
+        });
+        if let Some(known) = known {
+            return known;
+        }
         // 2. Credentials.
         let secrets = secrets::scan_file(path, bytes);
         // 3. Code.
@@ -119,7 +191,7 @@ impl Plan<'_> {
         })
     }
 
-    fn fact(&self, number: usize, kind: ContentKind, sha256: mpak_bundle::digest::Sha256) -> FileFact {
+    fn fact(&self, number: usize, kind: ContentKind, sha256: Sha256) -> FileFact {
         let item = &self.items[number];
         FileFact { path: item.path.clone(), bytes: item.bytes, executable: item.executable, kind, sha256 }
     }

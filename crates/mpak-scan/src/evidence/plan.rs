@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
 
 use mpak_bundle::dependencies;
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::{self, Contents, FileKind, ManifestRead};
 use serde_json::Value;
 
+use super::cache::{Cache, Key};
 use super::source::{Item, Source};
 use super::sources::Sources;
 use super::{SBOM_BYTES_MAX, SBOMS, texts};
@@ -36,6 +38,8 @@ pub(super) struct Plan<'a> {
     own: HashSet<usize>,
     /// Whose turn it is to hold a large file.
     pub(super) large: Mutex<()>,
+    /// What earlier scans know.
+    pub(super) cache: Option<&'a Cache>,
 }
 
 /// What one file is wanted for.
@@ -55,7 +59,12 @@ pub(super) struct Wanted {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(items: &'a [Item], given: Option<(usize, Vec<u8>)>, document: Option<&Value>) -> Self {
+    pub(super) fn new(
+        items: &'a [Item],
+        given: Option<(usize, Vec<u8>)>,
+        document: Option<&Value>,
+        cache: Option<&'a Cache>,
+    ) -> Self {
         let entry = document.and_then(|document| document.get("server")?.get("entry_point")?.as_str());
         let sources = Sources::new(items, entry);
         let programs: BTreeSet<String> =
@@ -74,6 +83,7 @@ impl<'a> Plan<'a> {
             mentions: Mentions::default(),
             own: HashSet::new(),
             large: Mutex::new(()),
+            cache,
         }
     }
 
@@ -141,6 +151,20 @@ impl<'a> Plan<'a> {
             whole: *bytes <= most.max(WHOLE_BYTES_MAX),
             large: *bytes > WHOLE_BYTES_MAX,
         }
+    }
+
+    /// The cache, if the file may be found in it: what is wanted for more than what is in it alone never is.
+    pub(super) fn cache_of(&self, number: usize, wanted: &Wanted) -> Option<&Cache> {
+        let Wanted { record, program, sbom, statements, package, head, whole: _, large: _ } = *wanted;
+        let needed = record || program || sbom || statements || package || head.is_some();
+        self.cache.filter(|_| !needed && !self.sources.is_open(number, &self.items[number]))
+    }
+
+    /// Where a file is found in the cache.
+    pub(super) fn key(&self, cache: &Cache, number: usize, packed: bool, content: &Sha256) -> Key {
+        let path = self.items[number].path.as_str();
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Key::new(cache.identity(), packed, content, self.sources.is_own(path), name)
     }
 
     /// Whether a file is searched for names of others.

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write};
 
 use mpak_bundle::archive::Archive;
 use mpak_bundle::collect::Collected;
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::manifest::Contents;
 
 use super::GatherError;
@@ -13,6 +14,9 @@ use super::GatherError;
 pub(super) trait Source: Contents + Sync {
     /// All files, in the order of the bundle.
     fn items(&self) -> Vec<Item>;
+
+    /// A name for a file's content that costs less than reading it, where there is one.
+    fn packed_digest(&self, number: usize) -> Result<Option<Sha256>, GatherError>;
 
     /// Streams a file to its end, by its number in [`Source::items`]; never more than the size it has there.
     fn copy(&self, number: usize, to: &mut dyn Write) -> Result<(), GatherError>;
@@ -36,6 +40,10 @@ impl Source for Archive {
         self.entries().iter().map(item).collect()
     }
 
+    fn packed_digest(&self, number: usize) -> Result<Option<Sha256>, GatherError> {
+        Ok(Some(Self::packed_digest(self, &self.entries()[number])?))
+    }
+
     fn copy(&self, number: usize, to: &mut dyn Write) -> Result<(), GatherError> {
         Ok(Self::copy(self, &self.entries()[number], to)?)
     }
@@ -49,6 +57,10 @@ impl Source for Collected {
             executable: file.executable,
         };
         self.files().iter().map(item).collect()
+    }
+
+    fn packed_digest(&self, _number: usize) -> Result<Option<Sha256>, GatherError> {
+        Ok(None)
     }
 
     fn copy(&self, number: usize, mut to: &mut dyn Write) -> Result<(), GatherError> {

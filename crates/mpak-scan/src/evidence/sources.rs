@@ -151,6 +151,11 @@ impl Sources {
         }
     }
 
+    /// Whether it is not decided by its content alone what a file gives: it would be read if there were room.
+    pub(super) fn is_open(&self, number: usize, item: &Item) -> bool {
+        may_be_source(item) && !self.may_be_read[number]
+    }
+
     /// Whether a file is the server's own.
     pub(super) fn is_own(&self, path: &str) -> bool {
         self.ownership.is_own(path)

@@ -12,12 +12,14 @@ use super::*;
 struct Counted {
     files: Vec<(String, Vec<u8>)>,
     reads: Vec<AtomicUsize>,
+    /// Whether files have a name that is cheaper than reading them, as in an archive.
+    packed: bool,
 }
 
 impl Counted {
     fn of(files: Vec<(String, Vec<u8>)>) -> Self {
         let reads = files.iter().map(|_| AtomicUsize::new(0)).collect();
-        Self { files, reads }
+        Self { files, reads, packed: true }
     }
 }
 
@@ -42,6 +44,9 @@ impl Source for Counted {
             executable: false,
         };
         self.files.iter().map(item).collect()
+    }
+    fn packed_digest(&self, number: usize) -> Result<Option<Sha256>, GatherError> {
+        Ok(self.packed.then(|| Sha256::of(&self.files[number].1)))
     }
     fn copy(&self, number: usize, to: &mut dyn Write) -> Result<(), GatherError> {
         self.reads[number].fetch_add(1, Ordering::Relaxed);
@@ -91,7 +96,7 @@ fn bundle() -> Counted {
 }
 
 fn gather(source: &Counted, threads: usize) -> Evidence {
-    Evidence::gather(source, &Limits::default(), Gathering { threads: Some(threads) }).unwrap()
+    Evidence::gather(source, &Limits::default(), Gathering { threads: Some(threads), cache: None }).unwrap()
 }
 
 #[test]
@@ -117,4 +122,63 @@ fn the_report_is_the_same_with_any_number_of_threads() {
     for threads in [2, 4, 7] {
         assert_eq!(report(threads), one, "{threads} threads");
     }
+}
+
+#[test]
+fn a_warm_scan_reads_less_and_reports_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan-cache");
+    let report = |source: &Counted, cache: Option<&Cache>| {
+        let how = Gathering { threads: Some(2), cache };
+        serde_json::to_string(&scan(&Evidence::gather(source, &Limits::default(), how).unwrap())).unwrap()
+    };
+    let cold = report(&bundle(), None);
+    let cache = Cache::open(&path);
+    assert_eq!(report(&bundle(), Some(&cache)), cold);
+    cache.save().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for packed in [true, false] {
+        let warm = Counted { packed, ..bundle() };
+        assert_eq!(report(&warm, Some(&Cache::open(&path))), cold);
+        let read = |path: &str| {
+            let at = warm.files.iter().position(|(of, _)| of == path).unwrap();
+            warm.reads[at].load(Ordering::Relaxed)
+        };
+        assert_eq!(read("large.bin"), usize::from(!packed));
+        assert!(["server/index.js", "manifest.json", "lib/p-1.0.dist-info/RECORD"].iter().all(|path| read(path) == 1));
+    }
+    // Damage costs work and changes nothing.
+    for at in (0..whole.len()).step_by(97) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        mpak_bundle::durable::replace_derived(&path, &bytes, 0o600).unwrap();
+        let evidence = Evidence::gather(
+            &bundle(),
+            &Limits::default(),
+            Gathering { threads: Some(2), cache: Some(&Cache::open(&path)) },
+        );
+        assert!(
+            evidence
+                .unwrap()
+                .files()
+                .iter()
+                .all(|file| file.path != "large.bin" || file.sha256 == Sha256::of(&vec![3; 9 << 20]))
+        );
+    }
+}
+
+#[test]
+fn a_file_with_a_credential_is_looked_at_every_time() {
+    let rule = crate::rules::secrets().iter().find(|rule| rule.id == "github-token").unwrap();
+    let token = rule.matches[0].replace('·', "");
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&folder.path().join("scan-cache"));
+    let source = Counted::of(vec![("node_modules/a/x.js".to_owned(), format!("t = '{token}'").into_bytes())]);
+    for _ in 0..2 {
+        let how = Gathering { threads: Some(1), cache: Some(&cache) };
+        let evidence = Evidence::gather(&source, &Limits::default(), how).unwrap();
+        assert_eq!(evidence.secrets().hits.len(), 1);
+        cache.save().unwrap();
+    }
+    assert!(!folder.path().join("scan-cache").exists());
 }

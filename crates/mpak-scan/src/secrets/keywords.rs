@@ -13,8 +13,8 @@ const SHORT_BYTES: usize = 3;
 /// Shortest keyword of the kind that is looked up by four bytes.
 const LONG_BYTES: usize = 5;
 /// Words of 64 bits in the table of long keywords, and of short ones.
-const LONG_WORDS: usize = 1 << (15 - 6);
-const SHORT_WORDS: usize = 1 << (17 - 6);
+const LONG_WORDS: usize = 1 << (17 - 6);
+const SHORT_WORDS: usize = 1 << (20 - 6);
 /// Bits of the index of the lists of candidates.
 const LIST_BITS: u32 = 12;
 /// Bytes that are looked up together, at offsets 0, 2 and 4.

@@ -74,7 +74,7 @@ pub(super) fn search(text: Text<'_>, range: Range<usize>, work: &mut Work) -> Ve
     let mut joined_until = 0;
     // 1. What stands at keywords.
     let seen = range.start.saturating_sub(BEFORE_BYTES * 8)..(range.end + BEFORE_BYTES).min(text.bytes.len());
-    let Patterns { keywords, rules: ranks } = patterns();
+    let Patterns { keywords, rules: ranks } = patterns(text.binary);
     keywords.search(text.bytes, seen, |hit| {
         if work.is_exceeded() {
             return;
@@ -285,15 +285,24 @@ struct Patterns {
     rules: Vec<usize>,
 }
 
-fn patterns() -> &'static Patterns {
-    static PATTERNS: OnceLock<Patterns> = OnceLock::new();
-    PATTERNS.get_or_init(|| {
+/// Of a native file only what is sure counts, and no value by its name: fewer keywords say all there is to say.
+fn patterns(binary: bool) -> &'static Patterns {
+    static OF_TEXT: OnceLock<Patterns> = OnceLock::new();
+    static OF_BINARIES: OnceLock<Patterns> = OnceLock::new();
+    let make = |wanted: fn(&SecretRule) -> bool, seams: &'static [&'static str]| {
         let of_rules = || {
-            rules::secrets().iter().enumerate().flat_map(|(rank, rule)| rule.keywords.iter().map(move |k| (rank, k)))
+            let all = rules::secrets().iter().enumerate().filter(|(_, rule)| wanted(rule));
+            all.flat_map(|(rank, rule)| rule.keywords.iter().map(move |k| (rank, k)))
         };
-        let texts = of_rules().map(|(_, keyword)| keyword.as_str()).chain(SEAMS);
+        let texts = of_rules().map(|(_, keyword)| keyword.as_str()).chain(seams.iter().copied());
         Patterns { keywords: Keywords::new(texts), rules: of_rules().map(|(rank, _)| rank).collect() }
-    })
+    };
+    if binary {
+        let sure = |rule: &SecretRule| rule.confidence == Confidence::High && rule.place != Place::Name;
+        OF_BINARIES.get_or_init(|| make(sure, &[]))
+    } else {
+        OF_TEXT.get_or_init(|| make(|_| true, &SEAMS))
+    }
 }
 
 /// Randomness, placeholders, check digits: what is left is shown masked.
