@@ -62,6 +62,12 @@ pub enum AdminError {
         /// What was given.
         found: u32,
     },
+    /// Nothing was ever published under the name.
+    #[error("there is no package `{name}`")]
+    NoPackage {
+        /// What was given.
+        name: String,
+    },
     /// Nothing to revoke.
     #[error("there is no valid token with id {id}")]
     NoToken {

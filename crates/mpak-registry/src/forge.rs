@@ -135,26 +135,31 @@ pub(crate) async fn release(
     }
 }
 
-/// Reads a small file of a repository at GitHub from a branch.
+/// Reads a small file of a repository, of which path and number are given, from a branch or tag.
 pub(crate) async fn file(
     outbound: &Outbound,
     issuer: &Issuer,
-    repository: &str,
-    (branch, path): (&str, &str),
+    (repository, id): (&str, &str),
+    (reference, path): (&str, &str),
 ) -> Result<Vec<u8>, ForgeError> {
-    let api = issuer.api_url.as_ref().ok_or_else(|| ForgeError::NoApi { issuer: issuer.issuer.clone() })?;
-    let forge = Forge { outbound, api };
-    let mut segments = vec!["repos"];
-    segments.extend(repository.split('/'));
-    segments.extend(["contents", path]);
-    let found: GithubFile = forge.get_with(&segments, &[("ref", branch)]).await?;
+    let no_api = || ForgeError::NoApi { issuer: issuer.issuer.clone() };
+    let kind = issuer.mapping.releases.ok_or_else(no_api)?;
+    let forge = Forge { outbound, api: issuer.api_url.as_ref().ok_or_else(no_api)? };
+    let segments = match kind {
+        Releases::Github | Releases::Forgejo => {
+            ["repos"].into_iter().chain(repository.split('/')).chain(["contents", path]).collect()
+        }
+        Releases::Gitlab => vec!["projects", id, "repository", "files", path],
+    };
+    let found: RepositoryFile = forge.get_with(&segments, &[("ref", reference)]).await?;
     let text: String = found.content.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     // What cannot be decoded is no file that we know.
     STANDARD.decode(text).map_err(|_not_base64| ForgeError::Status { status: StatusCode::NOT_FOUND })
 }
 
+/// The same members at all of them.
 #[derive(Deserialize)]
-struct GithubFile {
+struct RepositoryFile {
     /// Base64, in lines.
     content: String,
 }

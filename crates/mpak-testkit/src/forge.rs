@@ -203,6 +203,11 @@ async fn answer(State(shared): State<Shared>, OriginalUri(uri): OriginalUri, hea
             let reference = uri.query().and_then(|q| q.strip_prefix("ref=")).map(decoded).unwrap_or_default();
             github_file(&shared, &format!("{owner}/{name}"), &reference, &path.join("/"))
         }
+        ["projects", project, "repository", "files", path] => {
+            let reference = uri.query().and_then(|q| q.strip_prefix("ref=")).map(decoded).unwrap_or_default();
+            let repository = shared.content.lock().expect("no test panicked here").projects.get(project).cloned();
+            github_file(&shared, &repository.unwrap_or_else(|| project.to_owned()), &reference, path)
+        }
         ["projects", project, "releases", tag] => gitlab_release(&shared, project, tag),
         [ref repository @ .., "releases", "download", tag, name] => deliver(&shared, &repository.join("/"), tag, name),
         _ => StatusCode::NOT_FOUND.into_response(),

@@ -129,7 +129,7 @@ pub fn show(config: &Config, name: &str) -> Result<Shown, AdminError> {
     with_db(config, async |db| {
         let mut c = db.read().await?;
         let found = packages::find_any(&mut c, name.as_str()).await?;
-        let package = found.ok_or_else(|| failed(LifecycleError::NoPackage))?;
+        let package = found.ok_or_else(|| AdminError::NoPackage { name: name.to_string() })?;
         let versions = versions::list(&mut c, package.id).await?;
         let owners = owners::list(&mut c, package.id).await?;
         let events = events::of_package(&mut c, name.as_str(), i64::MAX, EVENTS_MAX).await?;

@@ -200,7 +200,7 @@ fn same_repository(given: &str, own: &str) -> bool {
 /// The first readable file decides.
 async fn proof(state: &AppState, issuer: &Issuer, repository: &str) -> ApiResult<(&'static str, Proof)> {
     for branch in BRANCHES {
-        match forge::file(&state.outbound, issuer, repository, (branch, "mpak.json")).await {
+        match forge::file(&state.outbound, issuer, (repository, repository), (branch, "mpak.json")).await {
             Ok(bytes) => {
                 let proof = serde_json::from_slice(&bytes).map_err(|e| {
                     ApiError::new(Code::BadRequest, format!("mpak.json of {repository} is not what it should be: {e}"))

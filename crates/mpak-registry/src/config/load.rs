@@ -3,7 +3,7 @@
 //! Each source is checked against [`KEYS`] on its own, so that an error names the place where the value
 //! stands; what is left is one table that becomes a [`Config`] in one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::SocketAddr;
@@ -135,6 +135,8 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// `[[publishing.issuer]]`, as written.
     pub issuers: Option<Value>,
+    /// Environment variables that look like settings and are none, each with what was perhaps meant.
+    pub strangers: Vec<(String, Option<String>)>,
 }
 
 /// Reads all sources.
@@ -169,7 +171,8 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, LoadError> {
         Some((value, place)) => Setting { key, value: Some(value), place },
         None => Setting { key, value: None, place: Place::Default },
     });
-    Ok(Loaded { config, settings: settings.collect(), issuers })
+    let strangers = strangers(sources.environment);
+    Ok(Loaded { config, settings: settings.collect(), issuers, strangers })
 }
 
 type Values = BTreeMap<&'static str, (Value, Place)>;
@@ -198,6 +201,18 @@ fn environment(environment: &BTreeMap<OsString, OsString>, values: &mut Values) 
         }
     }
     Ok(())
+}
+
+/// Variables that begin as those of a section do and name no setting of it. Others beginning with `MPAK_` are
+/// not the registry's business.
+fn strangers(variables: &BTreeMap<OsString, OsString>) -> Vec<(String, Option<String>)> {
+    let known: Vec<String> = KEYS.iter().filter_map(Key::variable).collect();
+    let section = |key: &Key| Some(format!("MPAK_{}_", key.path.split_once('.')?.0.to_ascii_uppercase()));
+    let sections: BTreeSet<String> = KEYS.iter().filter_map(section).collect();
+    let names = variables.keys().filter_map(|name| name.to_str());
+    let strange = names.filter(|name| sections.iter().any(|s| name.starts_with(s)) && !known.iter().any(|k| k == name));
+    let near = |name: &str| known.iter().find(|known| distance(known, name) <= 3).cloned();
+    strange.map(|name| (name.to_owned(), near(name))).collect()
 }
 
 fn set(values: &mut Values, key: &'static Key, text: &str, place: Place) -> Result<(), LoadError> {
@@ -511,6 +526,24 @@ mod tests {
         let loaded = load_with(None, &[], &[]).unwrap().config;
         let usual = Config::new("/srv/mpak", loaded.listen);
         assert_eq!(format!("{loaded:?}"), format!("{usual:?}"));
+    }
+
+    #[test]
+    fn variables_that_only_look_like_settings_are_told() {
+        let given = [
+            ("MPAK_RATES_READS_PER_MINUT", "2"),
+            ("MPAK_RATES_READS_PER_MINUTE", "2"),
+            ("MPAK_RATES_UNHEARD_OF", "2"),
+            ("MPAK_REGISTRY_URL", "https://x.example"),
+            ("MPAK_TOKEN", "mpak_x"),
+            ("PATH", "/bin"),
+        ];
+        let strangers = load_with(None, &given, &[]).unwrap().strangers;
+        let near = Some("MPAK_RATES_READS_PER_MINUTE".to_owned());
+        assert_eq!(
+            strangers,
+            [("MPAK_RATES_READS_PER_MINUT".to_owned(), near), ("MPAK_RATES_UNHEARD_OF".to_owned(), None)]
+        );
     }
 
     #[test]

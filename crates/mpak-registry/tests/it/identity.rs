@@ -294,6 +294,7 @@ async fn gitlab_announces_a_release_of_its_project() {
     let bytes = bundle_of(&manifest);
     forge.project("acme/widget", claims["project_id"].as_str().unwrap());
     forge.tag("acme/widget", "v1.0.0", SHA);
+    forge.file("acme/widget", "v1.0.0", "README.md", "# Of the project");
     forge.asset("acme/widget", "v1.0.0", "w.mcpb", mpak_testkit::forge::Delivery::Whole(bytes.clone()));
     let body = json!({
         "name": "@acme/widget", "version": "1.0.0", "manifest": manifest, "release_tag": "v1.0.0",
@@ -304,6 +305,8 @@ async fn gitlab_announces_a_release_of_its_project() {
     let request = registry.client.post(address).bearer_auth(issuer.token(&claims)).json(&body);
     let (status, answered) = answer(request).await;
     assert_eq!((status.as_u16(), &answered["status"]), (200, &json!("created")), "{answered}");
+    let page = registry.client.get(format!("{}/packages/@acme/widget", registry.url)).header("accept", "text/html");
+    assert!(page.send().await.unwrap().text().await.unwrap().contains("Of the project"));
 }
 
 #[tokio::test]

@@ -56,6 +56,10 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
         ui::text(&print::toml(&loaded));
         return Ok(ExitCode::SUCCESS);
     }
+    for (name, near) in &loaded.strangers {
+        let near = near.as_ref().map(|near| format!("; do you mean {near}?")).unwrap_or_default();
+        ui::note(&format!("the environment variable {} is no setting{near}", ui::safe(name)));
+    }
     let mut config = loaded.config;
     // Hostile bundles are read by a process of their own.
     config.scanning.program = std::env::current_exe().ok();

@@ -320,6 +320,7 @@ fn a_held_package_waits_for_the_operator() {
     world.mpak(&["show", "@antropic/widget"]).ok();
     let again = world.mpak(&["admin", "package", "release", "@antropic/widget", "--data", &data]);
     assert!(again.fails(3).contains("is public, not held"));
+    world.mpak(&["admin", "package", "show", "@acme/nothing", "--data", &data]).fails(5);
     assert!(world.mpak(&["admin", "package", "held", "--data", &data]).stderr.contains("no package waits"));
     world.mpak(&["admin", "package", "remove", "@antropic/widget", "--reason", "malware", "--data", &data]).ok();
     // The running server hears of it within its next look at the events.

@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use crate::auth::issuers::Releases;
 use crate::db::{DbError, packages, versions};
 use crate::forge::{self, ForgeError};
 use crate::ingest::admit::README_BYTES_MAX;
@@ -45,10 +44,6 @@ async fn fetch(state: &AppState, upload: &Upload) -> Result<(), ReadmeError> {
     // 1. Whether one is missing, and where there may be one.
     let (Some(identity), Some(release)) = (upload.publisher.identity(), &upload.release) else { return Ok(()) };
     let Some(issuer) = state.issuers.find(&identity.issuer) else { return Ok(()) };
-    // GitLab's files are asked for in another way.
-    if !matches!(issuer.mapping.releases, Some(Releases::Github | Releases::Forgejo)) {
-        return Ok(());
-    }
     let mut c = state.db.read().await?;
     let Some(package) = packages::find_any(&mut c, upload.publisher.package().as_str()).await? else { return Ok(()) };
     let version = versions::find(&mut c, package.id, &upload.version.to_string()).await?;
@@ -56,7 +51,8 @@ async fn fetch(state: &AppState, upload: &Upload) -> Result<(), ReadmeError> {
     let Some(version) = version.filter(|version| version.readme.is_none()) else { return Ok(()) };
     // 2. What the repository has.
     let at = (release.tag.as_str(), "README.md");
-    let bytes = forge::file(&state.outbound, issuer, &identity.repository, at).await?;
+    let repository = (identity.repository.as_str(), identity.repository_id.as_str());
+    let bytes = forge::file(&state.outbound, issuer, repository, at).await?;
     if bytes.len() as u64 > README_BYTES_MAX {
         return Ok(());
     }
