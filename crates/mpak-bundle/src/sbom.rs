@@ -1,6 +1,7 @@
 //! Software bills of materials: reading the ones in a bundle, writing the one we generate.
 //!
-//! Read: CycloneDX 1.4 to 1.6 and SPDX 2.3, both as JSON, from an attacker. Written: CycloneDX 1.6.
+//! Read: CycloneDX 1.4 to 1.6 and SPDX 2.3, both as JSON, from an attacker. Written: CycloneDX 1.6 and
+//! SPDX 2.3.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -10,12 +11,20 @@ use crate::dependencies::Component;
 mod cyclonedx;
 mod spdx;
 
+use cyclonedx::is_expression;
+
 /// Most components of one document that are read.
 pub const COMPONENTS_COUNT_MAX: usize = 100_000;
 
 /// A CycloneDX 1.6 document of the components; deterministic, without wall-clock values.
 pub fn cyclonedx(name: &str, version: &str, components: &[Component]) -> Value {
     cyclonedx::write(name, version, components)
+}
+
+/// An SPDX 2.3 document of the components; deterministic. The format demands a time, RFC 3339 in UTC to the
+/// second.
+pub fn spdx(name: &str, version: &str, components: &[Component], created: &str) -> Value {
+    spdx::write(name, version, components, created)
 }
 
 /// The two formats.
@@ -162,6 +171,32 @@ mod tests {
         assert_eq!(written["components"][0]["licenses"][0]["expression"], "MIT");
         assert_eq!(written["components"][1]["licenses"][0]["license"]["name"], "free text");
         assert!(written["components"][2].get("licenses").is_none());
+    }
+
+    #[test]
+    fn spdx_that_is_written_is_read_again() {
+        let components = [component("@acme/a", Some("MIT")), component("b", Some("free text")), component("c", None)];
+        let write = || spdx("@acme/widget", "1.2.3", &components, "2026-11-21T00:00:00Z");
+        let written = write();
+        let read = read(written.to_string().as_bytes()).unwrap();
+        assert_eq!((read.format, read.format_version.as_str()), (Format::Spdx, "2.3"));
+        let purls: Vec<_> = read.components.iter().filter_map(|c| c.purl.as_deref()).collect();
+        assert_eq!(purls, ["pkg:npm/%40acme/a@1.0.0", "pkg:npm/b@1.0.0", "pkg:npm/c@1.0.0"]);
+        assert_eq!(written, write());
+        let licence = |at: usize| written["packages"][at]["licenseDeclared"].as_str().unwrap().to_owned();
+        assert_eq!([licence(1), licence(2), licence(3)], ["MIT", "NOASSERTION", "NOASSERTION"]);
+        assert_eq!(written["packages"][2]["licenseComments"], "free text");
+        let mut ids: Vec<&str> =
+            written["packages"].as_array().unwrap().iter().map(|p| p["SPDXID"].as_str().unwrap()).collect();
+        assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b))), "{ids:?}");
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 4);
+        // Other components give another namespace.
+        assert_ne!(
+            written["documentNamespace"],
+            spdx("@acme/widget", "1.2.3", &components[1..], "")["documentNamespace"]
+        );
     }
 
     #[test]

@@ -248,9 +248,16 @@ mod tests {
             let title = format!("# {} {}\n", control.id, control.name);
             assert!(control.page.starts_with(&title), "{}: expected `{}`", control.id, title.trim());
             assert!(control.page.contains(&format!("Required from level {}.", control.level)), "{}", control.id);
-            for part in ["## What it checks", "## Why", "## What it cannot see", "## How to fix"] {
-                assert!(control.page.contains(part), "{} lacks `{part}`", control.id);
+            let parts: Vec<(&str, &str)> =
+                control.page.split("\n## ").skip(1).filter_map(|part| part.split_once('\n')).collect();
+            let heads: Vec<&str> = parts.iter().map(|(head, _)| *head).collect();
+            assert_eq!(heads, ["What it checks", "Why", "What it cannot see", "How to fix"], "{}", control.id);
+            for (head, text) in &parts {
+                assert!(text.trim().len() >= 20, "{}: `{head}` says nothing", control.id);
             }
+            let (_, fix) = parts[3];
+            let (before, after) = (fix.find("Before"), fix.find("After"));
+            assert!(before.is_some() && before < after, "{}: no fix with before and after", control.id);
             let planned = control.page.contains("Not implemented yet.");
             assert_eq!(planned, control.judge.is_none(), "{}: the page and the code disagree", control.id);
         }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use mpak_bundle::archive::{Archive, ArchiveError};
-use mpak_bundle::collect::{CollectError, collect_any};
+use mpak_bundle::collect::{CollectError, Collected, collect_any};
 use mpak_bundle::dependencies::{self, Said, Survey};
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
-use mpak_bundle::manifest::{self, ManifestRead, Reading};
+use mpak_bundle::manifest::{self, Contents, ManifestRead, Reading};
 use mpak_bundle::sbom::{self, Sbom};
 use serde_json::Value;
 
@@ -22,8 +22,10 @@ use crate::content::ContentKind;
 use crate::controls::CONTROLS;
 use crate::oauth;
 use crate::outside::Outside;
+use crate::policy::Policy;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
+use crate::suppressions::Suppressions;
 use crate::texts::Texts;
 use crate::vex::{self, Statement};
 
@@ -69,6 +71,8 @@ pub struct Evidence {
     oauth: OauthUse,
     capabilities: Capabilities,
     texts: Option<Texts>,
+    suppressions: Suppressions,
+    policy: Option<Policy>,
 }
 
 /// A bill of materials that the bundle carries.
@@ -174,6 +178,14 @@ impl Evidence {
         Self::from_folder_with(folder, limits, Gathering::default())
     }
 
+    /// From the files of a folder.
+    ///
+    /// # Errors
+    /// [`GatherError`].
+    pub fn from_collected(collected: &Collected, limits: &Limits) -> Result<Self, GatherError> {
+        Self::gather(collected, limits, Gathering::default())
+    }
+
     /// As [`Evidence::from_folder`], in a given way.
     ///
     /// # Errors
@@ -231,6 +243,8 @@ impl Evidence {
             capabilities,
             texts,
             files: gathered.files,
+            suppressions: Suppressions::default(),
+            policy: None,
         })
     }
 
@@ -251,6 +265,8 @@ impl Evidence {
             oauth: OauthUse::Unknown,
             capabilities: Capabilities::default(),
             texts: None,
+            suppressions: Suppressions::default(),
+            policy: None,
         }
     }
 
@@ -312,6 +328,12 @@ impl Evidence {
     pub fn generated_sbom(&self) -> Value {
         let field = |name: &str| self.document().and_then(|d| d.get(name)).and_then(Value::as_str).unwrap_or_default();
         sbom::cyclonedx(field("name"), field("version"), &self.dependencies.components)
+    }
+
+    /// The same as SPDX 2.3, which demands a time: RFC 3339 in UTC to the second.
+    pub fn generated_spdx(&self, created: &str) -> Value {
+        let field = |name: &str| self.document().and_then(|d| d.get(name)).and_then(Value::as_str).unwrap_or_default();
+        sbom::spdx(field("name"), field("version"), &self.dependencies.components, created)
     }
 
     /// The manifest as a JSON document, also where the typed reading refuses it.
@@ -431,6 +453,13 @@ pub fn scan_texts(texts: &Texts) -> Report {
 /// Judges everything.
 pub fn scan(evidence: &Evidence) -> Report {
     report::assemble(CONTROLS, evidence)
+}
+
+/// Judges everything, and shows the code around what was found. The contents are those of the evidence.
+pub fn scan_with_frames(evidence: &Evidence, contents: &dyn Contents) -> Report {
+    let mut report = scan(evidence);
+    report::frame::add(&mut report, contents);
+    report
 }
 
 #[cfg(test)]

@@ -9,8 +9,23 @@ use serde::{Deserialize, Serialize};
 use crate::control::{Control, Status, Verdict};
 use crate::controls::cd03_description_safety;
 use crate::evidence::Evidence;
+use crate::policy::Decision;
+use crate::suppressions::{Applied, Told};
 use crate::texts::{self, Texts};
 use crate::{level, rules};
+
+mod about;
+pub mod frame;
+mod mtf;
+mod sarif;
+
+pub use about::{About, Made};
+pub use frame::Frame;
+pub use mtf::{mtf, web};
+pub use sarif::sarif;
+
+/// The JSON Schema of the native report.
+pub const SCHEMA: &str = include_str!("../../../docs/formats/report.schema.json");
 
 /// Most findings listed per control; the rest is counted.
 const FINDINGS_COUNT_MAX: usize = 200;
@@ -68,6 +83,31 @@ pub struct Finding {
     /// The way of the data, from its source to this place.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub path: Vec<Step>,
+    /// The lines around the place.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frame: Option<Frame>,
+    /// Somebody answers for it: it is shown, and does not count against the level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub suppressed: Option<Suppressed>,
+}
+
+/// Who answers for a finding, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// Where it is stated.
+    pub by: SuppressedBy,
+    /// Why it does not count, in the words of whoever stated it.
+    pub reason: String,
+}
+
+/// Where a suppression stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SuppressedBy {
+    /// In the bundle's manifest: its author.
+    Manifest,
+    /// In a file given to the scan: whoever scans.
+    File,
 }
 
 /// A place on the way of some data.
@@ -96,6 +136,8 @@ impl Finding {
             evidence: None,
             remediation: None,
             path: Vec::new(),
+            frame: None,
+            suppressed: None,
         }
     }
 
@@ -184,6 +226,12 @@ pub struct Report {
     pub controls_run: usize,
     /// In the order of checking.
     pub controls: Vec<ControlResult>,
+    /// What became of each suppression.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub suppressions: Vec<Told>,
+    /// What the policy says, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy: Option<Decision>,
 }
 
 impl Report {
@@ -211,16 +259,25 @@ impl Report {
 
 /// Judges every control in order and sums up.
 pub(crate) fn assemble(controls: &[Control], evidence: &Evidence) -> Report {
-    let results: Vec<ControlResult> = controls.iter().map(|control| result(control, evidence)).collect();
+    // 1. Verdicts, and what somebody answers for.
+    let suppressions = evidence.suppressions();
+    let mut applied = suppressions.applied();
+    let results: Vec<ControlResult> = controls.iter().map(|control| result(control, evidence, &mut applied)).collect();
+    // 2. Summed up.
     let level = level::reached(&results);
-    Report {
+    let mut report = Report {
         level,
         score: level::score(&results, level),
         ruleset: ruleset(controls),
         advisories: evidence.advised().found().map(|found| found.date.clone()),
         controls_run: controls.iter().filter(|c| c.judge.is_some()).count(),
         controls: results,
-    }
+        suppressions: applied.told(),
+        policy: None,
+    };
+    // 3. What the policy says to that.
+    report.policy = evidence.policy().map(|policy| policy.judge(&report, evidence));
+    report
 }
 
 /// Judges the texts of tools alone; every other control is not run.
@@ -233,15 +290,17 @@ pub(crate) fn assemble_texts(controls: &[Control], texts: &Texts) -> Report {
     let results: Vec<ControlResult> = controls.iter().map(result).collect();
     let level = level::reached(&results);
     let score = level::score(&results, level);
-    Report { level, score, ruleset: ruleset(controls), advisories: None, controls_run: 1, controls: results }
+    let ruleset = ruleset(controls);
+    let (suppressions, policy) = (Vec::new(), None);
+    Report { level, score, ruleset, advisories: None, controls_run: 1, controls: results, suppressions, policy }
 }
 
-fn result(control: &Control, evidence: &Evidence) -> ControlResult {
+fn result(control: &Control, evidence: &Evidence, suppressions: &mut Applied<'_>) -> ControlResult {
     let verdict = match control.judge {
         None => Verdict::not_run("not implemented yet"),
         Some(judge) => caught(|| judge(evidence)),
     };
-    listed(control, verdict, FINDINGS_COUNT_MAX)
+    listed(control, suppressions.judge(control, verdict), FINDINGS_COUNT_MAX)
 }
 
 /// The evidence is only read, so that a control that dies half-way leaves nothing broken behind.
@@ -297,8 +356,16 @@ pub fn ruleset(controls: &[Control]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    pub(crate) fn report(controls: Vec<ControlResult>) -> Report {
+        let level = level::reached(&controls);
+        let score = level::score(&controls, level);
+        let ruleset = "0.0.0+sha256.0".to_owned();
+        let controls_run = controls.len();
+        Report { level, score, ruleset, advisories: None, controls_run, controls, suppressions: vec![], policy: None }
+    }
 
     fn panics(_: &Evidence) -> Verdict {
         panic!("a bug")

@@ -81,7 +81,7 @@ impl Task {
             let outside = Outside::read(outside.to_string().as_bytes())?;
             evidence = evidence.with_artifact(archive.sha256()?)?.with_outside(outside)?;
         }
-        Ok(evidence::scan(&evidence))
+        Ok(evidence::scan_with_frames(&evidence, &archive))
     }
 
     /// The answer of a child.

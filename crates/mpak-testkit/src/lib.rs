@@ -4,6 +4,7 @@
 pub mod emulators;
 pub mod forge;
 pub mod issuer;
+pub mod levels;
 pub mod openid_provider;
 pub mod otlp;
 #[cfg(unix)]

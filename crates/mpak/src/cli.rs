@@ -3,9 +3,9 @@
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    admin, advisories, bench, cache, completion, config, delete, deprecate, example_server, explain, info, init, login,
-    logout, owner, pack, publish, pull, run, scan, scan_worker, search, serve, show, transfer, trust, unpack, validate,
-    whoami, yank,
+    admin, advisories, bench, cache, check, completion, config, delete, deprecate, example_server, explain, info, init,
+    login, logout, owner, pack, publish, pull, run, scan, scan_worker, search, serve, show, transfer, trust, unpack,
+    validate, whoami, yank,
 };
 
 /// The secure package manager and registry for MCP servers.
@@ -45,6 +45,8 @@ pub enum Command {
     Unpack(unpack::Args),
     /// Tell what is in a bundle
     Info(info::Args),
+    /// Check a folder before publishing: manifest, pack, scan, and what to edit for the next level
+    Check(check::Args),
     /// Judge a bundle by the mpak Trust Framework
     Scan(scan::Args),
     /// Published vulnerabilities, as one file for all scans
@@ -123,7 +125,8 @@ impl Command {
             Self::Pack(a) => a.json,
             Self::Unpack(a) => a.json,
             Self::Info(a) => a.json,
-            Self::Scan(a) => a.json,
+            Self::Check(a) => a.json,
+            Self::Scan(a) => a.form() != scan::Format::Text,
             Self::Advisories(a) => a.wants_json(),
             Self::Explain(a) => a.json,
             Self::Publish(a) => a.json,

@@ -14,6 +14,7 @@ pub mod admin;
 pub mod advisories;
 pub mod bench;
 pub mod cache;
+pub mod check;
 pub mod completion;
 pub mod config;
 pub mod delete;
@@ -56,6 +57,7 @@ pub fn run(command: Command, settings: &Settings) -> CommandResult {
         Command::Pack(args) => pack::run(&args, settings),
         Command::Unpack(args) => unpack::run(&args, settings),
         Command::Info(args) => info::run(&args, settings),
+        Command::Check(args) => check::run(&args, settings),
         Command::Scan(args) => scan::run(&args, settings),
         Command::Advisories(args) => advisories::run(&args, settings),
         Command::Explain(args) => explain::run(&args, settings),

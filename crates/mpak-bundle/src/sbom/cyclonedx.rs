@@ -90,16 +90,17 @@ fn component(component: &Component) -> Value {
 }
 
 fn licenses(license: &str) -> Value {
+    if is_expression(license) { json!([{"expression": license}]) } else { json!([{"license": {"name": license}}]) }
+}
+
+/// Whether a licence is an SPDX expression of ids that are known.
+pub(super) fn is_expression(license: &str) -> bool {
     let words: Vec<&str> = license.split([' ', '(', ')']).filter(|word| !word.is_empty()).collect();
     let known = |word: &&str| matches!(*word, "OR" | "AND") || SPDX_IDS.contains(word);
     let balanced = license.matches('(').count() == license.matches(')').count();
     // Operands and operators alternate.
     let alternates = words.iter().enumerate().all(|(i, word)| matches!(*word, "OR" | "AND") == (i % 2 == 1));
-    if balanced && alternates && words.len() % 2 == 1 && words.iter().all(known) {
-        json!([{"expression": license}])
-    } else {
-        json!([{"license": {"name": license}}])
-    }
+    balanced && alternates && words.len() % 2 == 1 && words.iter().all(known)
 }
 
 pub(super) fn read(document: &Value) -> Result<Sbom, SbomError> {

@@ -1,8 +1,64 @@
 //! SPDX as JSON.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{COMPONENTS_COUNT_MAX, Format, Listed, Sbom, SbomError, hashed, text};
+use super::{COMPONENTS_COUNT_MAX, Format, Listed, Sbom, SbomError, hashed, is_expression, text};
+use crate::dependencies::Component;
+use crate::digest::Sha256;
+
+/// The bundle's own id.
+const SUBJECT: &str = "SPDXRef-bundle";
+const UNKNOWN: &str = "NOASSERTION";
+
+/// Spec: SPDX 2.3. The format demands a time and a namespace: the time is given, the namespace follows from
+/// what is listed.
+pub(super) fn write(name: &str, version: &str, components: &[Component], created: &str) -> Value {
+    let name = if name.is_empty() { "bundle" } else { name };
+    let mut packages = vec![json!({
+        "SPDXID": SUBJECT, "name": name, "versionInfo": version, "downloadLocation": UNKNOWN,
+        "filesAnalyzed": false, "primaryPackagePurpose": "APPLICATION",
+        "licenseConcluded": UNKNOWN, "licenseDeclared": UNKNOWN, "copyrightText": UNKNOWN,
+    })];
+    let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", SUBJECT)];
+    for (at, component) in components.iter().enumerate() {
+        let id = format!("SPDXRef-{}-{at}", component.ecosystem.as_str());
+        relations.push(relation(SUBJECT, "CONTAINS", &id));
+        packages.push(package(component, &id));
+    }
+    let listed: String = components.iter().map(|c| c.purl() + "\n").collect();
+    let namespace = Sha256::of(format!("{name}\n{version}\n{listed}").as_bytes());
+    json!({
+        "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT",
+        "name": format!("{name} {version}").trim(),
+        "documentNamespace": format!("urn:mpak:sbom:sha256:{namespace}"),
+        "creationInfo": {
+            "created": created, "creators": [concat!("Tool: mpak-", env!("CARGO_PKG_VERSION"))],
+        },
+        "packages": packages, "relationships": relations,
+    })
+}
+
+fn relation(from: &str, kind: &str, to: &str) -> Value {
+    json!({"spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to})
+}
+
+fn package(component: &Component, id: &str) -> Value {
+    let license = component.license.as_deref().unwrap_or_default();
+    let declared = if is_expression(license) { license } else { UNKNOWN };
+    let mut value = json!({
+        "SPDXID": id, "name": component.name, "versionInfo": component.version, "downloadLocation": UNKNOWN,
+        "filesAnalyzed": false, "primaryPackagePurpose": "LIBRARY",
+        "licenseConcluded": UNKNOWN, "licenseDeclared": declared, "copyrightText": UNKNOWN,
+        "sourceInfo": format!("found in {}", component.found_in),
+        "externalRefs": [{
+            "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": component.purl(),
+        }],
+    });
+    if declared == UNKNOWN && !license.is_empty() {
+        value["licenseComments"] = json!(license);
+    }
+    value
+}
 
 pub(super) fn read(document: &Value, version: &str) -> Result<Sbom, SbomError> {
     let Some(number) = version.strip_prefix("SPDX-2.").filter(|minor| minor.parse::<u8>().is_ok_and(|m| m >= 3)) else {

@@ -444,6 +444,8 @@ mod tests {
             evidence: Some(text.clone()),
             remediation: Some(text.clone()),
             path: Vec::new(),
+            frame: None,
+            suppressed: None,
         };
         let control = |control: &mpak_scan::control::Control| ControlResult {
             id: control.id.to_owned(),
@@ -455,7 +457,16 @@ mod tests {
             findings: vec![finding.clone(); 200],
         };
         let controls = mpak_scan::controls::CONTROLS.iter().map(control).collect();
-        Report { level: 0, score: 0, ruleset: text.clone(), advisories: Some(text.clone()), controls_run: 25, controls }
+        Report {
+            level: 0,
+            score: 0,
+            ruleset: text.clone(),
+            advisories: Some(text.clone()),
+            controls_run: 25,
+            controls,
+            suppressions: Vec::new(),
+            policy: None,
+        }
     }
 
     fn worst_manifest() -> String {

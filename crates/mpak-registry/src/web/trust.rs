@@ -367,7 +367,16 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn report(controls: Vec<ControlResult>) -> Report {
-        Report { level: 1, score: 61, ruleset: "0.1.0+x".to_owned(), advisories: None, controls_run: 1, controls }
+        Report {
+            level: 1,
+            score: 61,
+            ruleset: "0.1.0+x".to_owned(),
+            advisories: None,
+            controls_run: 1,
+            controls,
+            suppressions: Vec::new(),
+            policy: None,
+        }
     }
 
     fn finding(severity: Severity, title: &str) -> Finding {
@@ -380,6 +389,8 @@ pub(crate) mod tests {
             evidence: Some("ghp_\u{1b}[31m****".to_owned()),
             remediation: Some("Remove it.".to_owned()),
             path: Vec::new(),
+            frame: None,
+            suppressed: None,
         }
     }
 

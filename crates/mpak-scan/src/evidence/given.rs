@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::Evidence;
 use crate::outside::{OtherArtifact, Outside};
+use crate::policy::Policy;
+use crate::suppressions::Suppressions;
 
 /// A place in a file of the bundle, with what stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,35 @@ impl Evidence {
             (Some(about), Some(found)) if about.sha256 != found => Err(OtherArtifact { expected: about.sha256, found }),
             _ => Ok(self),
         }
+    }
+
+    /// Adds what whoever scans answers for; the manifest's own entries are added when it is judged.
+    #[must_use]
+    pub fn with_suppressions(mut self, suppressions: Suppressions) -> Self {
+        self.suppressions = suppressions;
+        self
+    }
+
+    /// Adds what is demanded beyond the levels.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// What is demanded beyond the levels.
+    pub(crate) fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+
+    /// All suppressions, with those that a policy refuses marked.
+    pub(crate) fn suppressions(&self) -> Suppressions {
+        let day = self.outside.as_of.as_deref().and_then(|text| text.get(..10));
+        let mut all = self.suppressions.and_of_manifest(self.extension()).or_on(day);
+        if let Some(policy) = &self.policy {
+            all.permitted(&|entry| policy.refuses(entry));
+        }
+        all
     }
 
     /// What is known from outside the bundle.

@@ -2,9 +2,12 @@
 
 mod advisories;
 mod controls;
+mod forms;
 mod hostile;
+mod levels;
 mod quality;
 mod report;
+mod schema;
 mod texts;
 mod vulnerabilities;
 mod world;

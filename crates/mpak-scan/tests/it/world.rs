@@ -25,11 +25,14 @@ pub(crate) fn bundle<T: AsRef<[u8]>>(manifest: &Value, files: &[(&str, T)]) -> V
     zip.build()
 }
 
+/// A bundle's file, opened.
+pub(crate) fn archive(bytes: &[u8]) -> Archive {
+    Archive::open(temporary(bytes), &Limits::default()).expect("a sound archive")
+}
+
 /// The report of a bundle's file.
 pub(crate) fn report(bytes: &[u8]) -> Report {
-    let limits = Limits::default();
-    let archive = Archive::open(temporary(bytes), &limits).expect("a sound archive");
-    scan(&Evidence::from_archive(&archive, &limits).expect("evidence"))
+    scan(&Evidence::from_archive(&archive(bytes), &Limits::default()).expect("evidence"))
 }
 
 /// One control's result.

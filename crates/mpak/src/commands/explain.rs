@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mpak_scan::control::Control;
 use mpak_scan::controls::{self, CONTROLS};
-use mpak_scan::outside::SCHEMA;
+use mpak_scan::{outside, policy, report, suppressions};
 use serde_json::{Value, json};
 
 use crate::error::{CommandError, CommandResult, Kind};
@@ -14,7 +14,8 @@ use crate::ui;
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Control, for example CQ-01, or `evidence` for the schema of evidence; without one all are listed
+    /// Control, for example CQ-01, or the schema of a format: `report`, `evidence`, `policy`, `suppressions`;
+    /// without one all controls are listed
     #[arg(value_name = "ID")]
     pub id: Option<String>,
     /// Print JSON
@@ -25,8 +26,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, _: &Settings) -> CommandResult {
     match &args.id {
-        // The schema of `mpak scan --evidence`: it is JSON already.
-        Some(id) if id.trim().eq_ignore_ascii_case("evidence") => ui::data(SCHEMA.trim_end()),
+        Some(id) if schema(id).is_some() => ui::data(schema(id).unwrap_or_default().trim_end()),
         Some(id) => {
             let control = controls::find(id.trim()).ok_or_else(|| unknown(id))?;
             if args.json {
@@ -50,6 +50,17 @@ pub fn run(args: &Args, _: &Settings) -> CommandResult {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The schema of a format, which is JSON already.
+fn schema(name: &str) -> Option<&'static str> {
+    let known = [
+        ("report", report::SCHEMA),
+        ("evidence", outside::SCHEMA),
+        ("policy", policy::SCHEMA),
+        ("suppressions", suppressions::SCHEMA),
+    ];
+    known.into_iter().find(|(word, _)| name.trim().eq_ignore_ascii_case(word)).map(|(_, schema)| schema)
 }
 
 fn head(control: &Control) -> Value {

@@ -123,7 +123,8 @@ fn missing(folder: &Path, error: &io::Error) -> CommandError {
     CommandError::from_error(Kind::No, error).context(&format!("cannot use `{}`", folder.display()))
 }
 
-fn of_collect(error: CollectError) -> CommandError {
+/// What is wrong with a folder.
+pub(super) fn of_collect(error: CollectError) -> CommandError {
     let kind = match error {
         CollectError::Missing { .. } | CollectError::NoManifest { .. } => Kind::NotFound,
         CollectError::NotAFolder { .. } => Kind::Usage,
@@ -247,7 +248,13 @@ fn check_platform(named: Option<Platform>, native: &NativeCode) -> Result<(), Co
     Err(error.hint("leave out --platform, or vendor on that platform"))
 }
 
-fn write(collected: &Collected, output: &Path, options: &PackOptions, limits: &Limits) -> Result<Packed, CommandError> {
+/// Packs beside the place, opens the result by the reader that everybody uses, and puts it in place.
+pub(super) fn write(
+    collected: &Collected,
+    output: &Path,
+    options: &PackOptions,
+    limits: &Limits,
+) -> Result<Packed, CommandError> {
     let unwritable =
         |e: io::Error| CommandError::from_error(Kind::No, &e).context(&format!("cannot write `{}`", output.display()));
     let folder = output.parent().unwrap_or(Path::new("."));

@@ -44,12 +44,22 @@ pub fn run(args: &Args, _settings: &Settings) -> CommandResult {
 }
 
 /// A manifest with everything found wrong with it.
-struct Checked {
+pub(super) struct Checked {
     /// Where it is, as shown.
     place: String,
     read: ManifestRead,
     /// Why its files were not looked at.
     unchecked: Option<String>,
+}
+
+/// Checks the manifest of a folder.
+pub(super) fn check_directory(folder: &Path, limits: &Limits) -> Result<Checked, CommandError> {
+    let metadata = std::fs::metadata(folder).map_err(|error| unreadable(folder, &error))?;
+    if !metadata.is_dir() {
+        return Err(CommandError::new(Kind::Usage, format!("`{}` is not a folder", folder.display()))
+            .hint("`mpak scan` and `mpak validate` take the file of a bundle"));
+    }
+    check(folder, limits)
 }
 
 fn check(path: &Path, limits: &Limits) -> Result<Checked, CommandError> {
@@ -140,7 +150,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CommandError {
 }
 
 impl Checked {
-    fn valid(&self) -> bool {
+    /// Whether it holds no error.
+    pub(super) fn valid(&self) -> bool {
         self.count(Severity::Error) == 0
     }
 
@@ -148,7 +159,8 @@ impl Checked {
         self.read.problems.iter().filter(|problem| problem.severity == severity).count()
     }
 
-    fn lines(&self) -> Vec<String> {
+    /// For people.
+    pub(super) fn lines(&self) -> Vec<String> {
         let mut out = problem_lines(&self.place, &self.read.problems);
         let place = ui::safe(&self.place);
         if let Some(reason) = &self.unchecked {
@@ -164,7 +176,8 @@ impl Checked {
         out
     }
 
-    fn to_json(&self) -> Value {
+    /// For programs.
+    pub(super) fn to_json(&self) -> Value {
         json!({
             "valid": self.valid(),
             "manifest_version": self.read.manifest_version.map(ManifestVersion::as_str),

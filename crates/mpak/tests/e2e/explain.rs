@@ -37,8 +37,12 @@ fn an_unknown_id_is_not_found_and_suggests() {
 }
 
 #[test]
-fn the_schema_of_evidence_is_printed() {
+fn the_schemas_of_formats_are_printed() {
     let world = World::new();
-    let schema: serde_json::Value = serde_json::from_str(&world.mpak(&["explain", "evidence"]).ok()).unwrap();
-    assert!(schema["properties"]["publisher"].is_object());
+    for (name, field) in
+        [("evidence", "publisher"), ("report", "controls"), ("policy", "deny"), ("suppressions", "suppressions")]
+    {
+        let schema: serde_json::Value = serde_json::from_str(&world.mpak(&["explain", name]).ok()).unwrap();
+        assert!(schema["properties"][field].is_object(), "{name}");
+    }
 }

@@ -18,6 +18,7 @@ mod admin;
 mod advisories;
 mod bench;
 mod cache;
+mod check;
 mod cli;
 mod completion;
 mod config;

@@ -55,7 +55,8 @@ fn a_failing_control_answers_no_with_place_and_remedy() {
     world.write("server/server/index.js", format!("\n{}", connection_string()));
     let ran = world.mpak(&["scan", "server"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert!(ran.stdout.contains("server/index.js:2: password in a connection string"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("critical  password in a connection string"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("at server/index.js:2"), "{}", ran.stdout);
     assert!(ran.stdout.contains("fix: revoke it"), "{}", ran.stdout);
     let last = ran.stdout.lines().last().unwrap();
     assert_eq!(last, "level 1 is out of reach: CQ-01 fails; `mpak explain CQ-01` tells more");
@@ -183,4 +184,193 @@ fn suggested_permissions_make_the_control_pass() {
     assert_eq!((&after["status"], &after["findings"]), (&json!("pass"), &json!([])), "{after}");
     // The same from a bundle, and nothing to suggest where nothing can be read.
     assert_eq!(world.mpak(&["scan", "server", "--suggest-permissions"]).stdout, ran.stdout);
+}
+
+/// A server whose tool runs a shell, as a folder without a manifest.
+const SHELL: &str = "from mcp.server.fastmcp import FastMCP\nimport os\nmcp = FastMCP('x')\n\n@mcp.tool()\ndef run(cmd: str):\n    line = 'ls ' + cmd\n    os.system(line)\n";
+
+#[test]
+fn the_text_shows_code_path_and_what_to_do_next() {
+    let world = World::new();
+    world.write("folder/server.py", SHELL);
+    world.write("folder/manifest.json", complete_manifest().to_string());
+    world.write("folder/server/index.js", "");
+    let out = world.mpak(&["scan", "folder", "--level", "3"]);
+    assert_eq!(out.code, 1, "{}", out.stderr);
+    let text = &out.stdout;
+    for expected in [
+        "FAIL  CQ-05 Safe Execution Patterns (level 3): ",
+        "            at server.py:8",
+        "              6 | def run(cmd: str):",
+        "            > 8 |     os.system(line)",
+        "            1. server.py:6: the model chooses `cmd` of run",
+        "            fix: start the program with a list of arguments",
+        "to level 1 Basic: ",
+    ] {
+        assert!(text.contains(expected), "no `{expected}` in:\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 100 || line.contains('"')), "{text}");
+    // What fails stands before what only warns, the verdict is last.
+    let at = |needle: &str| text.find(needle).unwrap_or_else(|| panic!("no `{needle}` in:\n{text}"));
+    assert!(
+        at("FAIL  CQ-05") < at("warn  SC-01")
+            && at("warn  SC-01") < at("CONTROL  LEVEL")
+            && at("CONTROL  LEVEL") < at("to level 1")
+    );
+    assert!(text.lines().last().unwrap().starts_with("level 3 is out of reach: "), "{text}");
+    let quiet = world.mpak(&["scan", "folder", "--quiet"]).stdout;
+    assert_eq!(quiet.lines().count(), 2, "{quiet}");
+    world.mpak(&["scan", "folder", "--quiet", "--verbose"]).fails(2);
+}
+
+#[test]
+fn edits_are_grouped_with_something_to_paste() {
+    let world = World::new();
+    let mut manifest = complete_manifest();
+    manifest.as_object_mut().unwrap().remove("repository");
+    manifest.as_object_mut().unwrap().remove("tools");
+    world.write("x.mcpb", ZipBuilder::with_manifest(&manifest).build());
+    let text = world.mpak(&["scan", "x.mcpb"]).stdout;
+    let list = &text[text.find("to level 1 Basic").unwrap()..];
+    assert!(list.contains("list the tools of the server in manifest.json [AI-01, CD-01, 2 findings]"), "{text}");
+    assert!(list.contains("     \"tools\": [{\"name\": \"NAME\""), "{text}");
+    assert!(!list.contains("`repository`"), "level 2 asks for it, not level 1:\n{text}");
+}
+
+/// A world with a folder whose tool runs a shell.
+fn shell_world() -> World {
+    let world = World::new().with("SOURCE_DATE_EPOCH", "1795240800");
+    world.write("folder/server.py", SHELL);
+    world.write("folder/server/index.js", "");
+    world.write("folder/manifest.json", complete_manifest().to_string());
+    world
+}
+
+#[test]
+fn every_form_is_printed_twice_alike_and_for_a_folder_as_for_its_pack() {
+    let world = shell_world();
+    world.mpak(&["pack", "folder", "packed.mcpb"]).ok();
+    for form in ["text", "json", "sarif", "mtf", "web", "cyclonedx", "spdx"] {
+        let of = |path: &str| {
+            let ran = world.mpak(&["scan", path, "--format", form]);
+            assert_eq!(ran.stderr, "", "{form}");
+            ran.stdout
+        };
+        let first = of("folder");
+        assert!(!first.is_empty() && first == of("folder"), "{form}: two runs differ");
+        assert_eq!(first, of("packed.mcpb"), "{form}: the folder and its pack differ");
+    }
+    let of = |args: &[&str]| world.mpak(&[&["scan", "folder"], args].concat());
+    assert_eq!(of(&["--sarif"]).json()["version"], "2.1.0");
+    assert_eq!(of(&["--format", "json"]).stdout, of(&["--json"]).stdout);
+    let mtf = of(&["--format", "mtf"]).json();
+    assert_eq!((&mtf["scan"]["timestamp"], &mtf["scan"]["duration_ms"]), (&json!("2026-11-21T06:00:00Z"), &json!(0)));
+    let digest = mpak_bundle::digest::Sha256::of(&std::fs::read(world.path("packed.mcpb")).unwrap());
+    assert_eq!(mtf["bundle"]["hash"], digest.to_string());
+    assert_eq!(of(&["--format", "web"]).json()["bundle"]["hash"], digest.prefixed());
+    assert_eq!(of(&["--format", "spdx"]).json()["creationInfo"]["created"], "2026-11-21T06:00:00Z");
+    assert_eq!(of(&["--format", "cyclonedx"]).json()["specVersion"], "1.6");
+    of(&["--json", "--format", "mtf"]).fails(2);
+    of(&["--format", "pdf"]).fails(2);
+}
+
+#[test]
+fn suppressions_are_shown_counted_and_never_silent() {
+    let world = shell_world();
+    let entry = |id: &str, place: &str| json!({"id": id, "place": place, "reason": "only fixed names come here"});
+    let write = |entries: Value| world.write("s.json", json!({"version": 1, "suppressions": entries}).to_string());
+    let scan = |args: &[&str]| world.mpak(&[&["scan", "folder", "--suppressions", "s.json"], args].concat());
+    write(json!([entry("CQ-05/shell", "server.py:8"), entry("CQ-05/shell", "other.py")]));
+    let report = scan(&["--json"]).json();
+    let control = |report: &Value, id: &str| {
+        report["controls"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap().clone()
+    };
+    let shell = control(&report, "CQ-05");
+    assert_eq!(shell["status"], "warn", "{shell}");
+    assert_eq!(shell["findings"][0]["suppressed"], json!({"by": "file", "reason": "only fixed names come here"}));
+    let text = scan(&[]).stdout;
+    for expected in [
+        "suppressed by the file of suppressions: only fixed names come here",
+        "1 finding suppressed by 1 of 2 entries",
+        "CQ-05/shell at other.py is unmatched: nothing of this rule was found there",
+    ] {
+        assert!(text.contains(expected), "no `{expected}` in:\n{text}");
+    }
+    // Nothing in the bundle speaks for a credential; whoever scans may.
+    world.write("folder/server/index.js", connection_string());
+    let mut manifest = complete_manifest();
+    manifest["_meta"]["org.mpaktrust"]["suppressions"] =
+        json!([entry("CQ-01/connection-string", "server/index.js"), entry("CQ-05/shell", "server.py")]);
+    world.write("folder/manifest.json", manifest.to_string());
+    let ran = world.mpak(&["scan", "folder"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("an author cannot answer for findings"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("suppressed by its author: only fixed names"), "{}", ran.stdout);
+    write(json!([entry("CQ-01/connection-string", "server/index.js:1")]));
+    assert_eq!(control(&scan(&["--json"]).json(), "CQ-01")["status"], "warn");
+    // What cannot be used is told.
+    write(json!([{"id": "CQ-05/shell", "place": "server.py"}]));
+    let error = scan(&[]).fails(2);
+    assert!(
+        error.contains("suppression 1: expected `reason`") && error.contains("mpak explain suppressions"),
+        "{error}"
+    );
+    world.mpak(&["scan", "folder", "--suppressions", "absent.json"]).fails(5);
+}
+
+#[test]
+fn a_policy_decides_beyond_the_level() {
+    let world = shell_world();
+    let scan = |policy: &str| {
+        world.write("policy.toml", policy);
+        world.mpak(&["scan", "folder", "--policy", "policy.toml"])
+    };
+    assert_eq!(world.mpak(&["scan", "folder"]).code, 0);
+    let ran = scan("version = 1\nname = \"ours\"\n[fail]\nCQ-05 = \"high\"\n");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let last: Vec<&str> = ran.stdout.lines().rev().take(3).collect();
+    assert!(last[0].starts_with("the policy `ours` is not satisfied: 1 rule is broken"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("fail.CQ-05: critical finding CQ-05/shell at server.py:8"), "{}", ran.stdout);
+    assert_eq!(scan("version = 1\n[fail]\nCQ-04 = \"high\"\n").code, 0);
+    assert_eq!(scan("version = 1\nlevel = 3\n").code, 1);
+    let error = scan("version = 1\nlevles = 3\n").fails(2);
+    assert!(error.contains("levles") && error.contains("mpak explain policy"), "{error}");
+    world.mpak(&["scan", "folder", "--policy", "absent.toml"]).fails(5);
+}
+
+#[test]
+fn a_package_of_the_registry_is_fetched_and_scanned() {
+    let world = World::new();
+    let registry = crate::registry::Registry::start(&world);
+    crate::servers::Server::new("tell", "1.0.0").publish(&registry, "@acme/tell", "linux-x64");
+    let scan = |args: &[&str]| world.mpak(&[&["scan", "--registry", &registry.url], args].concat());
+    let report = scan(&["@acme/tell", "--json"]).json();
+    assert_eq!(report["controls"].as_array().unwrap().len(), mpak_scan::controls::CONTROLS.len());
+    assert_eq!(scan(&["@acme/tell@1.0.0", "--json"]).json(), report);
+    assert!(!world.path("home/.mpak/store").exists(), "scanning installs nothing");
+    scan(&["@acme/absent"]).fails(5);
+    assert_eq!(scan(&["@acme/tell@9.9.9", "--json"]).json()["error"]["code"], "not_found");
+    scan(&["@acme"]).fails(5);
+}
+
+/// The fixtures of all levels through the command line, with the evidence and advisories they need.
+#[test]
+fn each_level_is_reached_with_its_evidence() {
+    let world = World::new();
+    world.write(
+        "osv.json",
+        json!([{"id": "GHSA-1", "modified": "2024-01-01T00:00:00Z", "affected": [{
+        "package": {"ecosystem": "npm", "name": "a"}, "versions": ["1.0.0"]}]}])
+        .to_string(),
+    );
+    world.mpak(&["advisories", "build", "--osv", "osv.json", "--out", "snapshot"]).ok();
+    for level in 0..=4 {
+        let fixture = mpak_testkit::levels::fixture(level);
+        world.write("level.mcpb", &fixture.bytes);
+        world.write("evidence.json", fixture.evidence.to_string());
+        let args = ["scan", "level.mcpb", "--evidence", "evidence.json", "--advisories", "snapshot", "--json"];
+        let report = world.mpak(&args).json();
+        let open = report["controls"].as_array().unwrap().iter().any(|c| c["reason"] == "not implemented yet");
+        assert!(open || report["level"] == level, "level {level}: {report:#}");
+    }
 }

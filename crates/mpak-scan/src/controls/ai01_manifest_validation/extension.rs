@@ -48,7 +48,7 @@ const fn must(name: &'static str, shape: Shape) -> Field {
 
 use Shape::{Boolean, Integer, Number, Numbers, Object, Objects, OneOf, Text, TextThat, Texts};
 
-static EXTENSION: [Field; 9] = [
+static EXTENSION: [Field; 10] = [
     must("mtf_version", TextThat(is_version, "two numbers such as `0.1`")),
     may("level", Integer(1, 4)),
     may("permissions", Object(&PERMISSIONS)),
@@ -58,7 +58,10 @@ static EXTENSION: [Field; 9] = [
     may("signature", Object(&SIGNATURE)),
     may("attestation", Object(&ATTESTATION)),
     may("scorecard", Object(&SCORECARD)),
+    // Ours, not of MTF 0.1. What an entry lacks is told where suppressions are.
+    may("suppressions", Objects(&SUPPRESSION)),
 ];
+static SUPPRESSION: [Field; 4] = [may("id", Text), may("place", Text), may("reason", Text), may("until", Text)];
 static PERMISSIONS: [Field; 5] = [
     may("filesystem", OneOf(&["none", "read", "write", "full"])),
     may("network", OneOf(&["none", "outbound", "inbound", "full"])),
