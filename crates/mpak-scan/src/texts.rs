@@ -40,6 +40,25 @@ const NAME_CHARS_MAX: usize = 60;
 /// Words of an identifier that may be a sentence.
 const SENTENCE_WORDS_MIN: usize = 4;
 
+/// Words of a name whose tool looks for attacks: its examples are attacks.
+const GUARDS: [&str; 16] = [
+    "injection",
+    "jailbreak",
+    "moderate",
+    "moderation",
+    "phishing",
+    "malware",
+    "guard",
+    "guardrail",
+    "toxicity",
+    "attack",
+    "attacks",
+    "payloads",
+    "redteam",
+    "adversarial",
+    "abuse",
+    "poisoning",
+];
 /// Words of a name whose tool works on rules.
 const RULES: [&str; 14] = [
     "rule",
@@ -186,10 +205,14 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
         .fold(Classes::NONE, |all, name| all | topics(name));
     let allowed = subject.parameters.iter().fold(named, |all, name| all | parameter_topics(name));
     let rules = valuables::words(&subject.name).iter().any(|w| RULES.contains(&w.as_str()));
+    let guards = valuables::words(&subject.name).iter().any(|w| GUARDS.contains(&w.as_str()));
     let mut found: BTreeMap<Cue, Placed<'a>> = BTreeMap::new();
     for text in &subject.texts {
         // 2. What each text gives away.
         let context = grammar::Context { kind: text.kind, allowed, named, parameters: &parameters, tools, rules };
+        if guards && text.kind == TextKind::Value {
+            continue;
+        }
         let mut seen = analyse(&text.text, &context, 0);
         seen.extend(names::parameter(text, &context));
         seen.extend(names::recipient(text));
@@ -280,7 +303,9 @@ fn analyse(text: &str, context: &grammar::Context<'_>, depth: usize) -> Vec<Seen
     // 3. What is encoded within.
     if depth < ENCODINGS_DEPTH_MAX {
         for (encoding, inner) in normalise::decoded(text) {
-            let inside = analyse(&inner, context, depth + 1);
+            // What was turned by thirteen letters would turn back.
+            let next = if encoding == "rot13" { ENCODINGS_DEPTH_MAX } else { depth + 1 };
+            let inside = analyse(&inner, context, next);
             if inside.iter().any(|s| s.strength > Strength::Weak) {
                 found.push(Seen::new(
                     Cue::Encoded,

@@ -91,8 +91,10 @@ fn english(tokens: &[Token], i: usize) -> Classes {
         text,
         "folder" | "folders" | "directory" | "directories" | "files" | "documents" | "desktop" | "downloads"
     );
+    let theirs = before(tokens, i, 6, |t| t.is(class::USER) && t.possessive)
+        || tokens.get(i + 1).is_some_and(|t| t.text == "of") && near(tokens, i + 2, 2, |t| t.is(class::USER));
     if folder
-        && before(tokens, i, 6, |t| t.is(class::USER) && t.possessive)
+        && theirs
         && around(tokens, i, |t| {
             t.is(class::WHOLE) || matches!(t.text.as_str(), "home" | "documents" | "desktop" | "downloads" | "personal")
         })

@@ -195,7 +195,7 @@ impl Reading<'_> {
                             | "causes"
                             | "help"
                             | "helps"
-                    ) && !token.is(class::ACTOR)
+                    )
                 });
                 return if made { Mood::Other } else { Mood::Order };
             }
@@ -249,7 +249,8 @@ impl Reading<'_> {
                 "final",
             ];
             if own.contains(&token.text.as_str())
-                && self.back(j, 3, class::YOUR).is_some_and(|k| tokens[k].text == "your")
+                && (self.back(j, 3, class::YOUR).is_some_and(|k| tokens[k].text == "your")
+                    || j > 0 && matches!(tokens[j - 1].text.as_str(), "every" | "each"))
             {
                 return Mood::Order;
             }
@@ -260,6 +261,16 @@ impl Reading<'_> {
 
     /// `must be passed`, `is to be sent`.
     fn passive(&self, i: usize) -> Mood {
+        // `only after you have opened it and given us the key`.
+        let have = self.word(i.saturating_sub(9), i.min(9), &["have", "you've"]);
+        if let Some(have) = have
+            && (have + 1 == i || self.tokens()[i - 1].is(class::AND | class::ADVERB | class::FIRST))
+            && self.within(have.saturating_sub(2), 3, class::YOU).is_some()
+            && self.has(class::BEFORE | class::ALWAYS | class::FIRST)
+            && self.back(i, 3, class::NOT).is_none()
+        {
+            return Mood::Order;
+        }
         let be = (i.saturating_sub(3)..i).rev().find(|&j| self.tokens()[j].text == "be");
         let Some(be) = be else { return Mood::Other };
         if self.back(i, 5, class::NOT).is_some() {

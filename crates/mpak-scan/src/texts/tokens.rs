@@ -378,6 +378,9 @@ fn best(words: &[&str], language: Language) -> (Form, super::lexicon::Match) {
         {
             found = lexicon.at(language, &[&[tail], &words[1..]].concat());
         }
+        if found.classes.is_empty() && language == Language::De {
+            found = separable(words[0]).unwrap_or(found);
+        }
         let mut english = lexicon.at(Language::En, words);
         english.classes = english.classes & class::LOANED;
         if !english.classes.is_empty() && (english.words > found.words || found.classes.is_empty()) {
@@ -398,6 +401,17 @@ fn best(words: &[&str], language: Language) -> (Form, super::lexicon::Match) {
         }
     }
     (Form::Base, found)
+}
+
+/// A German verb behind its prefix: `mitzusenden` is `senden`.
+fn separable(word: &str) -> Option<super::lexicon::Match> {
+    const PREFIXES: [&str; 14] =
+        ["hinzu", "weiter", "mit", "ein", "auf", "aus", "bei", "vor", "nach", "hoch", "an", "ab", "zu", "her"];
+    let rest = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix))?;
+    let stem = rest.strip_prefix("zu").or_else(|| rest.strip_prefix("ge")).unwrap_or(rest);
+    let found = lexicon().at(Language::De, &[stem]);
+    let classes = found.classes & class::VERBS;
+    (stem.len() > 3 && !classes.is_empty()).then_some(super::lexicon::Match { words: 1, classes })
 }
 
 /// The base forms that an English form may come from.

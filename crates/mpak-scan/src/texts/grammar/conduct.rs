@@ -23,6 +23,10 @@ fn untold(r: &Reading<'_>) -> Option<Seen> {
         if tokens[not + 1..verb].iter().any(|t| t.text == "and") {
             continue;
         }
+        // `unless the user asks for it`.
+        if r.within(verb, 24, class::EXCEPT).is_some_and(|e| r.within(e + 1, 4, class::USER).is_some()) {
+            continue;
+        }
         let without = tokens[not].is(class::WITHOUT);
         // `never … without telling the user` asks for telling.
         if without && r.back(not, 12, class::NOT).is_some() {
@@ -332,7 +336,8 @@ fn approved(r: &Reading<'_>) -> Option<Seen> {
     for user in r.all(class::USER) {
         let verb = r.word(user + 1, 5, &given);
         if let Some(verb) = verb.filter(|&v| {
-            r.word(user + 1, v - user, &["already", "previously", "implicitly", "tacitly", "thereby"]).is_some()
+            (r.word(user + 1, v - user, &["already", "previously", "implicitly", "tacitly", "thereby"]).is_some()
+                || r.word(v + 1, 8, &["advance", "beforehand", "implicitly"]).is_some())
                 && r.word(user + 1, v - user, &["has", "have"]).is_some()
         }) {
             let condition = r
@@ -450,7 +455,9 @@ fn command(r: &Reading<'_>) -> Option<Seen> {
         (Some(order), Some(first)) if order < first && r.mood(order) == Mood::Order && danger(first) => {
             Some(r.seen(Cue::Command, Strength::Block, first))
         }
-        (_, Some(first)) if danger(first) && r.addresses() => Some(r.seen(Cue::Command, Strength::Strong, first)),
+        (_, Some(first)) if danger(first) && (r.addresses() || r.context.kind == TextKind::Value) => {
+            Some(r.seen(Cue::Command, Strength::Strong, first))
+        }
         (Some(order), Some(first))
             if order < first
                 && r.mood(order) == Mood::Order

@@ -189,7 +189,11 @@ fn is_taken(r: &Reading<'_>, object: usize, place: usize) -> bool {
         t.is(class::USER | class::ALL | class::CONTENT)
             || matches!(t.text.as_str(), "saved" | "stored" | "existing" | "local" | "every" | "list")
     });
-    let read = r.all(class::READ).any(|v| v < place && r.mood(v) == Mood::Order);
+    let orders = r.all(class::READ | class::USE | class::RUN).any(|v| v < place && r.mood(v) != Mood::Other);
+    let read = r.all(class::READ | class::RUN).any(|v| {
+        v < place
+            && (r.mood(v) == Mood::Order || orders && v > 0 && tokens[v - 1].text == "to" || tokens[object].quoted)
+    });
     whose || read
 }
 

@@ -32,10 +32,10 @@ fn override_(r: &Reading<'_>) -> Option<Seen> {
 }
 
 fn secrecy(r: &Reading<'_>) -> Option<Seen> {
-    let tell = r.all(class::TELL | class::HIDE).find(|&tell| {
+    let tell = r.all(class::TELL | class::HIDE | class::PERCEIVE).find(|&tell| {
         let not = r.tokens()[tell].is(class::HIDE)
-            || r.back(tell, 6, class::NOT | class::WITHOUT).is_some()
-            || r.within(tell + 1, 8, class::NOT).is_some();
+            || r.back(tell, 6, class::NOT | class::WITHOUT).is_some_and(|not| is_one_clause(r, not, tell))
+            || r.within(tell + 1, 8, class::NOT).is_some_and(|not| is_one_clause(r, tell, not));
         let user = r.within(tell.saturating_sub(8), 16, class::USER).is_some();
         not && user
     });
@@ -55,6 +55,13 @@ fn secrecy(r: &Reading<'_>) -> Option<Seen> {
     }
     let secretly = r.all(class::SECRETLY).next().filter(|_| r.has(class::READ | class::SEND | class::PUT))?;
     Some(r.seen(Cue::Secrecy, Strength::Strong, secretly))
+}
+
+/// Whether no comma stands between two places.
+pub(super) fn is_one_clause(r: &Reading<'_>, from: usize, to: usize) -> bool {
+    !r.tokens()[from..to]
+        .iter()
+        .any(|t| t.kind == Kind::Break && matches!(t.text.as_str(), "," | "，" | "、" | ":" | "："))
 }
 
 fn acquisition(r: &Reading<'_>) -> Option<Seen> {

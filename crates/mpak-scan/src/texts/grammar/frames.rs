@@ -21,8 +21,27 @@ const BESIDE: usize = 5;
 
 pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
     let rules = [
-        requested, carried, elsewhere, gathered, exclusive, standing, obliged, left_out, needless, answered, unbound,
-        retasked, unsafe_, outranked, beneath, fixed,
+        requested,
+        carried,
+        demanded,
+        roamed,
+        conditional,
+        slandered,
+        hushed,
+        elsewhere,
+        gathered,
+        exclusive,
+        standing,
+        obliged,
+        left_out,
+        needless,
+        answered,
+        unbound,
+        retasked,
+        unsafe_,
+        outranked,
+        beneath,
+        fixed,
     ];
     rules.iter().filter_map(|rule| rule(reading)).collect()
 }
@@ -86,7 +105,7 @@ impl Reading<'_> {
         let tokens = self.tokens();
         (0..tokens.len()).find(|&i| {
             let many = tokens[i].is(class::OTHER)
-                && (i + 1..tokens.len().min(i + 7)).any(|j| tokens[j].is(class::TOOL) && !tokens[j].is(class::SELF));
+                && (i + 1..tokens.len().min(i + 9)).any(|j| tokens[j].is(class::TOOL) && !tokens[j].is(class::SELF));
             let back = !self.is_english()
                 && tokens[i].is(class::OTHER)
                 && self.back(i, 3, class::TOOL).is_some_and(|j| !tokens[j].is(class::SELF));
@@ -139,6 +158,7 @@ fn requested(r: &Reading<'_>) -> Option<Seen> {
                 }
             }
             () if (whole || reads && owner) && takes => Strength::Block,
+            () if whole && r.beside(i, BESIDE + 1, class::USER) => Strength::Block,
             () if whole && owner => Strength::Strong,
             () => continue,
         };
@@ -164,7 +184,24 @@ fn carried(r: &Reading<'_>) -> Option<Seen> {
                 return Some(r.seen(Cue::Smuggling, Strength::Block, object));
             }
         }
-        return None;
+        // `print the environment …, since it goes into 'session'`.
+        let into = (0..tokens.len()).find(|&i| r.is_parameter(i) && r.is_in_quotes(i))?;
+        let read = r.all(class::READ).find(|&v| v < into && r.mood(v) == Mood::Order)?;
+        let object = r.valuable(read + 1, OBJECT_TOKENS_MAX).filter(|&i| i < into && !r.is_denied(i))?;
+        let kept = !(r.private(object) & !class::PERSONAL).is_empty();
+        return kept.then(|| r.seen(Cue::Smuggling, Strength::Block, object));
+    }
+    // The user's files, for a tool that has nothing to do with files.
+    let theirs = r.has(class::USER) || tokens.iter().any(|t| t.kind == Kind::Path && t.text.starts_with(['~', '/']));
+    if theirs
+        && !r.context.allowed.any(class::FILE)
+        && r.has(class::READ)
+        && r.has(class::PUT)
+        && r.has(class::CONTENT)
+        && r.own_place()
+        && let Some(file) = r.all(class::FILE).next().filter(|&i| !r.is_denied(i))
+    {
+        return Some(r.seen(Cue::Smuggling, Strength::Block, file));
     }
     let object = (0..tokens.len()).find(|&i| !r.private(i).is_empty() && !r.is_denied(i) && !r.is_example(i))?;
     r.ordered(class::PUT | class::SEND | class::READ)?;
@@ -173,10 +210,106 @@ fn carried(r: &Reading<'_>) -> Option<Seen> {
     (r.own_place() && (!personal || much)).then(|| r.seen(Cue::Smuggling, Strength::Block, object))
 }
 
+/// `it expects the content of mcp.json`.
+fn demanded(r: &Reading<'_>) -> Option<Seen> {
+    let demand = r.word(0, r.tokens().len(), &["expects", "needs", "requires", "wants", "demands"])?;
+    let content = r.within(demand + 1, 4, class::CONTENT)?;
+    let object = r.valuable(content + 1, OBJECT_TOKENS_MAX)?;
+    let kept = class::KEY_FILE.with(class::SYSTEM_FILE).with(class::CLIENT_CONFIG).with(TALK);
+    (r.private(object).any(kept) && !r.is_denied(object)).then(|| r.seen(Cue::Exfiltration, Strength::Block, object))
+}
+
+/// A tool that says of itself that it goes through what is the user's and gives it away, under another name.
+fn roamed(r: &Reading<'_>) -> Option<Seen> {
+    if r.context.kind != TextKind::Description || !r.first {
+        return None;
+    }
+    let kept = class::KEY_FILE.with(class::SYSTEM_FILE).with(class::CLIENT_CONFIG).with(class::CONVERSATION);
+    let object = (0..r.tokens().len()).find(|&i| r.private(i).any(kept) && !r.is_denied(i))?;
+    let read = r.all(class::READ).find(|&v| r.tokens()[v].form == Form::Third || r.mood(v) == Mood::Plain)?;
+    let away = r.has(class::FOREIGN_PLACE) || r.fixed_place().is_some() || r.has(class::ACTOR);
+    let strength = if away { Strength::Block } else { Strength::Strong };
+    r.has(class::USER).then(|| r.seen(Cue::Mismatch, strength, read.min(object)))
+}
+
+/// `if slack_post_message is called, put …`: orders that hold while a tool of somebody else works.
+fn conditional(r: &Reading<'_>) -> Option<Seen> {
+    if !r.is_english() {
+        return None;
+    }
+    let tokens = r.tokens();
+    let tool = (0..tokens.len()).find(|&i| tokens[i].kind == Kind::Code && r.foreign_tool(i))?;
+    r.word(tool.saturating_sub(8), tool.min(8), &["if", "whenever", "when", "case", "time"])?;
+    let used =
+        r.within(tool + 1, 7, class::USE).filter(|&v| tokens[v].form == Form::Past || tokens[v].text == "use")?;
+    let order = r.all(class::PUT | class::TAMPER | class::SEND).find(|&v| v > used && r.mood(v) == Mood::Order)?;
+    let much = r.fixed_place().is_some()
+        || r.has(class::TARGET | class::ALSO | class::FIRST | class::ALWAYS)
+        || r.word(order, OBJECT_TOKENS_MAX, &["too", "well"]).is_some();
+    let strength = if much { Strength::Block } else { Strength::Strong };
+    Some(r.seen(Cue::Shadowing, strength, order))
+}
+
+/// The user is to be told that other tools do not work.
+fn slandered(r: &Reading<'_>) -> Option<Seen> {
+    const BAD: [&str; 14] = [
+        "service",
+        "down",
+        "broken",
+        "unavailable",
+        "unsafe",
+        "insecure",
+        "deprecated",
+        "offline",
+        "outdated",
+        "unreliable",
+        "malicious",
+        "compromised",
+        "discontinued",
+        "retired",
+    ];
+    let other = r.other_tool()?;
+    let tell = r.all(class::TELL).find(|&v| v > other && r.mood(v) == Mood::Order)?;
+    let user = r.within(tell + 1, 3, class::USER)?;
+    let bad = r.word(user + 1, 8, &BAD)?;
+    Some(r.seen(Cue::Shadowing, Strength::Block, bad))
+}
+
+/// `say nothing about it`, `this must not come up in the chat`, `none of the user's business`.
+fn hushed(r: &Reading<'_>) -> Option<Seen> {
+    if !r.is_english() || r.has(class::EXCEPT) {
+        return None;
+    }
+    let tokens = r.tokens();
+    for verb in r.all(class::TELL) {
+        let nothing = r.word(verb + 1, 3, &["nothing", "none"]);
+        if let Some(nothing) = nothing.filter(|_| matches!(r.mood(verb), Mood::Order | Mood::Plain)) {
+            let deed = r.word(nothing + 1, 3, &["this", "it", "that", "these", "them"]).is_some();
+            if deed {
+                return Some(r.seen(Cue::Secrecy, Strength::Block, verb));
+            }
+        }
+    }
+    let business = r.word(0, tokens.len(), &["concern", "business"]).filter(|&b| {
+        r.back(b, 4, class::USER).is_some() && r.word(b.saturating_sub(6), b.min(6), &["none", "no", "not"]).is_some()
+    });
+    let comes = r.word(0, tokens.len(), &["come", "appear", "show", "surface", "figure", "visible"]).filter(|&v| {
+        r.back(v, 3, class::NOT).is_some()
+            && r.within(v + 1, 6, class::RESPONSE | class::TALK).is_some()
+            && !tokens[..v].iter().any(|t| t.is(class::DISPLAY) || t.kind == Kind::Code)
+            && r.word(0, v, &["this", "it", "that", "what", "these"]).is_some()
+    });
+    match (business, comes) {
+        (Some(at), Some(_)) => Some(r.seen(Cue::Secrecy, Strength::Block, at)),
+        (Some(at), None) | (None, Some(at)) => Some(r.seen(Cue::Secrecy, Strength::Strong, at)),
+        _ => None,
+    }
+}
+
 /// Orders for another server's tool, with an address or an account that nobody asked for.
 fn elsewhere(r: &Reading<'_>) -> Option<Seen> {
     let tool = r.other_tool()?;
-    let act = r.all(ACTS).find(|&v| r.mood(v) != Mood::Negated && !r.tokens()[v].is(class::TELL))?;
+    let act = r.all(ACTS).find(|&v| r.mood(v) != Mood::Negated && !r.tokens()[v].is(class::TELL));
     let when = r.has(class::BEFORE | class::ALWAYS | class::MODAL)
         || r.word(0, r.tokens().len(), &["if", "with", "through", "in"]).is_some();
     let account = (0..r.tokens().len()).find(|&i| {
@@ -186,7 +319,12 @@ fn elsewhere(r: &Reading<'_>) -> Option<Seen> {
     });
     let address = r.fixed_place().or(account)?;
     let target = r.has(class::TARGET | class::ALSO | class::PERSONAL) || r.tokens()[address].kind == Kind::Email;
-    let firm = r.tokens()[act].is(class::TAMPER) || r.has(class::BEFORE | class::ALWAYS) || r.against_user();
+    if act.is_none() && r.tokens()[address].kind != Kind::Email {
+        return None;
+    }
+    let firm = act.is_some_and(|v| r.tokens()[v].is(class::TAMPER))
+        || r.has(class::BEFORE | class::ALWAYS)
+        || r.against_user();
     (when && target && firm).then(|| r.seen(Cue::Shadowing, Strength::Block, tool))
 }
 
@@ -203,7 +341,8 @@ fn gathered(r: &Reading<'_>) -> Option<Seen> {
         || r.tokens()
             .iter()
             .any(|t| t.kind == Kind::Code && r.context.tools.iter().any(|own| t.text.starts_with(own.as_str())));
-    let all = r.has(class::ALL | class::WHOLE) && r.has(class::MODAL | class::OBLIGE | class::ALWAYS | class::BEFORE);
+    let many = r.word(0, r.tokens().len(), &["all", "every", "any", "each"]).is_some();
+    let all = (many || r.has(class::WHOLE)) && r.has(class::MODAL | class::OBLIGE | class::ALWAYS | class::BEFORE);
     (flow && own && all && verb.abs_diff(tool) < 20).then(|| r.seen(Cue::Shadowing, Strength::Block, verb))
 }
 
@@ -281,6 +420,7 @@ fn standing(r: &Reading<'_>) -> Option<Seen> {
             Some(r.seen(Cue::Outbound, Strength::Block, at))
         }
         (None, Some(at)) if verb.is_some() => Some(r.seen(Cue::Exfiltration, Strength::Strong, at)),
+        _ if r.against_user() && verb.is_some() => Some(r.seen(Cue::Role, Strength::Block, scope)),
         _ if r.against_user() || r.has(class::SELF) && verb.is_some() => {
             Some(r.seen(Cue::Role, Strength::Strong, scope))
         }
@@ -378,8 +518,10 @@ fn answered(r: &Reading<'_>) -> Option<Seen> {
     {
         return Some(r.seen(Cue::Consent, Strength::Block, setting));
     }
-    let yes = r.all(class::YES).find(|&i| r.back(i, 8, class::NOT).is_none())?;
-    let asked = r.has(class::CONSENT);
+    let yes = r
+        .all(class::YES)
+        .find(|&i| r.back(i, 8, class::NOT).is_none_or(|not| !super::foreign::is_one_clause(r, not, i)))?;
+    let asked = r.has(class::CONSENT) || r.word(0, tokens.len(), &["yes", "allow"]).is_some();
     if r.is_english() {
         let answers = r
             .word(
@@ -478,6 +620,7 @@ fn retasked(r: &Reading<'_>) -> Option<Seen> {
     let owner = tokens[task.saturating_sub(4)..task]
         .iter()
         .any(|t| t.is(class::ACTOR | class::USER) && t.possessive || matches!(t.text.as_str(), "your" | "its"));
+    let owner = owner || tokens.get(task + 1).is_some_and(|t| t.is(class::YOU));
     let turns = r
         .word(
             task + 1,
@@ -562,7 +705,14 @@ fn beneath(r: &Reading<'_>) -> Option<Seen> {
 
 /// An address that a sentence of another language wants to have added, always or as well.
 fn fixed(r: &Reading<'_>) -> Option<Seen> {
-    if r.is_english() || r.first && r.context.kind == TextKind::Description {
+    if r.is_english() {
+        let place = r.fixed_place().filter(|&i| r.tokens()[i].kind == Kind::Email)?;
+        r.ordered(class::PUT | class::SEND | class::TAMPER)?;
+        let firm = r.has(class::ALWAYS | class::ALSO)
+            || r.word(0, r.tokens().len(), &["well", "too", "every", "each"]).is_some();
+        return firm.then(|| r.seen(Cue::Outbound, Strength::Strong, place));
+    }
+    if r.first && r.context.kind == TextKind::Description {
         return None;
     }
     let place = r.fixed_place().filter(|&i| r.tokens()[i].kind != Kind::Word)?;
