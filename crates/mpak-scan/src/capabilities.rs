@@ -25,6 +25,8 @@ pub use table::CAPABILITIES_TOML;
 /// Most uses that are kept; what is beyond repeats what is known.
 const USES_COUNT_MAX: usize = 5_000;
 
+/// Most texts that are run as code and looked at.
+const SCRIPTS_COUNT_MAX: usize = 100;
 /// Most things named in one line of a summary.
 const SUMMARY_COUNT_MAX: usize = 8;
 
@@ -150,12 +152,14 @@ pub(crate) fn infer(code: &Code, server: &Server<'_>) -> Capabilities {
     let phases = phase::Phases::new(&names, &code.handlers, &entries, &own);
     // 2. What the server's own code does.
     let mut found = Capabilities::default();
+    let mut scripts = SCRIPTS_COUNT_MAX;
     for (id, unit) in code.program.units().filter(|(_, unit)| own(unit)) {
         if !phases.reaches(id) {
             found.unreached.push(unit.path.clone());
             continue;
         }
         uses::of_unit(&names, &phases, code, id, &mut found.uses);
+        uses::of_scripts(&names, &phases, id, &mut scripts, &mut found.uses);
     }
     // 3. What the manifest starts, and native code that is there.
     let mentioned = |name: &str| {

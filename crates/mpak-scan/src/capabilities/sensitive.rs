@@ -2,7 +2,8 @@
 //! `~/.config` and `AWS_*`, `*_TOKEN`, `*_KEY`, and what is of their kind.
 
 /// Places that hold keys, sessions and money, wherever they lie.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
+    "/proc/self/environ",
     "/.ssh/",
     "/.aws/",
     "/.gnupg/",

@@ -10,7 +10,7 @@ use super::{Access, Use, When};
 use crate::code::facts::{Arg, Comparison, ExprId, ExprKind, Import, Language, Span, Unit};
 use crate::code::flow::Danger;
 use crate::code::flow::sinks::SinkKind;
-use crate::code::program::UnitId;
+use crate::code::program::{Program, UnitId};
 use crate::evidence::Code;
 
 mod commands;
@@ -60,6 +60,43 @@ pub(super) fn of_unit(names: &Names<'_>, phases: &Phases, code: &Code, id: UnitI
     }
     finder.settings_classes();
     found.append(&mut finder.found);
+}
+
+/// Longest text that is run as code and looked at, in bytes.
+const SCRIPT_BYTES_MAX: usize = 64 << 10;
+
+/// Adds what constant texts do that a unit runs as code: `exec("import os; …")`, `new Function("…")`.
+pub(super) fn of_scripts(names: &Names<'_>, phases: &Phases, id: UnitId, budget: &mut usize, found: &mut Vec<Use>) {
+    let unit = names.program.unit(id);
+    let runs: &[&str] = if unit.language == Language::Python {
+        &["exec", "eval", "compile", "runpy.run_string", "code.InteractiveInterpreter().runsource"]
+    } else {
+        &["eval", "Function", "vm.runInThisContext", "vm.runInNewContext", "vm.runInContext", "vm.Script"]
+    };
+    for (call, callee, args) in unit.calls() {
+        let Some(last) = args.iter().rev().find(|arg| arg.name.is_none()) else { continue };
+        let script = if unit.language == Language::Python { &args[0] } else { last };
+        if *budget == 0 || !names.is_one_of(id, callee, runs) {
+            continue;
+        }
+        let Some(text) = names.constant(id, script.value, 8).filter(|text| text.len() <= SCRIPT_BYTES_MAX) else {
+            continue;
+        };
+        *budget -= 1;
+        let Some(read) = crate::code::read(&unit.path, text.as_bytes()) else { continue };
+        // As if it stood there: the place is that of the call.
+        let program = Program::new(vec![read]);
+        let inner = Names::new(&program);
+        let own = Phases::new(&inner, &[], &[], &|_| true);
+        let mut uses = Vec::new();
+        for (id, _) in program.units() {
+            of_unit(&inner, &own, &Code::default(), id, &mut uses);
+        }
+        let span = unit.span(call);
+        let when = phases.when(id, names.layout(id).owner(call));
+        let code: String = unit.line(span).chars().take(300).collect();
+        found.extend(uses.into_iter().map(|used| Use { line: Some(span.line), code: code.clone(), when, ..used }));
+    }
 }
 
 impl Finder<'_> {
@@ -207,6 +244,9 @@ impl Finder<'_> {
                     texts = self.names.texts(self.id, *of);
                 }
                 let access = if self.opens_for_writing(path, args) { Access::Write } else { effect.access };
+                if path.starts_with("git.") {
+                    texts.clear();
+                }
                 if !texts.is_empty() && texts.iter().all(|text| text == ":memory:") {
                     return;
                 }

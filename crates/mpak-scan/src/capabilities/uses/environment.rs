@@ -7,6 +7,11 @@ use crate::capabilities::{Access, sensitive};
 use crate::code::facts::{Arg, Class, ExprId, ExprKind, Language};
 use crate::code::program::UnitId;
 
+/// A name of which something is known.
+fn partly(text: String) -> Option<String> {
+    Some(text).filter(|text| text.chars().any(|c| c != UNKNOWN))
+}
+
 /// Most names of variables that one expression gives.
 const NAMES_COUNT_MAX: usize = 64;
 /// How far up is looked for what the whole environment is put into.
@@ -36,7 +41,7 @@ impl Finder<'_> {
                     Access::EnvironmentRead
                 };
                 for text in first.into_iter().take(NAMES_COUNT_MAX) {
-                    let text = Some(text).filter(|text| !text.contains(UNKNOWN));
+                    let text = partly(text);
                     self.variable(call, access, "os.environ", text);
                 }
             }
@@ -68,7 +73,7 @@ impl Finder<'_> {
         let access = if role == Role::Target { Access::EnvironmentWrite } else { Access::EnvironmentRead };
         let call = if self.unit.language == Language::Python { "os.environ" } else { "process.env" };
         for text in self.names.texts(self.id, key).into_iter().take(NAMES_COUNT_MAX) {
-            self.variable(expr, access, call, Some(text).filter(|text| !text.contains(UNKNOWN)));
+            self.variable(expr, access, call, partly(text));
         }
     }
 
@@ -76,7 +81,7 @@ impl Finder<'_> {
     pub(super) fn environment_test(&mut self, expr: ExprId, left: ExprId, right: ExprId) {
         if self.names.is_environment(self.id, right) {
             for text in self.names.texts(self.id, left).into_iter().take(NAMES_COUNT_MAX) {
-                let name = Some(text).filter(|text| !text.contains(UNKNOWN));
+                let name = partly(text);
                 self.variable(expr, Access::EnvironmentRead, "environ", name);
             }
         }
