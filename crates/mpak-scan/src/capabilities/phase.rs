@@ -57,12 +57,15 @@ impl Phases {
         phases.handling = calls.reach(handled.clone());
         // 3. Files: by import from anywhere within a file, and by name.
         phases.reached = reached(names, entries, &all);
-        // Handlers that nothing comes to are loaded in a way that was not seen.
-        let mut handlers =
-            handled.iter().map(|(unit, _)| unit).filter(|unit| own(names.program.unit(**unit))).peekable();
-        if handlers.peek().is_some() && !handlers.any(|unit| phases.reached.contains(unit)) {
-            phases.starting.extend(calls.reach(all.iter().map(|&unit| (unit, FunctionId::TOP)).collect()));
-            phases.reached.extend(&all);
+        // Handlers that nothing comes to are loaded in a way that was not seen: their files are entered, too.
+        let mut loaded: Vec<UnitId> = handled.iter().map(|(unit, _)| *unit).collect();
+        loaded.retain(|unit| own(names.program.unit(*unit)));
+        loaded.dedup();
+        if !loaded.iter().any(|unit| phases.reached.contains(unit)) {
+            let mut roots: Vec<Node> = loaded.iter().map(|&unit| (unit, FunctionId::TOP)).collect();
+            roots.extend(loaded.iter().flat_map(|&unit| uncalled_mains(names, unit, &calls)));
+            phases.starting.extend(calls.reach(roots));
+            phases.reached.extend(reached(names, &loaded, &all));
         }
         phases
     }
