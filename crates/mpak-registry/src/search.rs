@@ -335,7 +335,9 @@ impl Search {
 pub(crate) async fn find(state: &AppState, query: Query) -> Result<Page, SearchError> {
     let index = state.search.index();
     let plan = Plan::new(&query.text.trim().to_lowercase(), &index);
-    if plan.postings_count <= POSTINGS_AT_ONCE_MAX {
+    // Without words, all packages are looked at.
+    let cost = if plan.text.is_empty() { index.slots() as u64 } else { plan.postings_count };
+    if cost <= POSTINGS_AT_ONCE_MAX {
         return Ok(state.search.search(&index, &plan, &query, &state.counts));
     }
     let state = state.clone();
