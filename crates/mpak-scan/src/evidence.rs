@@ -458,7 +458,7 @@ pub fn scan(evidence: &Evidence) -> Report {
 /// Judges everything, and shows the code around what was found. The contents are those of the evidence.
 pub fn scan_with_frames(evidence: &Evidence, contents: &dyn Contents) -> Report {
     let mut report = scan(evidence);
-    report::frame::add(&mut report, contents);
+    report::frame::add(&mut report, contents, evidence.secrets());
     report
 }
 

@@ -10,7 +10,7 @@ use mpak_bundle::manifest::{Contents, FileKind};
 use serde::{Deserialize, Serialize};
 
 use super::{Finding, Report, Severity};
-use crate::secrets;
+use crate::secrets::{self, Secrets};
 
 /// Findings of one control that get a frame; the others keep file and line.
 const FRAMES_COUNT_MAX: usize = 25;
@@ -40,9 +40,9 @@ pub struct Frame {
     pub lines: Vec<String>,
 }
 
-/// Adds frames to the worst findings, and hides lines beside credentials.
-pub fn add(report: &mut Report, contents: &dyn Contents) {
-    let texts = texts(&wanted(report), contents);
+/// Adds frames to the worst findings, and hides lines beside credentials, which were found before.
+pub fn add(report: &mut Report, contents: &dyn Contents, secrets: &Secrets) {
+    let texts = texts(&wanted(report), contents, secrets);
     for control in &mut report.controls {
         // What CQ-01 found is masked, and its surroundings are what must not be seen.
         if control.id == "CQ-01" {
@@ -82,7 +82,7 @@ struct Text {
     hidden: BTreeSet<u32>,
 }
 
-fn texts(files: &[String], contents: &dyn Contents) -> BTreeMap<String, Text> {
+fn texts(files: &[String], contents: &dyn Contents, secrets: &Secrets) -> BTreeMap<String, Text> {
     let (mut texts, mut left) = (BTreeMap::new(), BYTES_MAX);
     for file in files.iter().take(FILES_COUNT_MAX) {
         let Some(FileKind::File(bytes)) = contents.kind(file) else { continue };
@@ -92,21 +92,21 @@ fn texts(files: &[String], contents: &dyn Contents) -> BTreeMap<String, Text> {
         let Some(content) = usize::try_from(bytes).ok().and_then(|bytes| contents.head(file, bytes)) else { continue };
         left -= bytes;
         if !content.contains(&0) {
-            texts.insert(file.clone(), Text::new(file, &content));
+            texts.insert(file.clone(), Text::new(file, &content, secrets));
         }
     }
     texts
 }
 
 impl Text {
-    fn new(path: &str, content: &[u8]) -> Self {
+    fn new(path: &str, content: &[u8], secrets: &Secrets) -> Self {
         let text = String::from_utf8_lossy(content);
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let found = secrets::scan_file(path, content);
+        let (hits, whole) = credentials(path, content, secrets);
         let mut hidden = BTreeSet::new();
         let last = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-        for hit in &found.hits {
-            hidden.extend(hit.line.saturating_sub(1)..=hit.line.saturating_add(HIDDEN_AFTER_LINES).min(last));
+        for hit in hits {
+            hidden.extend(hit.saturating_sub(1)..=hit.saturating_add(HIDDEN_AFTER_LINES).min(last));
         }
         // A private key goes on to its end. What could not be searched whole is not shown at all.
         let begins = (1..).zip(&lines).filter(|(_, line)| line.contains("-----BEGIN ") && line.contains("PRIVATE KEY"));
@@ -114,7 +114,7 @@ impl Text {
             let body = (begin..=last).take(KEY_LINES_MAX as usize);
             hidden.extend(body.take_while(|&at| at == begin || !lines[at as usize - 2].contains("-----END ")));
         }
-        if found.unfinished || found.omitted_count > 0 {
+        if !whole {
             hidden.extend(1..=last);
         }
         Self { lines, hidden }
@@ -127,6 +127,17 @@ impl Text {
         let line = self.lines.get(number as usize - 1).map(String::as_str).unwrap_or_default();
         excerpt(line, seen)
     }
+}
+
+/// Lines of credentials, and whether these are all. What was found before is known, unless there was more than
+/// is kept: then the file is searched again by itself.
+fn credentials(path: &str, content: &[u8], secrets: &Secrets) -> (Vec<u32>, bool) {
+    if secrets.omitted_count == 0 {
+        let hits = secrets.hits.iter().filter(|hit| hit.path == path).map(|hit| hit.line).collect();
+        return (hits, !secrets.unfinished.iter().any(|unfinished| unfinished == path));
+    }
+    let found = secrets::scan_file(path, content);
+    (found.hits.iter().map(|hit| hit.line).collect(), !found.unfinished && found.omitted_count == 0)
 }
 
 /// A line, or the part of a long one that shows what was seen.
@@ -202,7 +213,15 @@ mod tests {
             findings: vec![finding],
         };
         let mut report = crate::report::tests::report(vec![result]);
-        add(&mut report, &One(content.as_bytes().to_vec()));
+        // Known credentials hide the same as those that are searched for again.
+        let mut known = Secrets::default();
+        known.add(secrets::scan_file("a.js", content.as_bytes()));
+        let mut searched = Secrets::default();
+        searched.omitted_count = 1;
+        let mut again = report.clone();
+        add(&mut report, &One(content.as_bytes().to_vec()), &known);
+        add(&mut again, &One(content.as_bytes().to_vec()), &searched);
+        assert_eq!(serde_json::to_string(&again).unwrap(), serde_json::to_string(&report).unwrap());
         report.controls.remove(0).findings.remove(0)
     }
 

@@ -95,7 +95,11 @@ fn what_is_suppressed_is_in_the_report_with_its_reason() {
     let marked: Vec<Option<u32>> = shell.findings.iter().filter(|f| f.suppressed.is_some()).map(|f| f.line).collect();
     assert_eq!(marked, [Some(8)]);
     let decision = report.policy.unwrap();
-    assert!(!decision.satisfied && decision.violations.iter().all(|v| !v.message.contains("a b.py:8")), "{decision:?}");
+    assert!(
+        !decision.satisfied
+            && decision.violations.iter().all(|v| !v.message.contains("CQ-05/shell at server/a b.py:8")),
+        "{decision:?}"
+    );
 }
 
 #[test]
