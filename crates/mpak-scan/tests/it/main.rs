@@ -6,6 +6,7 @@ mod forms;
 mod hostile;
 mod levels;
 mod quality;
+mod replay;
 mod report;
 mod schema;
 mod texts;
