@@ -52,6 +52,7 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
 /// ├── blobs/sha256/ab/cdef…         the bundles, by digest
 /// ├── public/                       what any file server can serve, with its position `public-through`
 /// ├── search.index                  the search index of the last stop; made anew when missing
+/// ├── scan-cache                    files that earlier scans found nothing in; made anew when missing
 /// ├── tmp/                          uploads on their way; emptied at start
 /// ├── first-token                   admin token of the first start (0600)
 /// ├── serve.lock                    held by the running server
@@ -144,6 +145,11 @@ impl Config {
     /// Where uploads wait.
     pub(crate) fn tmp(&self) -> PathBuf {
         self.data.join("tmp")
+    }
+
+    /// Files that earlier scans found nothing in, by content.
+    pub fn scan_cache(&self) -> PathBuf {
+        self.data.join("scan-cache")
     }
 }
 

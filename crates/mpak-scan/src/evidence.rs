@@ -186,6 +186,18 @@ impl Evidence {
         Self::gather(collected, limits, Gathering::default())
     }
 
+    /// As [`Evidence::from_collected`], in a given way.
+    ///
+    /// # Errors
+    /// [`GatherError`].
+    pub fn from_collected_with(
+        collected: &Collected,
+        limits: &Limits,
+        how: Gathering<'_>,
+    ) -> Result<Self, GatherError> {
+        Self::gather(collected, limits, how)
+    }
+
     /// As [`Evidence::from_folder`], in a given way.
     ///
     /// # Errors

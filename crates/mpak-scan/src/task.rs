@@ -14,7 +14,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::advisories::{Snapshot, SnapshotError};
-use crate::evidence::{self, Evidence, GatherError};
+use crate::evidence::{self, Cache, Evidence, GatherError, Gathering};
 use crate::outside::{OtherArtifact, Outside, OutsideError};
 use crate::report::Report;
 
@@ -27,6 +27,9 @@ pub struct Task {
     pub advisories: Option<PathBuf>,
     /// What is known from outside, as in `mpak scan --evidence`.
     pub evidence: Option<Value>,
+    /// Where is remembered which files said nothing.
+    #[serde(default)]
+    pub cache: Option<PathBuf>,
 }
 
 /// What came out.
@@ -70,7 +73,11 @@ impl Task {
     pub fn judge(&self, bundle: File) -> Result<Report, TaskError> {
         // 1. The bundle.
         let archive = Archive::open(bundle, &self.limits)?;
-        let mut evidence = Evidence::from_archive(&archive, &self.limits)?;
+        let cache = self.cache.as_deref().map(Cache::open);
+        let how = Gathering { cache: cache.as_ref(), ..Gathering::default() };
+        let mut evidence = Evidence::from_archive_with(&archive, &self.limits, how)?;
+        // What cannot be remembered is looked at again next time.
+        let _saved = cache.map(|cache| cache.save());
         // 2. What is published about its components.
         if let Some(path) = &self.advisories {
             let snapshot = File::open(path).map_err(SnapshotError::from).and_then(Snapshot::open)?;

@@ -8,6 +8,7 @@
 //! │   └── _local/<12 hex>/              .mpak-local-meta.json; hex of MD5 of the file's path
 //! ├── store/sha256/<digest>/            ours: one verified bundle each, read-only; the only thing we run
 //! ├── advisories                        ours; the snapshot that scans use, signed by a trusted key
+//! ├── scan-cache                        ours; files that earlier scans found nothing in, by content
 //! ├── state/                            ours
 //! │   ├── registries/<16 hex>/<scope>/<name>.json   which digest is which version, per registry
 //! │   ├── local/<12 hex>.json           which digest a local file had when it was last looked at
@@ -166,6 +167,11 @@ impl Home {
     /// The snapshot of advisories that scans use.
     pub fn advisories(&self) -> PathBuf {
         self.root.join("advisories")
+    }
+
+    /// Files that earlier scans found nothing in.
+    pub fn scan_cache(&self) -> PathBuf {
+        self.root.join("scan-cache")
     }
 
     /// Whose signature under a snapshot of advisories counts.

@@ -99,7 +99,8 @@ pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Option<Judg
     let mut basis = basis(state).await;
     basis.evidence = Sha256::of(evidence.to_string().as_bytes()).to_string();
     let advisories = state.config.advisories.clone().filter(|_| !basis.advisories.is_empty());
-    let task = Task { limits: state.config.limits.clone(), advisories, evidence: Some(evidence) };
+    let cache = Some(state.config.scan_cache());
+    let task = Task { limits: state.config.limits.clone(), advisories, evidence: Some(evidence), cache };
     let report = report(state, file, task).await?;
     Ok(Some(Judged { artifact_id, artifact, sha256, basis, report }))
 }

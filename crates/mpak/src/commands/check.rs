@@ -61,6 +61,7 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let packed = if checked.valid() { Some(dry_run(&args.directory, &bundle, settings, &limits)?) } else { None };
     // 3. Judged: what would be published, or else the folder.
     let request = Request {
+        remember: true,
         evidence: args.evidence.as_deref(),
         advisories: args.advisories.as_deref(),
         suppressions: args.suppressions.as_deref(),

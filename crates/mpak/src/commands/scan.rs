@@ -58,6 +58,9 @@ pub struct Args {
     /// Print the report as JSON, like --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
+    /// Look at every file again, and remember none
+    #[arg(long)]
+    pub no_cache: bool,
     /// Print the manifest's permissions that cover exactly what the code does, instead of a report
     #[arg(long, conflicts_with_all = ["tools", "evidence", "advisories", "level", "suppressions", "policy", "format", "json", "sarif"])]
     pub suggest_permissions: bool,
@@ -87,6 +90,7 @@ impl Args {
 
     fn request(&self) -> Request<'_> {
         Request {
+            remember: !self.no_cache,
             evidence: self.evidence.as_deref(),
             advisories: self.advisories.as_deref(),
             suppressions: self.suppressions.as_deref(),

@@ -159,7 +159,7 @@ mod tests {
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
         let bundle = tempfile::tempfile().unwrap();
-        let task = Task { limits: Limits::default(), advisories: None, evidence: None };
+        let task = Task { limits: Limits::default(), advisories: None, evidence: None, cache: None };
         judge(&program, bundle, &task, &bounds).await
     }
 

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::time::Instant;
 
-use mpak_scan::evidence::{Evidence, scan_with_frames};
+use mpak_scan::evidence::{Cache, Evidence, scan_with_frames};
 use mpak_scan::outside::{EVIDENCE_BYTES_MAX, Outside};
 use mpak_scan::policy::{POLICY_BYTES_MAX, Policy};
 use mpak_scan::report::Report;
@@ -21,6 +21,8 @@ use crate::settings::Settings;
 /// What is given beside the bundle.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
+    /// Whether files that say nothing are remembered for the next scan.
+    pub remember: bool,
     /// What a registry knows.
     pub evidence: Option<&'a Path>,
     /// Advisories.
@@ -68,7 +70,11 @@ pub fn judge(path: &Path, request: &Request<'_>, settings: &Settings) -> Result<
     // 2. The bundle.
     let started = Instant::now();
     let subject = Subject::open(path)?;
-    let mut evidence = subject.evidence(path, outside)?.with_suppressions(file.suppressions.on(Some(today(settings))));
+    let cache = if request.remember { cache(settings) } else { None };
+    let gathered = subject.evidence(path, outside, cache.as_ref())?;
+    // What cannot be remembered is looked at again next time.
+    let _saved = cache.map(|cache| cache.save());
+    let mut evidence = gathered.with_suppressions(file.suppressions.on(Some(today(settings))));
     if let Some(snapshot) = &snapshot {
         let named = request.advisories.map_or_else(|| Home::new(settings).advisories(), Path::to_owned);
         evidence = evidence.with_advisories(snapshot).map_err(|error| advisories::unsound(&named, &error))?;
@@ -81,6 +87,14 @@ pub fn judge(path: &Path, request: &Request<'_>, settings: &Settings) -> Result<
     let report = scan_with_frames(&evidence, subject.contents());
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Judged { report, evidence, subject, policy_level, took_ms })
+}
+
+/// What earlier scans know of files; none where there can be no home.
+fn cache(settings: &Settings) -> Option<Cache> {
+    let home = Home::new(settings);
+    let path = home.scan_cache();
+    home.create(path.parent()?).ok()?;
+    Some(Cache::open(&path))
 }
 
 /// The day by which suppressions end: that of `SOURCE_DATE_EPOCH`, else today.

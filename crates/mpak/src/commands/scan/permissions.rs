@@ -9,7 +9,7 @@ use crate::ui;
 
 /// The block on stdout, and for people what it was made from.
 pub(super) fn suggest(path: &Path) -> CommandResult {
-    let evidence = Subject::open(path)?.evidence(path, None)?;
+    let evidence = Subject::open(path)?.evidence(path, None, None)?;
     let Some(block) = evidence.suggested_permissions() else {
         return Err(CommandError::new(
             Kind::No,

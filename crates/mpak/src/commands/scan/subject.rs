@@ -8,7 +8,7 @@ use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::Contents;
 use mpak_bundle::pack::{PackOptions, pack};
-use mpak_scan::evidence::{Evidence, GatherError};
+use mpak_scan::evidence::{Cache, Evidence, GatherError, Gathering};
 use mpak_scan::outside::Outside;
 
 use crate::bundle_file::{not_a_bundle, open_file};
@@ -48,11 +48,16 @@ impl Subject {
     ///
     /// # Errors
     /// Not readable, or evidence from outside about another bundle.
-    pub fn evidence(&self, path: &Path, outside: Option<Outside>) -> Result<Evidence, CommandError> {
-        let limits = Limits::default();
+    pub fn evidence(
+        &self,
+        path: &Path,
+        outside: Option<Outside>,
+        cache: Option<&Cache>,
+    ) -> Result<Evidence, CommandError> {
+        let (limits, how) = (Limits::default(), Gathering { cache, ..Gathering::default() });
         let gathered = match self {
-            Self::Bundle(archive) => Evidence::from_archive(archive, &limits),
-            Self::Folder(collected) => Evidence::from_collected(collected, &limits),
+            Self::Bundle(archive) => Evidence::from_archive_with(archive, &limits, how),
+            Self::Folder(collected) => Evidence::from_collected_with(collected, &limits, how),
         };
         let gathered = gathered.map_err(|error| unreadable(path, &error))?;
         let Some(outside) = outside else { return Ok(gathered) };
