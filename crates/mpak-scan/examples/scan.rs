@@ -1,4 +1,5 @@
-//! Scans a bundle or folder and prints findings and times: for measuring an optimised build alone.
+//! Scans a bundle or folder and prints findings and times: for measuring an optimised build alone. With `--json`
+//! after the path: the report, as `mpak scan --json` prints it.
 
 use std::error::Error;
 use std::fs::File;
@@ -29,6 +30,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let gathered = started.elapsed();
     let report = scan(&evidence);
     let mut out = std::io::stdout().lock();
+    if std::env::args().nth(2).as_deref() == Some("--json") {
+        serde_json::to_writer(&mut out, &report)?;
+        return Ok(());
+    }
     for (control, finding) in report.findings() {
         let place = format!("{}:{}", finding.file.as_deref().unwrap_or("-"), finding.line.unwrap_or(0));
         writeln!(out, "{} {:?} {} {place} {:?}", control.id, finding.severity, finding.title, finding.evidence)?;

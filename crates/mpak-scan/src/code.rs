@@ -8,6 +8,7 @@
 pub mod facts;
 pub mod flow;
 pub mod program;
+pub mod shapes;
 pub mod tools;
 
 mod builder;

@@ -169,6 +169,8 @@ pub struct Class {
     pub methods: Vec<(String, FunctionId)>,
     /// Fields with a value, and Python's annotated ones (value is then the annotation's text).
     pub fields: Vec<(String, ExprId)>,
+    /// Types of Python's annotated fields, as the source spells them, in order.
+    pub types: Vec<(String, String)>,
     /// Where.
     pub span: Span,
 }
@@ -363,6 +365,13 @@ impl Unit {
         let start = bytes[..at].iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
         let end = bytes[at..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| at + n);
         self.source.get(start..end).unwrap_or_default().trim()
+    }
+
+    /// The flags of a regular expression literal: `gi` of `/x/gi`.
+    pub fn pattern_flags(&self, id: ExprId) -> &str {
+        let span = self.span(id);
+        let text = self.source.get(span.start as usize..span.end as usize).unwrap_or_default();
+        text.rsplit_once('/').map_or("", |(_, flags)| flags)
     }
 
     /// All calls, in the order of the source.

@@ -11,11 +11,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::facts::{ClassId, FunctionId, Language, Span, Unit, VarId};
-use super::program::{Program, UnitId};
+use super::facts::{ClassId, ExprId, FunctionId, Language, Span, Unit, VarId};
+use super::program::{Meaning, Program, UnitId};
+use super::shapes::Shape;
 use super::tools::Handler;
 
 mod calls;
+mod entering;
 mod env;
 mod expressions;
 mod guards;
@@ -72,6 +74,8 @@ pub struct Flow {
     pub path: Vec<(UnitId, Span, String)>,
     /// Whether the text is an argument of a program, and not the program or its script.
     pub is_argument: bool,
+    /// Whether the text is the whole query, which the tool is there to run.
+    pub is_whole_query: bool,
 }
 
 /// Finds all flows. `first_party` tells the units that are judged in full; in the others only flows that
@@ -86,7 +90,9 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
         found: BTreeMap::new(),
         stack: Vec::new(),
         visited: BTreeSet::new(),
-        harmless: HashMap::new(),
+        shapes: HashMap::new(),
+        meanings: HashMap::new(),
+        tables: HashMap::new(),
         proofs: Vec::new(),
         locals: program.units().map(|(_, unit)| locals(unit)).collect(),
         steps: 0,
@@ -103,7 +109,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
     // 2. What the model calls; twice, so that what one handler stores another one finds.
     for _ in 0..2 {
         for handler in handlers {
-            engine.env.restart(&top);
+            engine.env.restart(top);
             engine.judged = true;
             engine.handler(handler);
         }
@@ -113,7 +119,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
         for at in 1..unit.functions.len() {
             let function = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
             if !engine.visited.contains(&(id, function)) {
-                engine.env.restart(&top);
+                engine.env.restart(top);
                 engine.judged = true;
                 let args = engine.unknown_inputs(id, function);
                 engine.root(id, function, args);
@@ -130,6 +136,9 @@ struct Place {
     function: FunctionId,
 }
 
+/// Functions of the program.
+type Functions = Vec<(UnitId, FunctionId)>;
+
 struct Engine<'p> {
     program: &'p Program,
     env: Env,
@@ -141,8 +150,12 @@ struct Engine<'p> {
     found: BTreeMap<(UnitId, Span, SinkKind, bool), Flow>,
     stack: Vec<(UnitId, FunctionId)>,
     visited: BTreeSet<(UnitId, FunctionId)>,
-    /// Members of a source that hold no free text.
-    harmless: HashMap<Origin, Vec<String>>,
+    /// What an enforced schema says of a source.
+    shapes: HashMap<Origin, Shape>,
+    /// What names mean, asked again and again.
+    meanings: HashMap<(UnitId, FunctionId, ExprId), Rc<Meaning>>,
+    /// Functions that a callee may stand for where it is looked up.
+    tables: HashMap<(UnitId, ExprId), Rc<Functions>>,
     /// Functions that are run for what their answer proves, innermost last.
     proofs: Vec<guards::Proof>,
     /// Of each unit's functions: variables that nothing outside can name, to be forgotten afterwards.
@@ -172,6 +185,48 @@ impl Engine<'_> {
         Value { taints: vec![taint], ..Value::default() }
     }
 
+    /// A value that an enforced schema was applied to.
+    fn shaped(&mut self, value: Value, shape: &Shape, key: &str) -> Value {
+        match shape {
+            Shape::Free => value,
+            harmless if *harmless == Shape::HARMLESS => Value::default(),
+            Shape::Safe(safe) => value.each(|taint| taint.safe = taint.safe.and(*safe)),
+            Shape::Members(_) | Shape::Elements(_) => {
+                let mut shaped = Value::default();
+                for mut taint in value.taints {
+                    taint.safe = self.safe(&taint);
+                    taint.origin = self.child(taint.origin, key);
+                    self.shapes.insert(taint.origin, shape.clone());
+                    shaped.taints.push(taint);
+                }
+                shaped
+            }
+        }
+    }
+
+    /// A part of a source, as a source of its own.
+    fn child(&mut self, origin: Origin, name: &str) -> Origin {
+        let key = (origin, name.to_owned());
+        if let Some(&child) = self.children.get(&key) {
+            return child;
+        }
+        let shown = if name.is_empty() { self.origins[origin as usize].clone() } else { name.to_owned() };
+        let child = self.origin(&shown);
+        self.children.insert(key, child);
+        child
+    }
+
+    /// What an expression of a function means.
+    fn meaning(&mut self, place: Place, expr: ExprId) -> Rc<Meaning> {
+        let key = (place.unit, place.function, expr);
+        if let Some(meaning) = self.meanings.get(&key) {
+            return Rc::clone(meaning);
+        }
+        let meaning = Rc::new(self.program.meaning(place.unit, place.function, expr));
+        self.meanings.insert(key, Rc::clone(&meaning));
+        meaning
+    }
+
     fn root(&mut self, unit: UnitId, function: FunctionId, args: Vec<Value>) {
         self.root_steps = 0;
         self.call_function(unit, function, args);
@@ -187,10 +242,10 @@ impl Engine<'_> {
                 let name = if param.name.is_empty() { "arguments" } else { &param.name };
                 let what = format!("the model chooses `{name}` of {called}");
                 let value = self.source(Source::Tool, name, handler.unit, function.span, what);
-                if let Some(taint) = value.taints.first() {
-                    self.harmless.insert(taint.origin, handler.harmless.clone());
+                match handler.shapes.get(&at) {
+                    Some(shape) => self.shaped(value, shape, ""),
+                    None => value,
                 }
-                value
             } else {
                 Value::default()
             });
@@ -234,14 +289,14 @@ impl Engine<'_> {
     ) -> (bool, A, B) {
         let layer = self.env.open();
         let (first_ends, a) = first(self);
-        let one = self.env.restart(&layer);
+        let one = self.env.restart(layer);
         let (second_ends, b) = second(self);
-        let other = self.env.restart(&layer);
+        let other = self.env.restart(layer);
         self.charge(one.count() + other.count());
         let after = match (first_ends, second_ends) {
             (true, false) => other,
             (false, true) => one,
-            _ => Env::either(&layer, one, other),
+            _ => self.env.either(one, other),
         };
         self.env.close(layer, after);
         (first_ends && second_ends, a, b)

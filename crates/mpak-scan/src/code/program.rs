@@ -3,6 +3,7 @@
 //! Everything here asks facts only. A meaning is followed through aliases, imports, re-exports and
 //! instances, a bounded number of steps.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,8 +15,17 @@ const STEPS_MAX: u32 = 24;
 /// Most meanings that are remembered.
 const MEANINGS_COUNT_MAX: usize = 200_000;
 
+/// Most expressions that are looked at for what one means.
+const FOLLOWED_COUNT_MAX: u32 = 256;
+
 /// Most assignments of one variable that are looked at for what it means.
 const DEFINITIONS_COUNT_MAX: usize = 8;
+
+/// Most expressions that one may stand for.
+const POSSIBLE_COUNT_MAX: usize = 64;
+
+/// Most expressions that are looked at for what one may stand for.
+const POSSIBLE_STEPS_MAX: usize = 256;
 
 /// Key of a unit in [`Program::units`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,8 +64,32 @@ struct Links {
     /// Values that a variable is assigned, anywhere.
     definitions: HashMap<VarId, Vec<ExprId>>,
     imports: HashMap<VarId, usize>,
+    /// Values that a function gives back, the first few.
+    returns: HashMap<FunctionId, Vec<ExprId>>,
     /// Values that a field of a class's instances is assigned, anywhere.
     fields: HashMap<(ClassId, String), Vec<(FunctionId, ExprId)>>,
+}
+
+/// How far a name is still followed.
+#[derive(Clone, Copy)]
+struct Steps<'q> {
+    /// How much deeper.
+    depth: u32,
+    /// How many more expressions, on all ways together.
+    left: &'q Cell<u32>,
+}
+
+impl Steps<'_> {
+    fn checked_sub(self, steps: u32) -> Option<Self> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        Some(Self { depth: self.depth.checked_sub(steps)?, left: self.left })
+    }
+}
+
+/// What is found of what an expression may stand for.
+struct Search {
+    found: Vec<(UnitId, ExprId)>,
+    left: usize,
 }
 
 impl Program {
@@ -99,7 +133,8 @@ impl Program {
         if let Some(meaning) = known().get(&(unit, within, expr)) {
             return meaning.clone();
         }
-        let meaning = self.follow(unit, within, expr, STEPS_MAX);
+        let left = Cell::new(FOLLOWED_COUNT_MAX);
+        let meaning = self.follow(unit, within, expr, Steps { depth: STEPS_MAX, left: &left });
         let mut known = known();
         if known.len() < MEANINGS_COUNT_MAX {
             known.insert((unit, within, expr), meaning.clone());
@@ -134,7 +169,7 @@ impl Program {
         (unit, expr)
     }
 
-    fn follow(&self, unit: UnitId, within: FunctionId, expr: ExprId, steps: u32) -> Meaning {
+    fn follow(&self, unit: UnitId, within: FunctionId, expr: ExprId, steps: Steps<'_>) -> Meaning {
         let value = Meaning::Value(unit, expr);
         let Some(steps) = steps.checked_sub(1) else { return value };
         let source = self.unit(unit);
@@ -147,7 +182,16 @@ impl Program {
             ExprKind::Free(name) => Meaning::Outside(name.clone()),
             ExprKind::Member { of, name } => {
                 let of = self.follow(unit, within, *of, steps);
-                self.member(of, name, steps).unwrap_or(value)
+                match of {
+                    // `call`, `apply` and `default` change nothing about what is meant in a script.
+                    Meaning::Outside(path)
+                        if source.language != Language::Python
+                            && matches!(name.as_str(), "default" | "call" | "apply") =>
+                    {
+                        Meaning::Outside(path)
+                    }
+                    of => self.member(of, name, steps).unwrap_or(value),
+                }
             }
             ExprKind::Call { callee, args, .. } => match self.follow(unit, within, *callee, steps) {
                 Meaning::Outside(path) if wraps(&path) && !args.is_empty() => {
@@ -158,6 +202,7 @@ impl Program {
                     None => Meaning::Outside(path + "()"),
                 },
                 Meaning::Class(unit, class) => Meaning::Instance(unit, class),
+                Meaning::Function(unit, function) => self.answer(unit, function, steps).unwrap_or(value),
                 _ => value,
             },
             ExprKind::Either(ways) => match ways.first() {
@@ -170,7 +215,132 @@ impl Program {
         }
     }
 
-    fn variable(&self, unit: UnitId, within: FunctionId, var: VarId, expr: ExprId, steps: u32) -> Meaning {
+    /// What a function of the bundle gives back, where that is a function, a class, an instance or from outside.
+    fn answer(&self, unit: UnitId, function: FunctionId, steps: Steps<'_>) -> Option<Meaning> {
+        let steps = steps.checked_sub(4)?;
+        let returns = self.links[unit.0 as usize].returns.get(&function)?;
+        returns.iter().map(|&value| self.follow(unit, function, value, steps)).find(|meaning| match meaning {
+            Meaning::Function(of, inner) => (*of, *inner) != (unit, function),
+            Meaning::Instance(..) | Meaning::Class(..) => true,
+            Meaning::Outside(path) => path.contains('.') && path.ends_with("()"),
+            Meaning::Value(..) | Meaning::Unit(_) => false,
+        })
+    }
+
+    /// The expressions that an expression may stand for, through variables, tables and lists: for calls whose
+    /// callee is looked up.
+    pub fn possible(&self, unit: UnitId, expr: ExprId) -> Vec<(UnitId, ExprId)> {
+        let mut search = Search { found: Vec::new(), left: POSSIBLE_STEPS_MAX };
+        self.possibly(unit, expr, &mut search, 12);
+        search.found
+    }
+
+    fn possibly(&self, unit: UnitId, expr: ExprId, search: &mut Search, steps: u32) {
+        let Some(steps) = steps.checked_sub(1) else { return };
+        if search.left == 0 || search.found.len() >= POSSIBLE_COUNT_MAX {
+            return;
+        }
+        search.left -= 1;
+        let source = self.unit(unit);
+        match source.expr(expr) {
+            ExprKind::Var(var) => {
+                if let Some(import) = self.import(unit, *var) {
+                    let name = import.member.as_deref().unwrap_or("default");
+                    let export = self.module(unit, &import.module).and_then(|inside| {
+                        let exports = &self.unit(inside).exports;
+                        let wanted = exports.iter().rev().find(|export| export.name == name);
+                        wanted.map(|export| (inside, export.value))
+                    });
+                    if let Some((inside, value)) = export {
+                        return self.possibly(inside, value, search, steps);
+                    }
+                }
+                let definitions = self.definitions(unit, *var);
+                if definitions.is_empty() {
+                    search.found.push((unit, expr));
+                }
+                for &definition in definitions.iter().take(DEFINITIONS_COUNT_MAX) {
+                    self.possibly(unit, definition, search, steps);
+                }
+            }
+            ExprKind::Index { of, .. } => self.elements(unit, *of, search, steps),
+            ExprKind::Member { of, name } => {
+                if let Meaning::Unit(inside) = self.meaning(unit, FunctionId::TOP, *of)
+                    && let Some(export) = self.unit(inside).exports.iter().rev().find(|export| export.name == *name)
+                {
+                    return self.possibly(inside, export.value, search, steps);
+                }
+                for (unit, of) in self.inner(unit, *of, search, steps) {
+                    let ExprKind::Dict(members) = self.unit(unit).expr(of) else { continue };
+                    let is = |key: &Option<ExprId>| key.and_then(|key| self.unit(unit).text(key)) == Some(name);
+                    if let Some((_, value)) = members.iter().rev().find(|(key, _)| is(key)) {
+                        self.possibly(unit, *value, search, steps);
+                    }
+                }
+            }
+            ExprKind::Call { callee, .. } => match source.expr(*callee) {
+                ExprKind::Member { of, name } if matches!(name.as_str(), "get" | "find" | "at" | "pop") => {
+                    self.elements(unit, *of, search, steps);
+                }
+                _ => search.found.push((unit, expr)),
+            },
+            ExprKind::Either(parts) | ExprKind::All(parts) => {
+                parts.iter().for_each(|&part| self.possibly(unit, part, search, steps));
+            }
+            ExprKind::Choice { then, otherwise, .. } => {
+                self.possibly(unit, *then, search, steps);
+                self.possibly(unit, *otherwise, search, steps);
+            }
+            _ => search.found.push((unit, expr)),
+        }
+    }
+
+    /// The elements of what an expression may stand for.
+    fn elements(&self, unit: UnitId, of: ExprId, search: &mut Search, steps: u32) {
+        for (unit, table) in self.inner(unit, of, search, steps) {
+            let source = self.unit(unit);
+            let is_map = |callee: ExprId| matches!(source.expr(callee), ExprKind::Free(name) if name == "Map");
+            match source.expr(table) {
+                ExprKind::Dict(members) => {
+                    for (key, value) in members.iter().take(POSSIBLE_COUNT_MAX) {
+                        match key {
+                            Some(_) => self.possibly(unit, *value, search, steps),
+                            None => self.elements(unit, *value, search, steps.saturating_sub(1)),
+                        }
+                    }
+                }
+                ExprKind::List(items) => {
+                    for &item in items.iter().take(POSSIBLE_COUNT_MAX) {
+                        match source.expr(item) {
+                            ExprKind::Spread(of) => self.elements(unit, *of, search, steps.saturating_sub(1)),
+                            _ => self.possibly(unit, item, search, steps),
+                        }
+                    }
+                }
+                // `new Map([[key, value], …])`
+                ExprKind::Call { callee, args, .. } if is_map(*callee) => {
+                    let Some(ExprKind::List(pairs)) = args.first().map(|arg| source.expr(arg.value)) else { continue };
+                    for &pair in pairs.iter().take(POSSIBLE_COUNT_MAX) {
+                        if let ExprKind::List(pair) = source.expr(pair)
+                            && let &[_, value] = pair.as_slice()
+                        {
+                            self.possibly(unit, value, search, steps);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn inner(&self, unit: UnitId, of: ExprId, search: &mut Search, steps: u32) -> Vec<(UnitId, ExprId)> {
+        let mut inner = Search { found: Vec::new(), left: search.left };
+        self.possibly(unit, of, &mut inner, steps);
+        search.left = inner.left;
+        inner.found
+    }
+
+    fn variable(&self, unit: UnitId, within: FunctionId, var: VarId, expr: ExprId, steps: Steps<'_>) -> Meaning {
         if let Some(import) = self.import(unit, var) {
             return self.imported(unit, import, steps);
         }
@@ -195,7 +365,7 @@ impl Program {
         })
     }
 
-    fn imported(&self, unit: UnitId, import: &Import, steps: u32) -> Meaning {
+    fn imported(&self, unit: UnitId, import: &Import, steps: Steps<'_>) -> Meaning {
         let module = &import.module;
         let member = import.member.as_deref();
         if let Some(inside) = self.module(unit, module) {
@@ -217,12 +387,8 @@ impl Program {
         })
     }
 
-    fn member(&self, of: Meaning, name: &str, steps: u32) -> Option<Meaning> {
+    fn member(&self, of: Meaning, name: &str, steps: Steps<'_>) -> Option<Meaning> {
         match of {
-            // `bind`, `call`, `apply`, `default` change nothing about what is meant.
-            Meaning::Outside(path) if matches!(name, "default" | "call" | "apply") && path != "subprocess" => {
-                Some(Meaning::Outside(path))
-            }
             Meaning::Outside(path) => Some(Meaning::Outside(format!("{path}.{name}"))),
             Meaning::Unit(unit) => self.export(unit, name, steps).or_else(|| {
                 let inside = self.module(unit, &format!(".{name}"))?;
@@ -247,7 +413,7 @@ impl Program {
         }
     }
 
-    fn method(&self, unit: UnitId, class: ClassId, name: &str, steps: u32) -> Option<Meaning> {
+    fn method(&self, unit: UnitId, class: ClassId, name: &str, steps: Steps<'_>) -> Option<Meaning> {
         let found = &self.unit(unit).classes[class.0 as usize];
         if let Some((_, method)) = found.methods.iter().find(|(method, _)| method == name) {
             return Some(Meaning::Function(unit, *method));
@@ -262,7 +428,16 @@ impl Program {
         })
     }
 
-    fn export(&self, unit: UnitId, name: &str, steps: u32) -> Option<Meaning> {
+    /// The function that makes instances of a class, its own or a base's.
+    pub fn constructor(&self, unit: UnitId, class: ClassId) -> Option<(UnitId, FunctionId)> {
+        let left = Cell::new(FOLLOWED_COUNT_MAX);
+        match self.method(unit, class, "__init__", Steps { depth: STEPS_MAX, left: &left }) {
+            Some(Meaning::Function(unit, function)) => Some((unit, function)),
+            _ => None,
+        }
+    }
+
+    fn export(&self, unit: UnitId, name: &str, steps: Steps<'_>) -> Option<Meaning> {
         let steps = steps.checked_sub(1)?;
         let exports = &self.unit(unit).exports;
         if let Some(export) = exports.iter().rev().find(|export| export.name == name) {
@@ -379,8 +554,14 @@ impl Links {
                 }
                 Statement::Loop { body, .. } => self.block(unit, within, body),
                 Statement::Any(ways) => ways.iter().for_each(|way| self.block(unit, within, way)),
+                Statement::Return(Some(value)) => {
+                    let returns = self.returns.entry(within).or_default();
+                    if returns.len() < DEFINITIONS_COUNT_MAX {
+                        returns.push(*value);
+                    }
+                }
                 Statement::Do(_)
-                | Statement::Return(_)
+                | Statement::Return(None)
                 | Statement::Yield(_)
                 | Statement::Raise(_)
                 | Statement::Jump => {}

@@ -4,8 +4,11 @@
 //! TypeScript: `tool`, `registerTool`, `setRequestHandler` and their like, and objects that carry a name, a
 //! schema and a function.
 
+use std::collections::BTreeMap;
+
 use super::facts::{Arg, ExprId, ExprKind, FunctionId, Language, Span, Unit};
 use super::program::{Meaning, Program, UnitId};
+use super::shapes::{self, Shape};
 
 /// What is registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,8 +47,8 @@ pub struct Handler {
     pub description: Option<String>,
     /// Parameters, by position, that the model chooses.
     pub inputs: Vec<usize>,
-    /// Members of the one object of inputs that cannot hold any text: numbers, choices.
-    pub harmless: Vec<String>,
+    /// What an enforced schema or type says of these parameters, by position.
+    pub shapes: BTreeMap<usize, Shape>,
     /// Checking.
     pub schema: Schema,
     /// Where it is registered.
@@ -62,7 +65,8 @@ pub fn handlers(program: &Program) -> Vec<Handler> {
             Language::Shell => {}
         }
     }
-    found.sort_by_key(|handler| (handler.unit, handler.function, handler.span));
+    // A function that is registered twice is kept with the registration that says most of its input.
+    found.sort_by_key(|handler| (handler.unit, handler.function, handler.shapes.is_empty(), handler.span));
     found.dedup_by_key(|handler| (handler.unit, handler.function));
     found
 }
@@ -103,35 +107,73 @@ fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
                 _ => (decorator, &[]),
             };
             if let Some(kind) = last_name(unit, callee).and_then(kind) {
-                found.push(python_handler(unit, (id, function_id), kind, args, unit.span(decorator)));
+                found.push(python_handler(program, (id, function_id), kind, args, unit.span(decorator)));
             }
         }
     }
     for (call, callee, args) in unit.calls() {
-        let Some(name) = last_name(unit, callee) else { continue };
-        let kind = match name {
-            "from_function" => Some(Kind::Tool),
-            name if name.starts_with("add_") => kind(name),
-            _ => None,
-        };
-        let Some(kind) = kind else { continue };
-        for arg in args {
-            if let Meaning::Function(unit_id, function) = program.meaning(id, FunctionId::TOP, arg.value) {
-                let unit = program.unit(unit_id);
-                found.push(python_handler(unit, (unit_id, function), kind, args, unit.span(call)));
-                break;
+        // `mcp.tool()(function)`, `mcp.add_tool(function)`, `Tool.from_function(function)`.
+        let registering = match unit.expr(callee) {
+            ExprKind::Call { callee: inner, args: options, .. } => {
+                last_name(unit, *inner).filter(|name| !name.starts_with("add_")).and_then(kind).map(|k| (k, options))
             }
+            _ => match last_name(unit, callee) {
+                Some("from_function") => Some((Kind::Tool, args)).map(|(kind, _)| (kind, &EMPTY)),
+                Some(name) if name.starts_with("add_") => kind(name).map(|kind| (kind, &EMPTY)),
+                _ => None,
+            },
+        };
+        let Some((kind, options)) = registering else { continue };
+        let within = function_around(unit, unit.span(call));
+        let all: Vec<Arg> = args.iter().chain(options).cloned().collect();
+        let functions = args.iter().flat_map(|arg| functions(program, id, within, arg.value)).take(HANDLERS_COUNT_MAX);
+        for (unit_id, function) in functions {
+            found.push(python_handler(program, (unit_id, function), kind, &all, unit.span(call)));
         }
     }
 }
 
-fn python_handler(unit: &Unit, (id, function): (UnitId, FunctionId), kind: Kind, args: &[Arg], span: Span) -> Handler {
+/// No arguments.
+static EMPTY: Vec<Arg> = Vec::new();
+
+/// Most functions that one registration may be of.
+const HANDLERS_COUNT_MAX: usize = 64;
+
+/// The functions that an expression may stand for.
+fn functions(program: &Program, unit: UnitId, within: FunctionId, expr: ExprId) -> Vec<(UnitId, FunctionId)> {
+    if let Meaning::Function(unit, function) = program.meaning(unit, within, expr) {
+        return vec![(unit, function)];
+    }
+    let possible = program.possible(unit, expr).into_iter();
+    let function = |(unit, expr): (UnitId, ExprId)| match program.meaning(unit, FunctionId::TOP, expr) {
+        Meaning::Function(unit, function) => Some((unit, function)),
+        _ => None,
+    };
+    possible.filter_map(function).collect()
+}
+
+/// The innermost function around a place.
+fn function_around(unit: &Unit, span: Span) -> FunctionId {
+    let around = |f: &(usize, &super::facts::Function)| f.1.span.start <= span.start && span.end <= f.1.span.end;
+    let inner = unit.functions.iter().enumerate().filter(around).min_by_key(|f| f.1.span.end - f.1.span.start);
+    FunctionId(inner.and_then(|(at, _)| u32::try_from(at).ok()).unwrap_or(0))
+}
+
+fn python_handler(
+    program: &Program,
+    (id, function): (UnitId, FunctionId),
+    kind: Kind,
+    args: &[Arg],
+    span: Span,
+) -> Handler {
+    let unit = program.unit(id);
     let found = unit.function(function);
-    let given = |name: &str| args.iter().find(|arg| arg.name.as_deref() == Some(name)).and_then(|a| unit.text(a.value));
+    let named = |name: &str| args.iter().find(|arg| arg.name.as_deref() == Some(name));
+    let given = |name: &str| named(name).and_then(|arg| unit.exprs.get(arg.value.0 as usize)).and_then(text_of);
     let name = given("name").map(str::to_owned).or_else(|| found.name.clone());
     let description = given("description").map(str::to_owned).or_else(|| found.doc.clone());
     let method = usize::from(found.class.is_some());
-    let (mut inputs, mut untyped) = (Vec::new(), Vec::new());
+    let (mut inputs, mut untyped, mut shapes) = (Vec::new(), Vec::new(), BTreeMap::new());
     for (at, param) in found.params.iter().enumerate().skip(method) {
         let annotation = param.annotation.as_deref().unwrap_or_default();
         if annotation.contains("Context") {
@@ -140,9 +182,14 @@ fn python_handler(unit: &Unit, (id, function): (UnitId, FunctionId), kind: Kind,
         if annotation.is_empty() || is_loose(annotation) {
             untyped.push(param.name.clone());
         }
-        if !holds_no_text(annotation) {
-            inputs.push(at);
+        match shapes::of_annotation(program, id, annotation) {
+            harmless if harmless == Shape::HARMLESS => continue,
+            Shape::Free => {}
+            shape => {
+                shapes.insert(at, shape);
+            }
         }
+        inputs.push(at);
     }
     let low_level = last_decorator_is(unit, found, "call_tool");
     let schema = match (untyped.is_empty(), untyped.len() < found.params.len() - method) {
@@ -152,7 +199,7 @@ fn python_handler(unit: &Unit, (id, function): (UnitId, FunctionId), kind: Kind,
         (false, true) => Schema::Partly(untyped),
         (false, false) => Schema::None,
     };
-    Handler { unit: id, function, kind, name, description, inputs, harmless: Vec::new(), schema, span }
+    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span }
 }
 
 fn last_decorator_is(unit: &Unit, function: &super::facts::Function, name: &str) -> bool {
@@ -171,76 +218,29 @@ fn is_loose(annotation: &str) -> bool {
     matches!(bare, "dict" | "Dict" | "Any" | "typing.Any" | "object" | "list" | "dict[str, Any]" | "Dict[str, Any]")
 }
 
-/// A type whose values hold no text that an attacker could choose.
-fn holds_no_text(annotation: &str) -> bool {
-    let bare = annotation.replace("Optional[", "").replace(['[', ']', '|', ',', '"', '\''], " ");
-    if annotation.trim_start().starts_with("Literal[") || annotation.trim_start().starts_with("typing.Literal[") {
-        return true;
+fn text_of(expr: &super::facts::Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Text(text) => Some(text),
+        _ => None,
     }
-    let mut words = bare.split_whitespace().peekable();
-    words.peek().is_some()
-        && words.all(|word| {
-            matches!(
-                word,
-                "int"
-                    | "float"
-                    | "bool"
-                    | "None"
-                    | "datetime"
-                    | "date"
-                    | "timedelta"
-                    | "Decimal"
-                    | "UUID"
-                    | "uuid.UUID"
-                    | "datetime.datetime"
-                    | "datetime.date"
-                    | "Annotated"
-                    | "list"
-                    | "List"
-            )
-        })
 }
 
 fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) {
     for (call, callee, args) in unit.calls() {
         let ExprKind::Member { name, .. } = unit.expr(callee) else { continue };
         if name == "setRequestHandler" {
-            let [schema, handler, ..] = args else { continue };
-            let Some(kind) = last_name(unit, schema.value).and_then(kind) else { continue };
-            if let Meaning::Function(unit_id, function) = program.meaning(id, FunctionId::TOP, handler.value) {
-                // The SDK checks the shape of the request, not of the arguments in it.
-                let schema = if checks_itself(program, unit_id, function) { Schema::Typed } else { Schema::None };
-                let (name, description) = (None, None);
-                let (inputs, harmless, span) = (vec![0], Vec::new(), unit.span(call));
-                found.push(Handler {
-                    unit: unit_id,
-                    function,
-                    kind,
-                    name,
-                    description,
-                    inputs,
-                    harmless,
-                    schema,
-                    span,
-                });
-            }
+            request_handler(program, (id, unit), unit.span(call), args, found);
             continue;
         }
         let Some(kind) = kind(name).filter(|_| name != "call_tool") else { continue };
-        let Some(last) = args.last() else { continue };
-        if let Meaning::Function(unit_id, function) = program.meaning(id, FunctionId::TOP, last.value)
-            && args.len() > 1
-        {
-            let name = program_text(program, id, args[0].value);
-            found.push(script_handler(
-                program,
-                (id, unit),
-                (unit_id, function),
-                kind,
-                name,
-                &args[1..],
-                unit.span(call),
-            ));
+        let (Some(first), Some(last)) = (args.first(), args.last()) else { continue };
+        if args.len() < 2 {
+            continue;
+        }
+        let name = program_text(program, id, first.value);
+        let within = function_around(unit, unit.span(call));
+        for of in functions(program, id, within, last.value).into_iter().take(HANDLERS_COUNT_MAX) {
+            found.push(script_handler(program, (id, unit), of, kind, name.clone(), &args[1..], unit.span(call)));
         }
     }
     // `{ name, description, inputSchema, handler }`.
@@ -250,14 +250,55 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
             let is = |key: &Option<ExprId>| key.and_then(|key| unit.text(key)).is_some_and(|key| wanted.contains(&key));
             members.iter().find(|(key, _)| is(key)).map(|(_, value)| *value)
         };
-        let Some(run) = member(&["handler", "execute", "run", "callback", "cb"]) else { continue };
-        let told = member(&["description", "inputSchema", "parameters", "schema", "paramsSchema"]);
+        let Some(run) = member(&["handler", "execute", "run", "callback", "cb", "handle"]) else { continue };
+        let told = member(&["description", "inputSchema", "parameters", "schema", "paramsSchema", "config"]);
         let (Some(name), Some(_)) = (member(&["name"]).or(Some(run)), told) else { continue };
         if let Meaning::Function(unit_id, function) = program.meaning(id, FunctionId::TOP, run) {
             let name = unit.text(name).map(str::to_owned);
             let all = [Arg { name: None, value: ExprId(u32::try_from(at).unwrap_or(u32::MAX)) }];
             found.push(script_handler(program, (id, unit), (unit_id, function), Kind::Tool, name, &all, expr.span));
         }
+    }
+}
+
+/// `server.setRequestHandler(CallToolRequestSchema, handler)`.
+fn request_handler(program: &Program, (id, unit): (UnitId, &Unit), span: Span, args: &[Arg], found: &mut Vec<Handler>) {
+    let [schema, handler, ..] = args else { return };
+    let named = last_name(unit, schema.value).and_then(kind);
+    let Some(kind) = named.or_else(|| method_kind(program, id, schema.value)) else { return };
+    let within = function_around(unit, span);
+    for (unit_id, function) in functions(program, id, within, handler.value).into_iter().take(HANDLERS_COUNT_MAX) {
+        // The SDK checks the shape of the request, not of the arguments in it.
+        let schema = if checks_itself(program, unit_id, function) { Schema::Typed } else { Schema::None };
+        found.push(Handler {
+            unit: unit_id,
+            function,
+            kind,
+            name: None,
+            description: None,
+            inputs: vec![0],
+            shapes: BTreeMap::new(),
+            schema,
+            span,
+        });
+    }
+}
+
+/// What a schema of requests is for, by the method in it: names are lost in minified code.
+fn method_kind(program: &Program, unit: UnitId, schema: ExprId) -> Option<Kind> {
+    let (unit, schema) = program.value(unit, schema);
+    let source = program.unit(unit);
+    let ExprKind::Call { args, .. } = source.expr(schema) else { return None };
+    let (unit, first) = program.value(unit, args.first()?.value);
+    let source = program.unit(unit);
+    let ExprKind::Dict(members) = source.expr(first) else { return None };
+    let (_, method) = members.iter().find(|(key, _)| key.and_then(|key| source.text(key)) == Some("method"))?;
+    let ExprKind::Call { args, .. } = source.expr(*method) else { return None };
+    match source.text(args.first()?.value)? {
+        "tools/call" => Some(Kind::Tool),
+        "prompts/get" => Some(Kind::Prompt),
+        "resources/read" => Some(Kind::Resource),
+        _ => None,
     }
 }
 
@@ -276,103 +317,70 @@ fn script_handler(
     span: Span,
 ) -> Handler {
     let mut description = None;
-    let (mut harmless, mut schema) = (Vec::new(), Schema::None);
+    let (mut shape, mut schema) = (None, Schema::None);
     for arg in args {
         if let Some(text) = source.text(arg.value) {
             description = Some(text.to_owned());
-            continue;
-        }
-        let fields = schema_fields(program, from, arg.value, &mut description, 4);
-        if let Some(fields) = fields {
-            schema = Schema::Typed;
-            harmless.extend(fields);
+        } else if let Some((found, is_schema)) = schema_of(program, from, arg.value, &mut description) {
+            shape = shape.or(found);
+            if is_schema {
+                schema = Schema::Typed;
+            }
         }
     }
-    let inputs = if program.unit(id).function(function).params.is_empty() { Vec::new() } else { vec![0] };
+    let params = program.unit(id).function(function).params.len();
+    // A resource is given its address and the variables of its template; a fixed address is nobody's choice.
+    let templated = kind == Kind::Resource
+        && args
+            .iter()
+            .any(|arg| program.outside(from, FunctionId::TOP, arg.value).is_some_and(|p| p.contains("Template")));
+    let inputs: Vec<usize> = match kind {
+        Kind::Resource if templated => (0..params.min(2)).collect(),
+        Kind::Resource => Vec::new(),
+        _ => (0..params.min(1)).collect(),
+    };
+    let mut shapes = BTreeMap::new();
+    if let Some(shape) = shape.filter(|shape| *shape != Shape::Free && kind != Kind::Resource) {
+        shapes.insert(0, shape);
+    }
     if schema == Schema::None && checks_itself(program, id, function) {
         schema = Schema::Typed;
     }
-    Handler { unit: id, function, kind, name, description, inputs, harmless, schema, span }
+    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span }
 }
 
-/// Members of a schema that hold no free text; none where it is no schema. Fills in the description.
-fn schema_fields(
+/// The shape that an argument of a registration tells, and whether it is a schema at all; none where the
+/// argument is neither a schema nor an object with one. Fills in the description.
+fn schema_of(
     program: &Program,
     unit: UnitId,
     expr: ExprId,
     description: &mut Option<String>,
-    steps: u32,
-) -> Option<Vec<String>> {
-    let steps = steps.checked_sub(1)?;
-    let (unit, expr) = program.value(unit, expr);
-    let source = program.unit(unit);
-    match source.expr(expr) {
-        ExprKind::Dict(members) => {
-            let (mut harmless, mut is_schema) = (Vec::new(), false);
-            for (key, value) in members {
-                let Some(key) = key.and_then(|key| source.text(key)) else { continue };
-                match key {
-                    "description" if source.text(*value).is_some() => {
-                        *description = source.text(*value).map(str::to_owned);
-                    }
-                    "inputSchema" | "parameters" | "schema" | "paramsSchema" | "argsSchema" => {
-                        if let Some(inner) = schema_fields(program, unit, *value, &mut None, steps) {
-                            return Some(inner);
-                        }
-                        return Some(Vec::new());
-                    }
-                    _ => {
-                        let chain = chain(source, *value);
-                        is_schema |= !chain.is_empty();
-                        if chain.iter().any(|name| holds_no_free_text(name)) {
-                            harmless.push(key.to_owned());
-                        }
+) -> Option<(Option<Shape>, bool)> {
+    let (inside, value) = program.value(unit, expr);
+    let source = program.unit(inside);
+    if let ExprKind::Dict(members) = source.expr(value) {
+        let mut schema = None;
+        for (key, value) in members {
+            match key.and_then(|key| source.text(key)) {
+                Some("description") if source.text(*value).is_some() => {
+                    *description = source.text(*value).map(str::to_owned);
+                }
+                Some("inputSchema" | "parameters" | "schema" | "paramsSchema" | "argsSchema") => schema = Some(*value),
+                Some("config") => {
+                    if let Some(found) = schema_of(program, inside, *value, description) {
+                        return Some(found);
                     }
                 }
+                _ => {}
             }
-            is_schema.then_some(harmless)
         }
-        // `z.object({ … })`, `S.shape`.
-        ExprKind::Call { args, .. } => schema_fields(program, unit, args.first()?.value, &mut None, steps),
-        ExprKind::Member { of, name } if name == "shape" => schema_fields(program, unit, *of, &mut None, steps),
-        _ => None,
-    }
-}
-
-/// Names of a chain of calls: `z.number().int()` is `z`, `number`, `int`.
-fn chain(unit: &Unit, mut at: ExprId) -> Vec<&str> {
-    let mut names = Vec::new();
-    for _ in 0..32 {
-        match unit.expr(at) {
-            ExprKind::Call { callee, .. } => at = *callee,
-            ExprKind::Member { of, name } => {
-                names.push(name.as_str());
-                at = *of;
-            }
-            ExprKind::Var(_) | ExprKind::Free(_) if !names.is_empty() => return names,
-            _ => break,
+        if let Some(schema) = schema {
+            return Some((shapes::of_schema(program, inside, schema), true));
         }
     }
-    Vec::new()
-}
-
-fn holds_no_free_text(name: &str) -> bool {
-    matches!(
-        name,
-        "number"
-            | "int"
-            | "boolean"
-            | "bool"
-            | "enum"
-            | "nativeEnum"
-            | "literal"
-            | "bigint"
-            | "date"
-            | "uuid"
-            | "cuid"
-            | "ulid"
-            | "nanoid"
-    )
+    let shape = shapes::of_schema(program, inside, value)?;
+    Some((Some(shape), true))
 }
 
 /// Whether a handler begins by checking its input: `Schema.parse(args)`, `validate(args)`.
@@ -410,7 +418,17 @@ mod tests {
 
     fn found(path: &str, source: &str) -> Vec<Shown> {
         let program = Program::new(read(path, source.as_bytes()).into_iter().collect());
-        let shown = |h: Handler| (h.kind, h.name.unwrap_or_default(), h.inputs, h.harmless, h.schema);
+        let harmless = |shape: Option<&Shape>| match shape {
+            Some(Shape::Members(members)) => {
+                let harmless = members.iter().filter(|(_, shape)| **shape == Shape::HARMLESS);
+                harmless.map(|(name, _)| name.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let shown = |h: Handler| {
+            let harmless = harmless(h.shapes.get(&0));
+            (h.kind, h.name.unwrap_or_default(), h.inputs, harmless, h.schema)
+        };
         handlers(&program).into_iter().map(shown).collect()
     }
 

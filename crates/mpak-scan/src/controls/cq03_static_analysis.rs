@@ -36,7 +36,7 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
         ));
     }
     found.extend(findings(code, "CQ-03", |flow| {
-        matches!(flow.kind, SinkKind::Path | SinkKind::Host | SinkKind::Opener)
+        matches!(flow.kind, SinkKind::Path | SinkKind::Host | SinkKind::Opener | SinkKind::Extract)
             || flow.kind == SinkKind::Process && flow.is_argument
     }));
     verdict(found, code, "names files, hosts or options unchecked")

@@ -25,7 +25,7 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let found = findings(code, "CQ-05", |flow| match flow.kind {
         SinkKind::Shell | SinkKind::Code | SinkKind::Deserialise | SinkKind::Query | SinkKind::Template => true,
         SinkKind::Process => !flow.is_argument,
-        SinkKind::Path | SinkKind::Host | SinkKind::Opener => false,
+        SinkKind::Path | SinkKind::Host | SinkKind::Opener | SinkKind::Extract => false,
     });
     verdict(found, code, "runs what others choose")
 }
@@ -60,6 +60,7 @@ fn finding(code: &Code, control: &str, flow: &Flow) -> Finding {
     let who = match flow.source {
         Some(Source::Tool) => "text that the model chooses",
         Some(Source::Network) => "text from the network",
+        Some(Source::Archive) => "a name inside an archive",
         Some(Source::Unknown) => "text of unknown origin",
         Some(Source::Environment) => "text from the environment",
         None => "constant text",
@@ -96,6 +97,11 @@ fn words(flow: &Flow) -> (&'static str, &'static str, &'static str) {
             "is made into objects, which can run code,",
             "use a format that holds data only, such as JSON, or a safe loader",
         ),
+        SinkKind::Query if flow.is_whole_query => (
+            "whole-query",
+            "is the whole query, as the parameter says, that is run",
+            "open the database for reading only, or let the text choose parameters and not the statement",
+        ),
         SinkKind::Query => (
             "query",
             "is put into a query that is run",
@@ -108,6 +114,11 @@ fn words(flow: &Flow) -> (&'static str, &'static str, &'static str) {
             "path",
             "names a file that is touched",
             "resolve the path with its links, then check by components that it lies below an allowed folder",
+        ),
+        SinkKind::Extract => (
+            "extract",
+            "names the files that an archive is written to",
+            "extract with `filter=\"data\"`, or resolve each member's path and check that it lies below the folder",
         ),
         SinkKind::Host => (
             "host",

@@ -2,15 +2,17 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Arg, ExprId, ExprKind, FunctionId, Language};
+use super::super::facts::{Arg, ExprId, ExprKind, FunctionId};
 use super::super::program::{Meaning, UnitId};
+use super::results::changed;
+use super::sinks;
 use super::value::Value;
-use super::{CALLS_DEPTH_MAX, Engine, Place};
+use super::{Engine, Place};
 
 impl Engine<'_> {
     pub(super) fn call(&mut self, place: Place, expr: ExprId, callee: ExprId, args: &[Arg]) -> Value {
         let unit = self.program.unit(place.unit);
-        let meaning = self.program.meaning(place.unit, place.function, callee);
+        let meaning = self.meaning(place, callee);
         let receiver = match unit.expr(callee) {
             ExprKind::Member { of, name } => Some((self.eval(place, *of), name.clone())),
             ExprKind::Var(_) | ExprKind::Free(_) => None,
@@ -21,7 +23,13 @@ impl Engine<'_> {
         if let Some(value) = self.inside(place, expr, &meaning, args, &values) {
             return value;
         }
-        let path = match &meaning {
+        if let Some(value) = self.looked_up(place, expr, callee, &meaning, args, &values) {
+            return value;
+        }
+        if let Some(value) = self.held(place, expr, callee, &meaning, receiver.as_ref(), args, &values) {
+            return value;
+        }
+        let path = match &*meaning {
             Meaning::Outside(path) => path.clone(),
             _ => receiver.as_ref().map(|(_, name)| format!("?.{name}")).unwrap_or_default(),
         };
@@ -30,86 +38,83 @@ impl Engine<'_> {
         // 3. Functions that are handed over.
         let handed = self.callbacks(place, &path, receiver.as_ref().map(|(value, _)| value), args, &values);
         // 4. What comes out.
-        self.result(place, expr, &path, receiver, &values, handed)
+        self.result(place, expr, &path, receiver, args, &values, handed)
     }
 
-    pub(super) fn inside(
+    /// A call of a function that a variable or member holds: one that was handed over.
+    #[expect(clippy::too_many_arguments, reason = "a call is all of these")]
+    fn held(
         &mut self,
         place: Place,
         expr: ExprId,
+        callee: ExprId,
+        meaning: &Meaning,
+        receiver: Option<&(Value, String)>,
+        args: &[Arg],
+        values: &[Value],
+    ) -> Option<Value> {
+        if !matches!(meaning, Meaning::Value(..)) {
+            return None;
+        }
+        let (value, name) = match receiver {
+            Some((value, name)) => (value.clone(), name.as_str()),
+            None => (self.eval(place, callee), ""),
+        };
+        // `f.call(this, …)`, `f.apply(this, […])`
+        let (value, skipped) = match name {
+            "call" | "apply" | "bind" => (value, 1),
+            "" => (value, 0),
+            name => (self.part(&value, Some(name)), 0),
+        };
+        let (unit, function) = value.function?;
+        let meaning = Meaning::Function(unit, function);
+        if name == "apply" {
+            let given =
+                values.get(1).and_then(|value| value.items.clone()).map_or(Vec::new(), |items| (*items).clone());
+            return Some(self.call_function(unit, function, given));
+        }
+        let (args, values) = (args.get(skipped..).unwrap_or_default(), values.get(skipped..).unwrap_or_default());
+        self.inside(place, expr, &meaning, args, values)
+    }
+
+    /// A call of what a table, a list or a `Map` holds: any of its functions.
+    fn looked_up(
+        &mut self,
+        place: Place,
+        expr: ExprId,
+        callee: ExprId,
         meaning: &Meaning,
         args: &[Arg],
         values: &[Value],
     ) -> Option<Value> {
-        let (unit, function, is_class) = match *meaning {
-            Meaning::Function(unit, function) => (unit, function, false),
-            Meaning::Class(unit, class) => {
-                let found = &self.program.unit(unit).classes[class.0 as usize];
-                match found.methods.iter().find(|(name, _)| name == "__init__") {
-                    Some((_, function)) => (unit, *function, true),
-                    None => {
-                        // Dataclasses and their like hold what they are made of.
-                        let mut value = Value::default();
-                        values.iter().for_each(|arg| value.absorb(arg));
-                        return Some(value);
-                    }
+        if !matches!(meaning, Meaning::Value(..)) {
+            return None;
+        }
+        let key = (place.unit, callee);
+        let functions = if let Some(functions) = self.tables.get(&key) {
+            Rc::clone(functions)
+        } else {
+            self.charge(2_048);
+            let possible = self.program.possible(place.unit, callee);
+            let found = possible.into_iter().filter_map(|(unit, expr)| {
+                match self.program.meaning(unit, FunctionId::TOP, expr) {
+                    Meaning::Function(unit, function) => Some((unit, function)),
+                    _ => None,
                 }
-            }
-            _ => return None,
+            });
+            let functions = Rc::new(found.collect::<Vec<_>>());
+            self.tables.insert(key, Rc::clone(&functions));
+            functions
         };
-        let target = self.program.unit(unit);
-        let found = target.function(function);
-        let method = target.language == Language::Python && found.class.is_some();
-        let mut given = vec![None; found.params.len()];
-        let mut at = usize::from(method);
-        for (arg, value) in args.iter().zip(values) {
-            match &arg.name {
-                Some(name) => {
-                    if let Some(slot) = found.params.iter().position(|param| param.name == *name) {
-                        given[slot] = Some(value.clone());
-                    }
-                }
-                None if matches!(self.unit(place).expr(arg.value), ExprKind::Spread(_)) => {
-                    let items = value.items.clone();
-                    for (slot, param) in given.iter_mut().zip(&found.params).skip(at).enumerate() {
-                        let item = items.as_ref().and_then(|items| items.get(slot)).cloned();
-                        param.0.get_or_insert(item.unwrap_or_else(|| self.part(value, Some(&param.1.name))));
-                    }
-                }
-                None => {
-                    if at < given.len() {
-                        given[at] = Some(value.clone());
-                    } else if let Some(last) = given.last_mut().and_then(Option::as_mut) {
-                        last.absorb(value);
-                    }
-                    at += 1;
-                }
-            }
+        let mut all: Option<Value> = None;
+        for &(unit, function) in functions.iter() {
+            let value = self.inside(place, expr, &Meaning::Function(unit, function), args, values)?;
+            all = Some(match all {
+                Some(all) => all.or(&value),
+                None => value,
+            });
         }
-        let span = self.unit(place).span(expr);
-        let called = found.name.clone().unwrap_or_else(|| "a function".to_owned());
-        let mut given: Vec<Value> = given.into_iter().map(Option::unwrap_or_default).collect();
-        for value in &mut given {
-            Self::step(value, place, span, || format!("is given to `{called}`"));
-        }
-        let result = self.call_function(unit, function, given);
-        // What the function proved of its parameters is proven of the caller's variables.
-        let params = found.params.iter().skip(usize::from(method)).map(|param| param.var);
-        for (arg, param) in args.iter().zip(params) {
-            if let ExprKind::Var(var) = self.unit(place).expr(arg.value) {
-                let var = *var;
-                let inner = self.env.get((unit, param)).cloned().unwrap_or_default();
-                if let Some(outer) = self.env.get_mut((place.unit, var)) {
-                    for taint in &mut outer.taints {
-                        if let Some(same) = inner.taints.iter().find(|t| t.origin == taint.origin && t.direct) {
-                            taint.safe = taint.safe.and(same.safe);
-                        }
-                    }
-                }
-            }
-        }
-        self.forget(unit, function);
-        Some(if is_class { Value::default() } else { result })
+        all
     }
 
     /// Forgets the variables of a function that is done, unless functions inside it may still use them.
@@ -147,15 +152,10 @@ impl Engine<'_> {
                 | "sort"
         );
         let first_gives = matches!(path, "map" | "filter");
+        let handed_on = handed_on(path);
         let mut result: Option<Value> = None;
-        for arg in args {
-            let Meaning::Function(unit, function) = self.program.meaning(place.unit, place.function, arg.value) else {
-                continue;
-            };
-            if !matches!(self.unit(place).expr(arg.value), ExprKind::Function(_)) && !element && !first_gives {
-                // A function that is only named may be a handler, which has its own turn.
-                continue;
-            }
+        for (at, arg) in args.iter().enumerate() {
+            let meaning = self.meaning(place, arg.value);
             let given = if first_gives {
                 values.get(1).cloned().unwrap_or_default()
             } else if element {
@@ -163,48 +163,44 @@ impl Engine<'_> {
             } else {
                 Value::default()
             };
-            let given = self.part(&given, None);
-            let returned = self.call_function(unit, function, vec![given.clone(), given]);
+            let returned = match &*meaning {
+                Meaning::Function(unit, function) if handed_on == Some(at) => {
+                    let rest = values.get(at + 1..).unwrap_or_default().to_vec();
+                    let method = usize::from(self.is_method(*unit, *function));
+                    let given = std::iter::repeat_n(Value::default(), method).chain(rest).collect();
+                    self.call_function(*unit, *function, given)
+                }
+                Meaning::Function(unit, function) => {
+                    if !matches!(self.unit(place).expr(arg.value), ExprKind::Function(_)) && !element && !first_gives {
+                        // A function that is only named may be a handler, which has its own turn.
+                        continue;
+                    }
+                    let given = self.part(&given, None);
+                    self.call_function(*unit, *function, vec![given.clone(), given])
+                }
+                // `map(shlex.quote, words)`
+                Meaning::Outside(path) if element || first_gives => {
+                    let Some(effect) = sinks::effect(path) else { continue };
+                    let given = self.part(&given, None);
+                    changed(given.derived(), effect)
+                }
+                _ => continue,
+            };
             result = Some(match result {
                 Some(before) => before.or(&returned),
                 None => returned,
             });
         }
-        result.filter(|_| element || first_gives || name == "catch")
+        result.filter(|_| element || first_gives || handed_on.is_some() || name == "catch")
     }
+}
 
-    /// Runs a function of the bundle; its result.
-    pub(super) fn call_function(&mut self, unit: UnitId, function: FunctionId, args: Vec<Value>) -> Value {
-        let mut all = Value::default();
-        if self.stack.contains(&(unit, function)) || self.stack.len() > CALLS_DEPTH_MAX || !self.may_go_on() {
-            args.iter().for_each(|arg| all.absorb(&arg.derived()));
-            return all;
-        }
-        self.visited.insert((unit, function));
-        self.stack.push((unit, function));
-        let place = Place { unit, function };
-        let found = self.program.unit(unit).function(function);
-        let mut args = args.into_iter();
-        for param in &found.params {
-            let mut value = args.next().unwrap_or_default();
-            if param.rest {
-                let rest: Vec<Value> = std::iter::once(value).chain(args.by_ref()).collect();
-                value = Value::default();
-                rest.iter().for_each(|each| value.absorb(each));
-                value.items = Some(Rc::new(rest));
-            } else if let Some(default) = param.default
-                && value.taints.is_empty()
-                && value.text.is_none()
-            {
-                value = value.or(&self.eval(place, default));
-            }
-            self.env.set((unit, param.var), value);
-        }
-        let mut returned = Vec::new();
-        self.block(place, &found.body, &mut returned);
-        self.stack.pop();
-        let mut returned = returned.into_iter();
-        let first = returned.next().unwrap_or_default();
-        returned.fold(first, |all, value| all.or(&value))
+/// Which argument of a call is a function that is called with the arguments behind it.
+fn handed_on(path: &str) -> Option<usize> {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    match name {
+        "to_thread" | "submit" | "partial" | "run_sync" | "call_soon" | "start_soon" => Some(0),
+        "run_in_executor" | "call_later" => Some(1),
+        _ => None,
     }
 }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::facts::{ExprId, ExprKind, VarId};
-use super::env::{Changes, Env};
+use super::super::program::Meaning;
+use super::super::shapes::Shape;
+use super::env::Changes;
+use super::judge::Argument;
 use super::names::is_known;
 use super::results::is_environment;
-use super::value::{Source, Value};
+use super::sinks::{self, SinkKind};
+use super::value::{Safe, Source, Taint, Value};
 use super::{Engine, Place};
 
 impl Engine<'_> {
@@ -30,7 +34,7 @@ impl Engine<'_> {
             | ExprKind::Bytes(_)
             | ExprKind::Pattern(_)
             | ExprKind::Class(_) => Value::default(),
-            ExprKind::Function(_) => Value::default(),
+            ExprKind::Function(function) => Value { function: Some((place.unit, *function)), ..Value::default() },
             ExprKind::Var(var) => self.variable(place, *var, expr),
             ExprKind::Free(name) => self.free(place, name, expr),
             ExprKind::Member { of, name } => self.member(place, expr, *of, name),
@@ -97,20 +101,24 @@ impl Engine<'_> {
                 None => this,
             });
         }
-        let changes = self.env.restart(&layer);
+        let changes = self.env.restart(layer);
         self.charge(changes.count());
-        let after = Env::either(&layer, changes, Changes::default());
+        let after = self.env.either(changes, Changes::default());
         self.env.close(layer, after);
         value.unwrap_or_default()
     }
 
     pub(super) fn dict(&mut self, place: Place, members: &[(Option<ExprId>, ExprId)]) -> Value {
         let (mut value, mut fields) = (Value::default(), BTreeMap::new());
-        for (key, member) in members {
-            let member = self.eval(place, *member);
+        for (key, source) in members {
+            let member = self.eval(place, *source);
             match key {
                 Some(key) => match self.unit(place).text(*key).map(str::to_owned) {
                     Some(name) => {
+                        // Databases of documents run the text of these.
+                        if matches!(name.as_str(), "$where" | "$function" | "$accumulator") {
+                            self.texts(place, *source, &name, SinkKind::Code, &member, Argument::No);
+                        }
                         fields.insert(name, member);
                     }
                     None => {
@@ -160,12 +168,21 @@ impl Engine<'_> {
         if let Some((unit, class)) = self.receiver(place, of) {
             return self.heap.get(&(unit, class, name.to_owned())).cloned().unwrap_or_default();
         }
-        let unit = self.unit(place);
-        if let Some(path) = self.program.outside(place.unit, place.function, expr)
-            && is_environment(&path)
-        {
-            let (span, what) = (unit.span(expr), format!("`{path}` is set by whoever starts the server"));
-            return self.source(Source::Environment, &path, place.unit, span, what);
+        let span = self.unit(place).span(expr);
+        if let Meaning::Outside(path) = &*self.meaning(place, expr) {
+            match path.as_str() {
+                "sys.executable" => return Value::text("python"),
+                "process.execPath" | "process.argv0" => return Value::text("node"),
+                path if is_environment(path) => {
+                    let what = format!("`{path}` is set by whoever starts the server");
+                    return self.source(Source::Environment, path, place.unit, span, what);
+                }
+                _ => {}
+            }
+        }
+        if self.unit(place).imports.iter().any(|import| sinks::names_a_member(&import.module, name)) {
+            let what = format!("`{name}` is a name inside an archive");
+            return self.source(Source::Archive, name, place.unit, span, what);
         }
         let value = self.eval(place, of);
         self.part(&value, Some(name))
@@ -190,6 +207,37 @@ impl Engine<'_> {
         self.part(&value, name.as_deref())
     }
 
+    /// A source's own part, where the value is the source itself; none where it holds no text.
+    fn taint_of_part(&mut self, taint: &Taint, name: Option<&str>) -> Option<Taint> {
+        let mut taint = taint.clone();
+        if !taint.direct {
+            return Some(taint);
+        }
+        let shape = self.shapes.get(&taint.origin).cloned();
+        let inner = match (&shape, name) {
+            (Some(Shape::Elements(element)), _) => Some((**element).clone()),
+            (Some(shape), Some(name)) => {
+                let envelope = matches!(
+                    name,
+                    "params" | "arguments" | "args" | "input" | "body" | "query" | "data" | "value" | "output"
+                );
+                shape.member(name).cloned().or_else(|| envelope.then(|| shape.clone()))
+            }
+            _ => None,
+        };
+        if inner.as_ref() == Some(&Shape::HARMLESS) {
+            return None;
+        }
+        taint.safe = self.safe(&taint).and(inner.as_ref().map(Shape::safe).unwrap_or_default());
+        if let Some(key) = name.or(inner.is_some().then_some("")) {
+            taint.origin = self.child(taint.origin, key);
+            if let Some(inner) = inner {
+                self.shapes.insert(taint.origin, inner);
+            }
+        }
+        Some(taint)
+    }
+
     /// A member of a value.
     pub(super) fn part(&mut self, value: &Value, name: Option<&str>) -> Value {
         if let (Some(fields), Some(name)) = (&value.fields, name) {
@@ -205,31 +253,7 @@ impl Engine<'_> {
         }
         let mut part = Value::default();
         for taint in &value.taints {
-            let mut taint = taint.clone();
-            if taint.direct
-                && let Some(name) = name
-            {
-                let envelope = matches!(name, "params" | "arguments" | "args" | "input" | "body" | "query");
-                let harmless = self.harmless.get(&taint.origin).cloned().unwrap_or_default();
-                if harmless.iter().any(|field| field == name) {
-                    continue;
-                }
-                let key = (taint.origin, name.to_owned());
-                let child = match self.children.get(&key) {
-                    Some(&child) => child,
-                    None => {
-                        let child = self.origin(name);
-                        self.children.insert(key, child);
-                        if envelope {
-                            self.harmless.insert(child, harmless);
-                        }
-                        child
-                    }
-                };
-                taint.safe = taint.safe.and(self.env.proven(taint.origin));
-                taint.origin = child;
-            }
-            part.taints.push(taint);
+            part.taints.extend(self.taint_of_part(taint, name));
         }
         if name.is_none() || value.items.is_some() {
             for item in value.items.iter().flat_map(|items| items.iter()) {
@@ -240,12 +264,31 @@ impl Engine<'_> {
     }
 }
 
-/// Texts put together.
+/// Texts put together. What is quoted for a shell is safe where no other quotes stand around it.
 pub(super) fn joined(values: &[Value]) -> Value {
     let mut all = Value::default();
+    let mut quotes = None;
     for (at, value) in values.iter().enumerate() {
         let behind = at > 0;
-        all.absorb(&value.derived().each(|taint| taint.starts &= !behind));
+        let quoted = match quotes {
+            None => Safe::QUOTED,
+            Some('\'') => Safe::BETWEEN_QUOTES,
+            Some(_) => Safe::SHELL,
+        };
+        let part = value.derived().each(|taint| {
+            taint.starts &= !behind;
+            if taint.safe.has(quoted) {
+                taint.safe = taint.safe.and(Safe::SHELL);
+            }
+        });
+        all.absorb(&part);
+        if let Some(text) = &value.text {
+            quotes = text.chars().fold(quotes, |open, c| match (open, c) {
+                (None, '"' | '\'') => Some(c),
+                (Some(open), c) if open == c => None,
+                (open, _) => open,
+            });
+        }
     }
     all.prefix = values.first().and_then(|first| first.prefix.clone());
     all

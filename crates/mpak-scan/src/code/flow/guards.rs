@@ -6,8 +6,9 @@
 
 use super::super::facts::{Arg, Comparison, ExprId, ExprKind};
 use super::super::program::Meaning;
-use super::env::Changes;
-use super::value::{Origin, Safe, Value};
+use super::super::shapes;
+use super::env::{Changes, Layer};
+use super::value::{Origin, Safe, Source, Value};
 use super::{Engine, Place, sinks};
 
 use std::collections::HashMap;
@@ -24,8 +25,8 @@ pub(super) struct Proof {
     holds: bool,
     /// How deep in calls the function is.
     depth: usize,
-    /// How many layers of what is known lay below when it began.
-    layers: usize,
+    /// What is known begins a layer where it began.
+    layer: Layer,
     /// What holds wherever it gives that answer.
     proven: Option<HashMap<Origin, Safe>>,
 }
@@ -45,7 +46,9 @@ impl Engine<'_> {
             ExprKind::Either(parts) if !holds => {
                 parts.iter().for_each(|&part| self.prove_deep(place, part, false, depth));
             }
-            ExprKind::Compare { op, left, right } => self.compared(place, *op, (*left, *right), holds),
+            // One of them holds, nobody knows which.
+            ExprKind::All(parts) | ExprKind::Either(parts) => self.one_of(place, parts, holds, depth),
+            ExprKind::Compare { op, left, right } => self.compared(place, *op, (*left, *right), holds, depth),
             ExprKind::Call { callee, args, .. } => self.called(place, test, *callee, args, holds, depth),
             ExprKind::Var(var) => {
                 if let &[only] = self.program.definitions(place.unit, *var) {
@@ -58,13 +61,40 @@ impl Engine<'_> {
         }
     }
 
-    fn compared(&mut self, place: Place, op: Comparison, (left, right): (ExprId, ExprId), holds: bool) {
+    /// What each of some tests proves that may be the one that holds.
+    fn one_of(&mut self, place: Place, parts: &[ExprId], holds: bool, depth: u32) {
+        let layer = self.env.open();
+        let mut all: Option<Changes> = None;
+        for &part in parts {
+            self.prove_deep(place, part, holds, depth);
+            let changes = self.env.restart(layer);
+            self.charge(changes.count());
+            all = Some(match all {
+                Some(all) => self.env.either(all, changes),
+                None => changes,
+            });
+        }
+        self.env.close(layer, all.unwrap_or_default());
+    }
+
+    fn compared(&mut self, place: Place, op: Comparison, (left, right): (ExprId, ExprId), holds: bool, depth: u32) {
         let equal = matches!((op, holds), (Comparison::Equal, true) | (Comparison::Unequal, false));
         let within = matches!((op, holds), (Comparison::In, true) | (Comparison::NotIn, false));
+        let unit = self.program.unit(place.unit);
+        // `pattern.fullmatch(x) is None`
+        if matches!(op, Comparison::Equal | Comparison::Unequal)
+            && matches!(unit.expr(right), ExprKind::Nothing)
+            && matches!(unit.expr(left), ExprKind::Call { .. } | ExprKind::Var(_))
+        {
+            return self.prove_deep(place, left, !equal, depth);
+        }
         if !equal && !within {
             return;
         }
-        let unit = self.program.unit(place.unit);
+        // `basename(x) === x`
+        if equal && (self.is_unchanged(place, left, right) || self.is_unchanged(place, right, left)) {
+            return;
+        }
         // `typeof x === "number"`
         if equal
             && let ExprKind::Call { callee, args, .. } = unit.expr(left)
@@ -92,6 +122,22 @@ impl Engine<'_> {
                 self.mark_subject(place, subject);
                 return;
             }
+        }
+    }
+
+    /// `basename(x) === x`: what the function makes safe was so before.
+    fn is_unchanged(&mut self, place: Place, made: ExprId, from: ExprId) -> bool {
+        let unit = self.program.unit(place.unit);
+        let ExprKind::Call { callee, args, .. } = unit.expr(made) else { return false };
+        let (Some(arg), ExprKind::Var(var)) = (args.first(), unit.expr(from)) else { return false };
+        let path = self.program.outside(place.unit, place.function, *callee).unwrap_or_default();
+        let same = matches!(unit.expr(arg.value), ExprKind::Var(other) if other == var);
+        match sinks::effect(&path) {
+            Some(sinks::Effect::Makes(safe)) if same => {
+                self.mark(place, from, safe);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -123,7 +169,9 @@ impl Engine<'_> {
         let value = self.eval(place, expr);
         let items = value.items.iter().flat_map(|items| items.iter());
         let fields = value.fields.iter().flat_map(|fields| fields.values());
-        value.taints.is_empty() && items.chain(fields).all(|value| value.taints.is_empty())
+        // Whoever starts the server may fix things.
+        let fixed = |value: &Value| value.taints.iter().all(|taint| taint.source == Source::Environment);
+        fixed(&value) && items.chain(fields).all(fixed)
     }
 
     fn called(&mut self, place: Place, test: ExprId, callee: ExprId, args: &[Arg], holds: bool, depth: u32) {
@@ -156,7 +204,7 @@ impl Engine<'_> {
                 }
                 "re.fullmatch" | "re.match" if holds => {
                     if let (Some(pattern), Some(subject)) = (unit.text(first), args.get(1))
-                        && whole(pattern, path == "re.fullmatch")
+                        && shapes::is_whole(pattern, path == "re.fullmatch")
                     {
                         let subject = subject.value;
                         self.mark_matched(place, pattern, subject);
@@ -189,11 +237,19 @@ impl Engine<'_> {
             ("isalnum" | "isidentifier" | "isdigit" | "isnumeric" | "isdecimal" | "isalpha", None) if holds => {
                 self.mark(place, of, Safe::ALL);
             }
+            ("isUUID" | "isInt" | "isNumeric" | "isAlphanumeric" | "isAlpha" | "isHexadecimal", Some(subject))
+                if holds =>
+            {
+                self.mark(place, subject, Safe::ALL);
+            }
+            ("isIP" | "isIPv4" | "isIPv6", Some(subject)) if holds => {
+                self.mark(place, subject, Safe::ALL.without(Safe::HOST));
+            }
             ("is_relative_to", Some(_)) if holds => self.mark_path(place, of),
             ("startswith" | "startsWith", Some(prefix)) => self.prefix_test(place, of, prefix, holds),
             ("test", Some(subject)) if holds => {
                 if let Some(pattern) = self.pattern(place, of)
-                    && whole(&pattern, false)
+                    && shapes::is_whole(&pattern, false)
                 {
                     self.mark_matched(place, &pattern, subject);
                 }
@@ -201,11 +257,11 @@ impl Engine<'_> {
             ("match" | "fullmatch", Some(argument)) if holds => {
                 // `text.match(/…/)` of JavaScript, `compiled.match(text)` of Python.
                 if let Some(pattern) = self.pattern(place, argument) {
-                    if whole(&pattern, false) {
+                    if shapes::is_whole(&pattern, false) {
                         self.mark_matched(place, &pattern, of);
                     }
                 } else if let Some(pattern) = self.pattern(place, of)
-                    && whole(&pattern, name == "fullmatch")
+                    && shapes::is_whole(&pattern, name == "fullmatch")
                 {
                     self.mark_matched(place, &pattern, argument);
                 }
@@ -215,14 +271,20 @@ impl Engine<'_> {
     }
 
     /// The pattern of a regular expression, literal or compiled.
-    fn pattern(&self, place: Place, expr: ExprId) -> Option<String> {
+    pub(super) fn pattern(&self, place: Place, expr: ExprId) -> Option<String> {
         let (unit, expr) = self.program.value(place.unit, expr);
         let source = self.program.unit(unit);
         match source.expr(expr) {
-            ExprKind::Pattern(pattern) => Some(pattern.clone()),
+            // With `m` a line is enough.
+            ExprKind::Pattern(pattern) => (!source.pattern_flags(expr).contains('m')).then(|| pattern.clone()),
             ExprKind::Call { callee, args, .. } => {
                 let path = self.program.outside(unit, place.function, *callee)?;
-                let named = matches!(path.as_str(), "re.compile" | "RegExp");
+                let multiline = args.get(1).is_some_and(|flags| {
+                    let span = source.span(flags.value);
+                    let text = source.source.get(span.start as usize..span.end as usize).unwrap_or_default();
+                    text.contains('m') || text.contains("re.M") || text.contains("MULTILINE")
+                });
+                let named = matches!(path.as_str(), "re.compile" | "RegExp") && !(multiline && path == "RegExp");
                 named.then(|| source.text(args.first()?.value).map(str::to_owned))?
             }
             _ => None,
@@ -256,7 +318,7 @@ impl Engine<'_> {
             return;
         }
         if text.as_deref().is_some_and(sinks::fixes_host) {
-            self.mark(place, subject, Safe::HOST);
+            self.mark(place, subject, Safe::HOST.and(Safe::OPENER));
         }
         if self.ends_with_separator(place, prefix) {
             self.mark_path(place, subject);
@@ -311,10 +373,10 @@ impl Engine<'_> {
     /// Runs something as a proof.
     fn answered(&mut self, holds: bool, run: impl FnOnce(&mut Self)) {
         let layer = self.env.open();
-        self.proofs.push(Proof { holds, depth: self.stack.len() + 1, layers: layer.depth, proven: None });
+        self.proofs.push(Proof { holds, depth: self.stack.len() + 1, layer, proven: None });
         run(self);
         let proven = self.proofs.pop().and_then(|proof| proof.proven).unwrap_or_default();
-        self.env.restart(&layer);
+        self.env.restart(layer);
         self.env.close(layer, Changes::default());
         for (origin, safe) in proven {
             self.env.prove(origin, safe);
@@ -331,11 +393,11 @@ impl Engine<'_> {
             ExprKind::Nothing if holds => return,
             _ => {}
         }
-        let layers = proof.layers;
+        let begin = proof.layer;
         let layer = self.env.open();
         self.prove(place, answer, holds);
-        let mine = self.env.proven_since(layers);
-        self.env.restart(&layer);
+        let mine = self.env.proven_since(begin);
+        self.env.restart(layer);
         self.env.close(layer, Changes::default());
         let Some(proof) = self.proofs.last_mut() else { return };
         proof.proven = Some(match proof.proven.take() {
@@ -359,23 +421,10 @@ impl Engine<'_> {
     }
 
     fn mark_matched(&mut self, place: Place, pattern: &str, subject: ExprId) {
-        if !sinks::is_strict(pattern) {
-            return;
+        let safe = shapes::matched(pattern);
+        if safe != Safe::default() {
+            self.mark(place, subject, safe);
         }
-        let inner = pattern.trim_start_matches('^');
-        let dash = inner.starts_with('-')
-            || inner.strip_prefix('[').is_some_and(|c| {
-                c.split(']').next().is_some_and(|c| c.ends_with('-') || c.starts_with('-') || c.contains("\\-"))
-            });
-        let dots = inner.contains('.') && (inner.contains('/') || inner.contains('\\'));
-        let mut safe = Safe::ALL;
-        if dash {
-            safe = safe.without(Safe::ARGUMENT);
-        }
-        if dots && inner.contains("./") {
-            safe = safe.without(Safe::PATH);
-        }
-        self.mark(place, subject, safe);
     }
 
     /// A subject that equals something fixed: itself, or the host of what it was parsed from.
@@ -386,9 +435,16 @@ impl Engine<'_> {
             ExprKind::Member { of, name } if is_host(name) => {
                 let value = self.eval(place, *of);
                 for taint in &value.taints {
-                    self.env.prove(taint.origin, Safe::HOST);
+                    self.env.prove(taint.origin, Safe::HOST.and(Safe::OPENER));
                 }
-                self.mark(place, *of, Safe::HOST);
+                self.mark(place, *of, Safe::HOST.and(Safe::OPENER));
+            }
+            ExprKind::Member { of, name } if matches!(name.as_str(), "protocol" | "scheme") => {
+                let value = self.eval(place, *of);
+                for taint in &value.taints {
+                    self.env.prove(taint.origin, Safe::OPENER);
+                }
+                self.mark(place, *of, Safe::OPENER);
             }
             ExprKind::Var(var) => {
                 // `host = urlparse(url).hostname`
@@ -439,10 +495,4 @@ impl Engine<'_> {
             held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(safe));
         }
     }
-}
-
-/// Whether a pattern speaks of the whole text.
-fn whole(pattern: &str, full: bool) -> bool {
-    full || (pattern.starts_with('^') || pattern.starts_with("\\A"))
-        && (pattern.ends_with('$') || pattern.ends_with("\\Z") || pattern.ends_with("\\z"))
 }

@@ -2,10 +2,22 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Arg, ExprId, ExprKind};
+use super::super::facts::{Arg, ExprId, ExprKind, Span};
+use super::super::program::UnitId;
 use super::sinks::{self, Sink, SinkKind};
 use super::value::{Safe, Source, Step, Taint, Value};
 use super::{Danger, Engine, Flow, Place};
+
+/// Whether a text is an argument of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// It is something else.
+    No,
+    /// It is.
+    Yes,
+    /// It is, and the program's options start programs or write files.
+    OfDangerous,
+}
 
 impl Engine<'_> {
     /// Judges a call by where its text goes.
@@ -23,10 +35,23 @@ impl Engine<'_> {
             self.known(place, expr, path, sink, receiver.map(|(value, _)| value), args, values);
         } else if sinks::is_query(name) {
             let first = values.first().into_iter();
-            for value in first.filter(|value| value.prefix.as_deref().is_some_and(sinks::is_statement)) {
-                self.texts(place, expr, path, SinkKind::Query, value, false);
+            for value in first {
+                let begins = value.prefix.as_deref().is_some_and(sinks::is_statement);
+                let whole = sinks::runs_whole_queries(name) && self.is_whole_query(value);
+                if begins || whole {
+                    self.texts(place, expr, path, SinkKind::Query, value, Argument::No);
+                }
             }
         }
+    }
+
+    /// Whether a text is the parameter in which the model hands a whole query over.
+    fn is_whole_query(&self, value: &Value) -> bool {
+        let named = |taint: &Taint| {
+            let name = self.origins.get(taint.origin as usize).map_or("", String::as_str);
+            taint.source == Source::Tool && taint.direct && sinks::names_a_query(name)
+        };
+        value.taints.iter().any(named)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a call is all of these")]
@@ -59,9 +84,22 @@ impl Engine<'_> {
             chosen.extend(receiver);
         }
         match sink.kind {
+            SinkKind::Extract => {
+                let filtered = |name: &str| matches!(name, "filter" | "members");
+                if let Some(value) = receiver
+                    && !args.iter().any(|arg| arg.name.as_deref().is_some_and(filtered))
+                {
+                    self.texts(place, expr, path, SinkKind::Extract, value, Argument::No);
+                }
+            }
+            SinkKind::Host => {
+                for value in chosen {
+                    self.request(place, expr, path, value);
+                }
+            }
             SinkKind::Process if self.through_a_shell(place, args) => {
                 for value in chosen {
-                    self.texts(place, expr, path, SinkKind::Shell, value, false);
+                    self.texts(place, expr, path, SinkKind::Shell, value, Argument::No);
                 }
             }
             SinkKind::Process => self.process(place, expr, path, &chosen),
@@ -71,15 +109,31 @@ impl Engine<'_> {
                 // Only a text is run; a function is the common case.
                 for value in chosen.into_iter().filter(|value| !value.taints.is_empty()) {
                     if value.prefix.is_some() {
-                        self.texts(place, expr, path, SinkKind::Code, value, false);
+                        self.texts(place, expr, path, SinkKind::Code, value, Argument::No);
                     }
                 }
             }
             kind => {
                 for value in chosen {
-                    self.texts(place, expr, path, kind, value, false);
+                    self.texts(place, expr, path, kind, value, Argument::No);
                 }
             }
+        }
+    }
+
+    /// A request to a URL, or as an object tells.
+    fn request(&mut self, place: Place, expr: ExprId, path: &str, value: &Value) {
+        let Some(fields) = &value.fields else {
+            return self.texts(place, expr, path, SinkKind::Host, value, Argument::No);
+        };
+        for name in ["url", "uri", "baseURL", "prefixUrl", "host", "hostname", "href", "origin"] {
+            if let Some(field) = fields.get(name) {
+                self.texts(place, expr, path, SinkKind::Host, field, Argument::No);
+            }
+        }
+        let spread = Value { fields: None, ..value.clone() };
+        if !fields.contains_key("url") && !fields.contains_key("host") && !fields.contains_key("hostname") {
+            self.texts(place, expr, path, SinkKind::Host, &spread, Argument::No);
         }
     }
 
@@ -88,21 +142,42 @@ impl Engine<'_> {
         args.first().is_some_and(|arg| matches!(unit.expr(arg.value), ExprKind::Function(_)))
     }
 
-    /// `shell=True`, `{ shell: true }`.
+    /// `shell=True`, `{ shell: true }`, `**options` with such a member.
     fn through_a_shell(&self, place: Place, args: &[Arg]) -> bool {
         let unit = self.program.unit(place.unit);
-        let says = |id: ExprId| !matches!(unit.expr(id), ExprKind::Bool(false) | ExprKind::Nothing);
-        let keyword = args.iter().any(|arg| arg.name.as_deref() == Some("shell") && says(arg.value));
-        let option = args.iter().any(|arg| {
-            let (unit, value) = self.program.value(place.unit, arg.value);
-            let source = self.program.unit(unit);
-            let ExprKind::Dict(members) = source.expr(value) else { return false };
-            members.iter().any(|(key, value)| {
-                let named = key.and_then(|key| source.text(key)) == Some("shell");
-                named && !matches!(source.expr(*value), ExprKind::Bool(false) | ExprKind::Nothing)
-            })
-        });
-        keyword || option
+        args.iter().any(|arg| match arg.name.as_deref() {
+            Some("shell") => !matches!(unit.expr(arg.value), ExprKind::Bool(false) | ExprKind::Nothing),
+            Some(_) => false,
+            None => self.options_say_shell(place.unit, arg.value, 6),
+        })
+    }
+
+    fn options_say_shell(&self, unit: UnitId, options: ExprId, steps: u32) -> bool {
+        let Some(steps) = steps.checked_sub(1) else { return false };
+        let (unit, options) = self.program.value(unit, options);
+        let source = self.program.unit(unit);
+        let on = |value: ExprId| !matches!(source.expr(value), ExprKind::Bool(false) | ExprKind::Nothing);
+        match source.expr(options) {
+            ExprKind::Dict(members) => members.iter().take(64).any(|(key, value)| match key {
+                Some(key) => source.text(*key) == Some("shell") && on(*value),
+                None => self.options_say_shell(unit, *value, steps),
+            }),
+            ExprKind::Spread(of) => self.options_say_shell(unit, *of, steps),
+            // `dict(options, more=…)`, `Object.assign({}, options)`
+            ExprKind::Call { callee, args, .. } => {
+                let copies = match source.expr(*callee) {
+                    ExprKind::Free(name) => name == "dict",
+                    ExprKind::Member { name, .. } => name == "assign" || name == "copy",
+                    _ => false,
+                };
+                copies
+                    && args.iter().any(|arg| match arg.name.as_deref() {
+                        Some(name) => name == "shell" && on(arg.value),
+                        None => self.options_say_shell(unit, arg.value, steps),
+                    })
+            }
+            _ => false,
+        }
     }
 
     /// A program with arguments.
@@ -119,40 +194,54 @@ impl Engine<'_> {
         let Some((program, rest)) = words.split_first() else { return };
         // 2. Who chooses the program runs what they like.
         if program.text.is_none() && program.taints.iter().any(|t| t.starts || program.prefix.is_none()) {
-            self.texts(place, expr, path, SinkKind::Process, program, false);
+            self.texts(place, expr, path, SinkKind::Process, program, Argument::No);
         }
         // 3. Interpreters run what stands behind an option; others may take an argument for an option.
         let called = program.text.clone().unwrap_or_default();
         let mut options_end = false;
         for (at, word) in rest.iter().enumerate() {
-            if word.text.as_deref() == Some("--") {
+            if matches!(word.text.as_deref(), Some("--" | "--end-of-options")) {
                 options_end = true;
             }
             let before = at.checked_sub(1).and_then(|at| rest[at].text.clone());
             if before.is_some_and(|option| sinks::runs_its_argument(&called, &option)) {
-                self.texts(place, expr, path, SinkKind::Code, word, false);
+                self.texts(place, expr, path, SinkKind::Code, word, Argument::No);
+                // What follows is handed to the script.
+                options_end = true;
             } else if !options_end && word.taints.iter().any(|taint| taint.starts) {
-                self.texts(place, expr, path, SinkKind::Process, word, true);
+                let dangerous = sinks::has_dangerous_options(&called);
+                let argument = if dangerous { Argument::OfDangerous } else { Argument::Yes };
+                self.texts(place, expr, path, SinkKind::Process, word, argument);
             }
         }
     }
 
     /// Reports the worst source of a text that reaches a call.
-    fn texts(&mut self, place: Place, expr: ExprId, path: &str, kind: SinkKind, value: &Value, is_argument: bool) {
+    pub(super) fn texts(
+        &mut self,
+        place: Place,
+        expr: ExprId,
+        path: &str,
+        kind: SinkKind,
+        value: &Value,
+        argument: Argument,
+    ) {
         let mut all = value.clone();
         for item in value.items.iter().flat_map(|items| items.iter()) {
             all.absorb(item);
         }
         let needed = match kind {
             SinkKind::Shell => Safe::SHELL,
-            SinkKind::Process if is_argument => Safe::ARGUMENT,
+            SinkKind::Process if argument != Argument::No => Safe::ARGUMENT,
             SinkKind::Process | SinkKind::Code | SinkKind::Deserialise | SinkKind::Template => Safe::CODE,
             SinkKind::Query => Safe::QUERY,
             SinkKind::Path => Safe::PATH,
-            SinkKind::Host | SinkKind::Opener => Safe::HOST,
+            SinkKind::Extract => Safe::ALL,
+            SinkKind::Host => Safe::HOST,
+            SinkKind::Opener => Safe::OPENER,
         };
         let unsafe_taints = all.taints.iter().filter(|taint| !self.safe(taint).has(needed));
-        let judged = unsafe_taints.map(|taint| (danger(kind, taint, value, is_argument), taint));
+        let judged = unsafe_taints.map(|taint| (danger(kind, taint, value, argument), taint));
         let worst = judged.max_by_key(|(danger, taint)| (*danger, taint.source));
         let (danger, source, steps) = match worst {
             Some((danger, taint)) => (danger, Some(taint.source), way(&taint.path)),
@@ -163,24 +252,33 @@ impl Engine<'_> {
         };
         let span = self.program.unit(place.unit).span(expr);
         let call = path.trim_start_matches("?.").to_owned();
-        let flow = Flow { kind, danger, source, call, unit: place.unit, span, path: steps, is_argument };
+        let is_argument = argument != Argument::No;
+        let is_whole_query = kind == SinkKind::Query && danger == Danger::Medium && source == Some(Source::Tool);
+        let flow =
+            Flow { kind, danger, source, call, unit: place.unit, span, path: steps, is_argument, is_whole_query };
         self.report(place, flow);
     }
 }
 
-fn danger(kind: SinkKind, taint: &Taint, value: &Value, is_argument: bool) -> Danger {
+fn danger(kind: SinkKind, taint: &Taint, value: &Value, argument: Argument) -> Danger {
     use Danger as D;
     use SinkKind as K;
+    let is_argument = argument != Argument::No;
     match (taint.source, kind) {
+        (Source::Tool, K::Process) if argument == Argument::OfDangerous => D::High,
         (Source::Tool, K::Process) if is_argument => D::Medium,
         (Source::Tool, K::Shell | K::Code | K::Process | K::Deserialise | K::Template) => D::Critical,
         // A whole statement from the model is what a database tool is for.
         (Source::Tool, K::Query) if taint.direct => D::Medium,
-        (Source::Tool, K::Host) => {
+        (Source::Tool, K::Host | K::Opener) => {
             let fixed = !taint.starts && value.prefix.as_deref().is_none_or(sinks::fixes_host);
             if fixed { D::Low } else { D::High }
         }
         (Source::Tool, _) => D::High,
+        (Source::Archive, K::Path | K::Shell | K::Code) => D::High,
+        (Source::Archive, _) => D::Low,
+        (Source::Network, K::Extract) => D::High,
+        (Source::Unknown, K::Extract) => D::Medium,
         (Source::Network, K::Shell | K::Code | K::Deserialise | K::Template | K::Opener) => D::High,
         (Source::Network, K::Process) if !is_argument => D::High,
         (Source::Network, _) => D::Low,
@@ -194,7 +292,7 @@ fn danger(kind: SinkKind, taint: &Taint, value: &Value, is_argument: bool) -> Da
 }
 
 /// The places on the way, from the source on.
-fn way(last: &Rc<Step>) -> Vec<(super::UnitId, super::Span, String)> {
+fn way(last: &Rc<Step>) -> Vec<(UnitId, Span, String)> {
     let mut steps = Vec::new();
     let mut at = Some(last);
     while let Some(step) = at {

@@ -2,18 +2,22 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{ExprId, ExprKind};
+use super::super::facts::{Arg, ExprId, ExprKind, Language};
+use super::super::program::Meaning;
+use super::super::shapes;
 use super::sinks::{self, Effect, SinkKind};
-use super::value::{Source, Value};
+use super::value::{Safe, Source, Taint, Value};
 use super::{Engine, Place};
 
 impl Engine<'_> {
+    #[expect(clippy::too_many_arguments, reason = "a call is all of these")]
     pub(super) fn result(
         &mut self,
         place: Place,
         expr: ExprId,
         path: &str,
         receiver: Option<(Value, String)>,
+        args: &[Arg],
         values: &[Value],
         handed: Option<Value>,
     ) -> Value {
@@ -29,7 +33,16 @@ impl Engine<'_> {
         if matches!(path, "input" | "readline.question" | "prompt") {
             return self.source(Source::Unknown, path, place.unit, span, format!("`{path}` reads it"));
         }
+        if sinks::lists_members(path) {
+            let what = format!("`{path}` gives names inside an archive");
+            return self.source(Source::Archive, path, place.unit, span, what);
+        }
         let name = path.rsplit('.').next().unwrap_or(path);
+        if matches!(name, "parse" | "safeParse" | "parseAsync" | "safeParseAsync" | "model_validate")
+            && let Some(value) = self.validated(place, expr, values)
+        {
+            return value;
+        }
         // Lists grow in place.
         if let Some((_, method)) = &receiver
             && matches!(method.as_str(), "append" | "push" | "extend" | "insert" | "add" | "unshift" | "update")
@@ -63,15 +76,25 @@ impl Engine<'_> {
                 | "as_posix"
                 | "freeze"
                 | "loads"
-                | "dict"
                 | "model_dump"
+                | "text"
+                | "SQL"
+                | "dedent"
+                | "normalize"
+                | "trimStart"
+                | "lstrip"
+                | "rstrip"
         );
-        if name == "get"
-            && receiver.is_some()
-            && let Some(text) = values.first().and_then(|value| value.text.clone())
-        {
-            let part = self.part(&all, Some(&text));
+        // What a table holds is not what it is asked for.
+        if matches!(name, "get" | "pop" | "setdefault" | "at") && receiver.is_some() {
+            let text = values.first().and_then(|value| value.text.clone());
+            let part = self.part(&all, text.as_deref());
             return values.get(1).map_or(part.clone(), |default| part.or(default));
+        }
+        if matches!(name, "replace" | "replaceAll" | "sub")
+            && let Some(value) = self.replaced(place, expr, path, receiver.as_ref(), args, values)
+        {
+            return value;
         }
         if same_text {
             let mut value = match receiver {
@@ -84,11 +107,18 @@ impl Engine<'_> {
             Self::step(&mut value, place, span, || format!("passes `{}`", shown(path)));
             return value;
         }
+        let receiver_prefix = all.items.as_ref().and_then(|items| items.first()).and_then(|item| item.prefix.clone());
         if name == "join" || name == "/" || path == "urllib.parse.urljoin" || path == "pathlib.Path" {
             // The second part may replace the first where it is absolute, and climbs out of it where it has `..`.
             let text = joined_parts(values);
             all.absorb(&text.derived());
             all.prefix = values.first().and_then(|first| first.prefix.clone());
+            if name == "join" && values.len() <= 1 && !path.contains("path") {
+                // Words of a list with a text between them.
+                let quoted = |taint: &Taint| taint.safe.has(Safe::QUOTED);
+                all.taints.iter_mut().filter(|t| quoted(t)).for_each(|t| t.safe = t.safe.and(Safe::SHELL));
+                all.prefix = receiver_prefix;
+            }
             if name == "/"
                 && let Some(first) = values.first()
             {
@@ -104,11 +134,11 @@ impl Engine<'_> {
         if let Some(handed) = handed {
             all = all.or(&handed);
         }
-        match sinks::effect(path) {
-            Some(Effect::Cleans) => return Value::default(),
-            Some(Effect::Makes(safe)) => all = all.each(|taint| taint.safe = taint.safe.and(safe)),
-            Some(Effect::Resolves) => all = all.each(|taint| taint.resolved = true),
-            None => {}
+        if let Some(effect) = sinks::effect(path) {
+            if effect == Effect::Cleans {
+                return Value::default();
+            }
+            all = changed(all, effect);
         }
         if matches!(name, "resolve" | "realpath" | "absolute" | "canonicalize") {
             all = all.each(|taint| taint.resolved = true);
@@ -116,35 +146,138 @@ impl Engine<'_> {
         if matches!(name, "split" | "splitlines" | "keys" | "values" | "items" | "entries") {
             all.items = None;
         }
-        if sinks::find(self.unit(place).language, path).is_some_and(|sink| !matches!(sink.kind, SinkKind::Opener)) {
+        if sinks::find(self.unit(place).language, path).is_some_and(|sink| !matches!(sink.kind, SinkKind::Opener))
+            && !opens_an_archive(path)
+        {
             return Value::default();
         }
         Self::step(&mut all, place, span, || format!("passes `{}`", shown(path)));
         all
     }
 
-    pub(super) fn grow(&mut self, place: Place, expr: ExprId, values: &[Value], flat: bool) {
+    /// What a schema gives back of what it was given.
+    fn validated(&mut self, place: Place, expr: ExprId, values: &[Value]) -> Option<Value> {
+        let unit = self.program.unit(place.unit);
+        let ExprKind::Call { callee, .. } = unit.expr(expr) else { return None };
+        let ExprKind::Member { of, .. } = unit.expr(*callee) else { return None };
+        let shape = match *self.meaning(place, *of) {
+            Meaning::Class(unit, class) => shapes::class(self.program, unit, class),
+            _ => shapes::of_schema(self.program, place.unit, *of)?,
+        };
+        let value = values.first()?.clone();
+        Some(self.shaped(value, &shape, &format!("checked at {}", unit.span(expr).start)))
+    }
+
+    /// `text.replace(…)`, `re.sub(…)`: safe where only harmless characters are left.
+    fn replaced(
+        &mut self,
+        place: Place,
+        expr: ExprId,
+        path: &str,
+        receiver: Option<&(Value, String)>,
+        args: &[Arg],
+        values: &[Value],
+    ) -> Option<Value> {
+        let unit = self.program.unit(place.unit);
+        let ExprKind::Call { callee, .. } = unit.expr(expr) else { return None };
+        let of = match unit.expr(*callee) {
+            ExprKind::Member { of, .. } => Some(*of),
+            _ => None,
+        };
+        // 1. Which text, what is looked for, by what it is replaced.
+        let arg = |at: usize| args.get(at).map(|arg| arg.value);
+        let (text, wanted, by) = match path {
+            "re.sub" => (values.get(2)?, arg(0)?, arg(1)?),
+            _ if path.rsplit('.').next() == Some("sub") => (values.get(1)?, of?, arg(0)?),
+            _ => (&receiver?.0, arg(0)?, arg(1)?),
+        };
+        let by = unit.text(by)?;
+        let mut left = text.derived();
+        // 2. Everything but harmless characters.
+        let (pattern_unit, pattern) = self.program.value(place.unit, wanted);
+        let spelled = self.program.unit(pattern_unit);
+        let all = unit.language == Language::Python || path.ends_with("replaceAll") || {
+            spelled.pattern_flags(pattern).contains('g')
+        };
+        let pattern = match spelled.expr(pattern) {
+            ExprKind::Pattern(pattern) => Some(pattern.clone()),
+            _ if path == "re.sub" => unit.text(wanted).map(str::to_owned),
+            _ => self.pattern(place, wanted),
+        };
+        let plain = by.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
+        if let Some(class) = pattern.as_deref().and_then(|pattern| pattern.strip_prefix("[^"))
+            && let Some(class) = class.trim_end_matches('+').strip_suffix(']')
+            && all
+            && plain
+        {
+            let safe = shapes::matched(&format!("^[{class}]*$"));
+            left = left.each(|taint| taint.safe = taint.safe.and(safe));
+        }
+        // 3. Single quotes, which are closed, written and opened again.
+        let quote = unit.text(wanted) == Some("'") || pattern.as_deref() == Some("'");
+        if quote && all && matches!(by, "'\\''" | "'\"'\"'" | "") {
+            left = left.each(|taint| taint.safe = taint.safe.and(Safe::BETWEEN_QUOTES));
+        }
+        let span = unit.span(expr);
+        Self::step(&mut left, place, span, || format!("passes `{}`", shown(path)));
+        Some(left)
+    }
+
+    /// A list that gets more elements.
+    fn grow(&mut self, place: Place, expr: ExprId, values: &[Value], flat: bool) {
         let ExprKind::Call { callee, .. } = self.unit(place).expr(expr) else { return };
         let ExprKind::Member { of, .. } = self.unit(place).expr(*callee) else { return };
-        let ExprKind::Var(var) = self.unit(place).expr(*of) else { return };
-        let var = *var;
-        let key = (place.unit, var);
-        if self.env.get(key).is_none() {
-            self.env.set(key, Value::default());
-        }
-        let Some(slot) = self.env.get_mut(key) else { return };
-        for value in values {
-            slot.absorb(&value.derived());
-            if let Some(items) = &mut slot.items {
-                let items = Rc::make_mut(items);
-                match (&value.items, flat) {
-                    (Some(more), true) => items.extend(more.iter().cloned()),
-                    _ => items.push(value.clone()),
+        match self.unit(place).expr(*of) {
+            ExprKind::Var(var) => {
+                let key = (place.unit, *var);
+                if self.env.get(key).is_none() {
+                    self.env.set(key, Value::default());
                 }
-                items.truncate(64);
+                let held = self.env.get(key).and_then(|value| value.items.as_ref()).map_or(0, |items| items.len());
+                self.charge(held);
+                if let Some(slot) = self.env.get_mut(key) {
+                    grown(slot, values, flat);
+                }
             }
+            // `self.parts.append(…)`
+            ExprKind::Member { of, name } => {
+                let name = name.clone();
+                if let Some((unit, class)) = self.receiver(place, *of) {
+                    grown(self.heap.entry((unit, class, name)).or_default(), values, flat);
+                }
+            }
+            _ => {}
         }
     }
+}
+
+/// Adds elements to a list.
+fn grown(list: &mut Value, values: &[Value], flat: bool) {
+    for value in values {
+        list.absorb(&value.derived());
+        if let Some(items) = &mut list.items {
+            let items = Rc::make_mut(items);
+            match (&value.items, flat) {
+                (Some(more), true) => items.extend(more.iter().cloned()),
+                _ => items.push(value.clone()),
+            }
+            items.truncate(64);
+        }
+    }
+}
+
+/// What a call makes of a value.
+pub(super) fn changed(value: Value, effect: Effect) -> Value {
+    match effect {
+        Effect::Cleans => Value::default(),
+        Effect::Makes(safe) => value.each(|taint| taint.safe = taint.safe.and(safe)),
+        Effect::Resolves => value.each(|taint| taint.resolved = true),
+    }
+}
+
+/// Calls that name a file and give its archive.
+fn opens_an_archive(path: &str) -> bool {
+    matches!(path, "tarfile.open" | "tarfile.TarFile" | "tarfile.TarFile.open" | "zipfile.ZipFile")
 }
 
 /// Paths or URLs put together: any part may be the begin.

@@ -21,6 +21,8 @@ pub enum SinkKind {
     Host,
     /// A template engine runs it.
     Template,
+    /// Its members are written where their names say.
+    Extract,
     /// The system opens it with whatever program it is made for.
     Opener,
 }
@@ -120,13 +122,26 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "os.removedirs"
         | "os.truncate"
         | "shutil.rmtree"
+        | "linecache.getlines"
+        | "numpy.load"
+        | "pandas.read_csv"
+        | "PIL.Image.open"
+        | "fileinput.input"
         | "zipfile.ZipFile"
         | "tarfile.open"
         | "sqlite3.connect"
         | "shutil.unpack_archive" => sink(K::Path, FIRST, &["file", "path", "name", "filename"]),
         "os.rename" | "os.replace" | "os.link" | "os.symlink" | "shutil.copy" | "shutil.copy2" | "shutil.copyfile"
         | "shutil.copytree" | "shutil.move" => sink(K::Path, BOTH, &["src", "dst"]),
-        "zipfile.ZipFile().extractall" | "tarfile.open().extractall" => sink(K::Path, FIRST, &["path"]),
+        "tarfile.open().extractall"
+        | "tarfile.open().extract"
+        | "tarfile.TarFile().extractall"
+        | "tarfile.TarFile().extract"
+        | "tarfile.TarFile.open().extractall" => sink(K::Extract, &[], &[]),
+        "zipfile.ZipFile().extractall" => sink(K::Path, FIRST, &["path"]),
+        "git.Repo" | "git.Repo.init" | "pygit2.Repository" | "pygit2.init_repository" => {
+            sink(K::Path, FIRST, &["path"])
+        }
         // Python: network.
         "requests.get"
         | "requests.post"
@@ -245,6 +260,11 @@ fn by_shape(path: &str) -> Option<Sink> {
         {
             sink(K::Host, &[1], &["url"])
         }
+        "get" | "post" | "put" | "delete" | "patch" | "head" | "request" | "stream"
+            if matches!(before, "axios.create()" | "got.extend()" | "ky.create()" | "ky.extend()") =>
+        {
+            sink(K::Host, FIRST, &["url"])
+        }
         "read_text" | "write_text" | "read_bytes" | "write_bytes" | "open" | "unlink" | "rmdir" | "mkdir"
         | "iterdir" | "touch" | "rename" | "glob" | "rglob"
             if before.starts_with("pathlib.Path()") || before == "/()" || before.starts_with("anyio.Path()") =>
@@ -333,6 +353,93 @@ pub fn runs_its_argument(program: &str, option: &str) -> bool {
     }
 }
 
+/// Programs whose options start other programs or write files, and those that run the file they are given.
+pub fn has_dangerous_options(program: &str) -> bool {
+    let program = program.rsplit(['/', '\\']).next().unwrap_or(program).trim_end_matches(".exe");
+    matches!(
+        program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'),
+        "git"
+            | "hg"
+            | "svn"
+            | "tar"
+            | "curl"
+            | "wget"
+            | "find"
+            | "rsync"
+            | "ssh"
+            | "scp"
+            | "sftp"
+            | "zip"
+            | "sed"
+            | "awk"
+            | "sort"
+            | "env"
+            | "xargs"
+            | "sudo"
+            | "nohup"
+            | "python"
+            | "node"
+            | "deno"
+            | "bun"
+            | "ruby"
+            | "perl"
+            | "php"
+            | "bash"
+            | "sh"
+            | "zsh"
+            | "osascript"
+    )
+}
+
+/// Parameters that hold a whole query, as their name says: to run it is what the tool is for.
+pub fn names_a_query(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["sql", "query", "statement", "stmt", "cypher", "kql", "command", "script", "expression"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Methods that only run queries, whatever they are called on.
+pub fn runs_whole_queries(name: &str) -> bool {
+    matches!(
+        name,
+        "execute"
+            | "executemany"
+            | "executescript"
+            | "query"
+            | "queryRaw"
+            | "$queryRawUnsafe"
+            | "$executeRawUnsafe"
+            | "exec_driver_sql"
+            | "read_sql"
+            | "read_sql_query"
+    )
+}
+
+/// Names of members that hold a name inside an archive, by the module that opens it.
+pub fn names_a_member(module: &str, member: &str) -> bool {
+    matches!(
+        (module, member),
+        ("adm-zip", "entryName") | ("yauzl" | "yauzl-promise", "fileName") | ("unzipper" | "unzip-stream", "path")
+    )
+}
+
+/// Calls that list the members of an archive.
+pub fn lists_members(path: &str) -> bool {
+    let Some((before, name)) = path.rsplit_once('.') else { return false };
+    matches!(name, "namelist" | "infolist" | "getmembers" | "getnames" | "getEntries" | "next")
+        && matches!(
+            before,
+            "zipfile.ZipFile()"
+                | "tarfile.open()"
+                | "tarfile.TarFile()"
+                | "tarfile.TarFile.open()"
+                | "adm-zip()"
+                | "py7zr.SevenZipFile()"
+                | "rarfile.RarFile()"
+        )
+}
+
 /// What a call makes of text that outsiders choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -388,9 +495,8 @@ pub fn effect(path: &str) -> Option<Effect> {
         | "path.isAbsolute"
         | "os.path.getsize"
         | "crypto.createHash().update().digest" => Effect::Cleans,
-        "shlex.quote" | "pipes.quote" | "shell-quote.quote" | "shell-escape" | "shescape.quote" => {
-            Effect::Makes(Safe::SHELL)
-        }
+        "shlex.quote" | "pipes.quote" | "shescape.quote" => Effect::Makes(Safe::QUOTED),
+        "shlex.join" | "subprocess.list2cmdline" | "shell-quote.quote" | "shell-escape" => Effect::Makes(Safe::SHELL),
         "os.path.basename"
         | "path.basename"
         | "path.posix.basename"
@@ -398,13 +504,13 @@ pub fn effect(path: &str) -> Option<Effect> {
         | "werkzeug.utils.secure_filename"
         | "sanitize-filename"
         | "pathvalidate.sanitize_filename" => Effect::Makes(Safe::PATH),
-        "encodeURIComponent" => Effect::Makes(Safe::HOST.and(Safe::PATH).and(Safe::SHELL)),
+        "encodeURIComponent" => Effect::Makes(Safe::HOST.and(Safe::PATH).and(Safe::SHELL).and(Safe::OPENER)),
         "urllib.parse.quote"
         | "urllib.parse.quote_plus"
         | "urllib.parse.urlencode"
         | "querystring.escape"
         | "querystring.stringify"
-        | "encodeURI" => Effect::Makes(Safe::HOST),
+        | "encodeURI" => Effect::Makes(Safe::HOST.and(Safe::OPENER)),
         "mysql.escape"
         | "mysql2.escape"
         | "pg-format"

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::facts::{Block, ClassId, ExprId, ExprKind, Span, Statement};
 use super::super::program::{Meaning, UnitId};
-use super::env::{Changes, Env};
+use super::env::Changes;
 use super::value::{Step, Value};
 use super::{Engine, Place};
 
@@ -71,9 +71,9 @@ impl Engine<'_> {
                         self.prove(place, *test, true);
                     }
                     self.block(place, body, returned);
-                    let changes = self.env.restart(&layer);
+                    let changes = self.env.restart(layer);
                     self.charge(changes.count());
-                    let after = Env::either(&layer, changes, Changes::default());
+                    let after = self.env.either(changes, Changes::default());
                     self.env.close(layer, after);
                 }
                 false
@@ -88,11 +88,11 @@ impl Engine<'_> {
         let mut after: Option<Changes> = None;
         for way in ways {
             let ends = self.block(place, way, returned);
-            let changes = self.env.restart(&layer);
+            let changes = self.env.restart(layer);
             if !ends {
                 self.charge(changes.count());
                 after = Some(match after {
-                    Some(other) => Env::either(&layer, other, changes),
+                    Some(other) => self.env.either(other, changes),
                     None => changes,
                 });
             }
@@ -156,11 +156,11 @@ impl Engine<'_> {
     }
 
     /// The class whose instance an expression is, when that is the receiver of a method.
-    pub(super) fn receiver(&self, place: Place, of: ExprId) -> Option<(UnitId, ClassId)> {
+    pub(super) fn receiver(&mut self, place: Place, of: ExprId) -> Option<(UnitId, ClassId)> {
         if !matches!(self.unit(place).expr(of), ExprKind::Free(_) | ExprKind::Var(_)) {
             return None;
         }
-        match self.program.meaning(place.unit, place.function, of) {
+        match *self.meaning(place, of) {
             Meaning::Instance(unit, class) => Some((unit, class)),
             _ => None,
         }

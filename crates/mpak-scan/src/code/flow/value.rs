@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::code::facts::Span;
+use crate::code::facts::{FunctionId, Span};
 use crate::code::program::UnitId;
 
 /// Longest text that is kept of one value, in characters.
@@ -18,6 +18,8 @@ pub enum Source {
     Environment,
     /// The bundle does not tell: a parameter that nothing in it gives.
     Unknown,
+    /// Whoever made an archive, by the names in it.
+    Archive,
     /// An answer from the network.
     Network,
     /// The model, by the arguments of a tool.
@@ -26,7 +28,7 @@ pub enum Source {
 
 /// What a value is safe for, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Safe(u8);
+pub struct Safe(u16);
 
 impl Safe {
     /// Text for a shell.
@@ -41,8 +43,14 @@ impl Safe {
     pub const CODE: Self = Self(1 << 4);
     /// An argument that is no option.
     pub const ARGUMENT: Self = Self(1 << 5);
-    /// Everything.
-    pub const ALL: Self = Self(0x3f);
+    /// Text for the system's opener.
+    pub const OPENER: Self = Self(1 << 6);
+    /// Everything that text can do harm in.
+    pub const ALL: Self = Self(0x7f);
+    /// Quoted as one word of a shell: safe for it only where no other quotes stand around.
+    pub const QUOTED: Self = Self(1 << 7);
+    /// Without a single quote that could end one: safe for a shell between single quotes.
+    pub const BETWEEN_QUOTES: Self = Self(1 << 8);
 
     /// Both.
     #[must_use]
@@ -116,6 +124,8 @@ pub struct Value {
     pub fields: Option<Rc<BTreeMap<String, Value>>>,
     /// Elements, where they are known one by one.
     pub items: Option<Rc<Vec<Value>>>,
+    /// The function of the bundle that it is.
+    pub function: Option<(UnitId, FunctionId)>,
 }
 
 impl Value {
@@ -162,6 +172,7 @@ impl Value {
     #[must_use]
     pub fn or(mut self, other: &Self) -> Self {
         self.absorb(other);
+        self.function = self.function.or(other.function);
         if self.text != other.text {
             self.text = None;
         }

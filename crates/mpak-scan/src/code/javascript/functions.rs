@@ -94,7 +94,8 @@ impl Lower {
         let span = self.span(c.span);
         let bases = c.heritage.iter().map(|heritage| self.value(&heritage.expression, out)).collect();
         let name = c.id.as_ref().map(|id| id.name.to_string());
-        let id = self.builder.class(Class { name, bases, methods: Vec::new(), fields: Vec::new(), span });
+        let id =
+            self.builder.class(Class { name, bases, methods: Vec::new(), fields: Vec::new(), types: Vec::new(), span });
         let (mut methods, mut fields) = (Vec::new(), Vec::new());
         for element in &c.body.body {
             match element {

@@ -89,7 +89,14 @@ impl Lower {
         }
         let arguments = def.arguments.as_ref().map(|a| a.args.iter().collect::<Vec<_>>()).unwrap_or_default();
         let bases = arguments.into_iter().map(|base| self.value(base, out)).collect();
-        let class = Class { name: Some(def.name.to_string()), bases, methods: Vec::new(), fields: Vec::new(), span };
+        let class = Class {
+            name: Some(def.name.to_string()),
+            bases,
+            methods: Vec::new(),
+            fields: Vec::new(),
+            types: Vec::new(),
+            span,
+        };
         let id = self.builder.class(class);
         self.scope(&names::bound(&def.body), true);
         let body = self.block(&def.body);
@@ -114,21 +121,25 @@ impl Lower {
                 _ => fields.push((name, *value)),
             }
         }
+        let mut types = Vec::new();
         for statement in source {
-            if let Stmt::AnnAssign(ast::StmtAnnAssign { target, annotation, value: None, .. }) = statement
+            if let Stmt::AnnAssign(ast::StmtAnnAssign { target, annotation, value, .. }) = statement
                 && let Expr::Name(name) = &**target
             {
                 let text = self.builder.unit().source.get(annotation.range().to_std_range()).unwrap_or_default();
-                let text = ExprKind::Text(text.to_owned());
-                let span = self.span(&**annotation);
-                fields.push((name.id.to_string(), self.builder.push(text, span)));
+                let text = text.to_owned();
+                types.push((name.id.to_string(), text.clone()));
+                if value.is_none() {
+                    let span = self.span(&**annotation);
+                    fields.push((name.id.to_string(), self.builder.push(ExprKind::Text(text), span)));
+                }
             }
         }
         for (_, method) in &methods {
             self.builder.function_mut(*method).class = Some(id);
         }
         let class = self.builder.class_mut(id);
-        (class.methods, class.fields) = (methods, fields);
+        (class.methods, class.fields, class.types) = (methods, fields, types);
     }
 }
 

@@ -1,0 +1,202 @@
+//! Goes into functions of the bundle: arguments become parameters, instances get their fields.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::super::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Language};
+use super::super::program::{Meaning, UnitId};
+use super::super::shapes;
+use super::value::Value;
+use super::{CALLS_DEPTH_MAX, Engine, Place};
+
+/// Arguments of a call, sorted out.
+#[derive(Default)]
+struct Given {
+    positional: Vec<Value>,
+    keywords: Vec<(String, Value)>,
+    /// What is spread and not known one by one.
+    spread: Option<Value>,
+}
+
+impl Engine<'_> {
+    /// Calls a function or class of the bundle; none where it is neither.
+    pub(super) fn inside(
+        &mut self,
+        place: Place,
+        expr: ExprId,
+        meaning: &Meaning,
+        args: &[Arg],
+        values: &[Value],
+    ) -> Option<Value> {
+        let (unit, function, is_class) = match *meaning {
+            Meaning::Function(unit, function) => (unit, function, false),
+            Meaning::Class(unit, class) => match self.program.constructor(unit, class) {
+                Some((unit, function)) => (unit, function, true),
+                None => return Some(self.instance(place, unit, class, args, values)),
+            },
+            _ => return None,
+        };
+        let found = self.program.unit(unit).function(function);
+        let method = usize::from(self.is_method(unit, function));
+        let mut params = self.parameters(place, unit, function, args, values);
+        let span = self.unit(place).span(expr);
+        let called = found.name.as_deref().unwrap_or("a function");
+        for value in &mut params {
+            Self::step(value, place, span, || format!("is given to `{called}`"));
+        }
+        let result = self.call_function(unit, function, params);
+        // What the function proved of its parameters is proven of the caller's variables.
+        let params = found.params.iter().skip(method).map(|param| param.var);
+        for (arg, param) in args.iter().zip(params) {
+            if let ExprKind::Var(var) = self.unit(place).expr(arg.value) {
+                let var = *var;
+                let inner = self.env.get((unit, param)).cloned().unwrap_or_default();
+                if let Some(outer) = self.env.get_mut((place.unit, var)) {
+                    for taint in &mut outer.taints {
+                        if let Some(same) = inner.taints.iter().find(|t| t.origin == taint.origin && t.direct) {
+                            taint.safe = taint.safe.and(same.safe);
+                        }
+                    }
+                }
+            }
+        }
+        self.forget(unit, function);
+        Some(if is_class { Value::default() } else { result })
+    }
+
+    /// Whether the first parameter of a function is its receiver.
+    pub(super) fn is_method(&self, unit: UnitId, function: FunctionId) -> bool {
+        let source = self.program.unit(unit);
+        let found = source.function(function);
+        let is_static =
+            |&decorator: &ExprId| matches!(source.expr(decorator), ExprKind::Free(name) if name == "staticmethod");
+        source.language == Language::Python && found.class.is_some() && !found.decorators.iter().any(is_static)
+    }
+
+    /// Sorts the arguments of a call out.
+    fn given(&self, place: Place, args: &[Arg], values: &[Value]) -> Given {
+        let mut given = Given::default();
+        for (arg, value) in args.iter().zip(values) {
+            let spread = matches!(self.unit(place).expr(arg.value), ExprKind::Spread(_));
+            match (&arg.name, spread) {
+                (Some(name), _) => given.keywords.push((name.clone(), value.clone())),
+                (None, false) => given.positional.push(value.clone()),
+                (None, true) => match (&value.items, &value.fields) {
+                    (Some(items), _) => given.positional.extend(items.iter().cloned()),
+                    (None, Some(fields)) if value.taints.is_empty() => {
+                        given.keywords.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+                    }
+                    _ => given.spread = Some(value.clone()),
+                },
+            }
+        }
+        given
+    }
+
+    /// The value of each parameter.
+    fn parameters(
+        &mut self,
+        place: Place,
+        unit: UnitId,
+        function: FunctionId,
+        args: &[Arg],
+        values: &[Value],
+    ) -> Vec<Value> {
+        let found = self.program.unit(unit).function(function);
+        let Given { positional, mut keywords, spread } = self.given(place, args, values);
+        let mut positional = positional.into_iter();
+        let mut params = Vec::with_capacity(found.params.len());
+        for (at, param) in found.params.iter().enumerate() {
+            let value = if at == 0 && self.is_method(unit, function) {
+                Value::default()
+            } else if param.rest {
+                let mut rest: Vec<Value> = positional.by_ref().collect();
+                if let Some(spread) = &spread {
+                    rest.push(self.part(spread, None));
+                }
+                let mut value = Value::default();
+                rest.iter().for_each(|each| value.absorb(&each.derived()));
+                value.items = Some(Rc::new(rest));
+                value
+            } else if param.keywords {
+                let mut value = spread.clone().unwrap_or_default();
+                let held: BTreeMap<String, Value> = std::mem::take(&mut keywords).into_iter().collect();
+                value.fields = Some(Rc::new(held));
+                value
+            } else if let Some(named) = keywords.iter().position(|(name, _)| *name == param.name) {
+                keywords.swap_remove(named).1
+            } else if let Some(value) = positional.next() {
+                value
+            } else if let Some(spread) = &spread {
+                self.part(spread, Some(&param.name))
+            } else {
+                Value::default()
+            };
+            params.push(value);
+        }
+        params
+    }
+
+    /// An instance of a class without a constructor of its own: a dataclass, a model.
+    fn instance(&mut self, place: Place, unit: UnitId, class: ClassId, args: &[Arg], values: &[Value]) -> Value {
+        let names: Vec<String> =
+            self.program.unit(unit).classes[class.0 as usize].types.iter().map(|(name, _)| name.clone()).collect();
+        let Given { positional, keywords, spread } = self.given(place, args, values);
+        let checked = shapes::is_checked(self.program, unit, class).then(|| shapes::class(self.program, unit, class));
+        let mut positional = positional.into_iter();
+        let mut fields = BTreeMap::new();
+        for name in &names {
+            let named = keywords.iter().find(|(keyword, _)| keyword == name).map(|(_, value)| value.clone());
+            let value = match (named, &spread) {
+                (Some(value), _) => value,
+                (None, Some(spread)) => self.part(spread, Some(name)),
+                (None, None) => positional.next().unwrap_or_default(),
+            };
+            let value = match checked.as_ref().and_then(|shape| shape.member(name)) {
+                Some(shape) => self.shaped(value, shape, name),
+                None => value,
+            };
+            let slot = self.heap.entry((unit, class, name.clone())).or_default();
+            *slot = std::mem::take(slot).or(&value);
+            fields.insert(name.clone(), value);
+        }
+        let mut value = Value::default();
+        if names.is_empty() {
+            values.iter().for_each(|arg| value.absorb(arg));
+            return value;
+        }
+        fields.values().for_each(|field| value.absorb(&field.derived()));
+        value.fields = Some(Rc::new(fields));
+        value
+    }
+
+    /// Runs a function of the bundle; its result.
+    pub(super) fn call_function(&mut self, unit: UnitId, function: FunctionId, args: Vec<Value>) -> Value {
+        let mut all = Value::default();
+        if self.stack.contains(&(unit, function)) || self.stack.len() > CALLS_DEPTH_MAX || !self.may_go_on() {
+            args.iter().for_each(|arg| all.absorb(&arg.derived()));
+            return all;
+        }
+        self.visited.insert((unit, function));
+        self.stack.push((unit, function));
+        let place = Place { unit, function };
+        let found = self.program.unit(unit).function(function);
+        let mut args = args.into_iter();
+        for param in &found.params {
+            let mut value = args.next().unwrap_or_default();
+            if let Some(default) = param.default
+                && value.taints.is_empty()
+                && value.text.is_none()
+            {
+                value = value.or(&self.eval(place, default));
+            }
+            self.env.set((unit, param.var), value);
+        }
+        let mut returned = Vec::new();
+        self.block(place, &found.body, &mut returned);
+        self.stack.pop();
+        let mut returned = returned.into_iter();
+        let first = returned.next().unwrap_or_default();
+        returned.fold(first, |all, value| all.or(&value))
+    }
+}
