@@ -95,6 +95,8 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
         tables: HashMap::new(),
         proofs: Vec::new(),
         locals: program.units().map(|(_, unit)| locals(unit)).collect(),
+        depth: 0,
+        proving: 0,
         steps: 0,
         root_steps: 0,
         cut: false,
@@ -160,6 +162,10 @@ struct Engine<'p> {
     proofs: Vec<guards::Proof>,
     /// Of each unit's functions: variables that nothing outside can name, to be forgotten afterwards.
     locals: Vec<Vec<Vec<VarId>>>,
+    /// How many expressions are computed inside each other.
+    depth: u32,
+    /// How many tests are looked at inside each other.
+    proving: u32,
     steps: u64,
     root_steps: u64,
     /// Whether something was not followed to its end.
@@ -180,7 +186,7 @@ impl Engine<'_> {
 
     fn source(&mut self, source: Source, name: &str, unit: UnitId, span: Span, what: String) -> Value {
         let origin = self.origin(name);
-        let path = Rc::new(Step { unit, span, what, before: None });
+        let path = Rc::new(Step { unit, span, what, before: None, length: 1 });
         let taint = Taint { source, origin, safe: Safe::default(), resolved: false, direct: true, starts: true, path };
         Value { taints: vec![taint], ..Value::default() }
     }

@@ -1,7 +1,6 @@
 //! Goes into functions of the bundle: arguments become parameters, instances get their fields.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use super::super::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Language};
 use super::super::program::{Meaning, UnitId};
@@ -116,13 +115,10 @@ impl Engine<'_> {
                 }
                 let mut value = Value::default();
                 rest.iter().for_each(|each| value.absorb(&each.derived()));
-                value.items = Some(Rc::new(rest));
-                value
+                value.with_items(rest)
             } else if param.keywords {
-                let mut value = spread.clone().unwrap_or_default();
                 let held: BTreeMap<String, Value> = std::mem::take(&mut keywords).into_iter().collect();
-                value.fields = Some(Rc::new(held));
-                value
+                spread.clone().unwrap_or_default().with_fields(held)
             } else if let Some(named) = keywords.iter().position(|(name, _)| *name == param.name) {
                 keywords.swap_remove(named).1
             } else if let Some(value) = positional.next() {
@@ -166,8 +162,7 @@ impl Engine<'_> {
             return value;
         }
         fields.values().for_each(|field| value.absorb(&field.derived()));
-        value.fields = Some(Rc::new(fields));
-        value
+        value.with_fields(fields)
     }
 
     /// Runs a function of the bundle; its result.

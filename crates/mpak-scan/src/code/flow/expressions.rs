@@ -1,7 +1,6 @@
 //! Computes expressions: what is known of each value.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use super::super::facts::{ExprId, ExprKind, VarId};
 use super::super::program::Meaning;
@@ -14,6 +13,9 @@ use super::sinks::{self, SinkKind};
 use super::value::{Safe, Source, Taint, Value};
 use super::{Engine, Place};
 
+/// Most expressions that are computed inside each other, through calls and tests: the stack ends somewhere.
+const EVAL_DEPTH_MAX: u32 = 1_500;
+
 impl Engine<'_> {
     pub(super) fn eval_all(&mut self, place: Place, parts: &[ExprId]) -> Vec<Value> {
         parts.iter().map(|&part| self.eval(place, part)).collect()
@@ -25,6 +27,17 @@ impl Engine<'_> {
         if !self.may_go_on() {
             return Value::default();
         }
+        if self.depth >= EVAL_DEPTH_MAX {
+            self.cut = true;
+            return Value::default();
+        }
+        self.depth += 1;
+        let value = self.computed(place, expr);
+        self.depth -= 1;
+        value
+    }
+
+    fn computed(&mut self, place: Place, expr: ExprId) -> Value {
         let unit = self.program.unit(place.unit);
         match unit.expr(expr) {
             ExprKind::Text(text) => Value::text(text),
@@ -73,8 +86,7 @@ impl Engine<'_> {
                 let items = self.eval_all(place, parts);
                 let mut value = Value::default();
                 items.iter().for_each(|item| value.absorb(&item.derived()));
-                value.items = Some(Rc::new(items));
-                value
+                value.with_items(items)
             }
             ExprKind::Dict(members) => self.dict(place, members),
             ExprKind::Spread(of) => {
@@ -136,8 +148,7 @@ impl Engine<'_> {
                 }
             }
         }
-        value.fields = Some(Rc::new(fields));
-        value
+        value.with_fields(fields)
     }
 
     pub(super) fn variable(&mut self, place: Place, var: VarId, expr: ExprId) -> Value {

@@ -16,6 +16,9 @@ use std::collections::HashMap;
 /// Deepest nesting of tests that is looked into.
 const DEPTH_MAX: u32 = 12;
 
+/// Most tests that are looked at inside each other.
+const PROVING_DEPTH_MAX: u32 = 12;
+
 /// Most functions that are run as proofs inside each other.
 const PROOFS_DEPTH_MAX: usize = 4;
 
@@ -34,7 +37,12 @@ pub(super) struct Proof {
 impl Engine<'_> {
     /// Remembers what holds when a test came out like this.
     pub(super) fn prove(&mut self, place: Place, test: ExprId, holds: bool) {
-        self.prove_deep(place, test, holds, DEPTH_MAX);
+        // What a test says may be computed by expressions with tests of their own, in circles.
+        if self.proving < PROVING_DEPTH_MAX {
+            self.proving += 1;
+            self.prove_deep(place, test, holds, DEPTH_MAX);
+            self.proving -= 1;
+        }
     }
 
     fn prove_deep(&mut self, place: Place, test: ExprId, holds: bool, depth: u32) {

@@ -251,17 +251,23 @@ impl Engine<'_> {
     }
 }
 
+/// Most elements of a growing list that are known one by one.
+const ITEMS_COUNT_MAX: usize = 64;
+
 /// Adds elements to a list.
 fn grown(list: &mut Value, values: &[Value], flat: bool) {
     for value in values {
         list.absorb(&value.derived());
-        if let Some(items) = &mut list.items {
-            let items = Rc::make_mut(items);
-            match (&value.items, flat) {
-                (Some(more), true) => items.extend(more.iter().cloned()),
-                _ => items.push(value.clone()),
+        if list.items.is_some() {
+            let more: Vec<Value> = match (&value.items, flat) {
+                (Some(more), true) => more.iter().take(ITEMS_COUNT_MAX).map(|item| list.part(item.clone())).collect(),
+                _ => vec![list.part(value.clone())],
+            };
+            if let Some(items) = &mut list.items {
+                let items = Rc::make_mut(items);
+                items.extend(more);
+                items.truncate(ITEMS_COUNT_MAX);
             }
-            items.truncate(64);
         }
     }
 }

@@ -9,6 +9,9 @@ use super::env::Changes;
 use super::value::{Step, Value};
 use super::{Engine, Place};
 
+/// Most places on the way of a value that are remembered: the first ones.
+const PATH_STEPS_MAX: u32 = 64;
+
 impl Engine<'_> {
     /// Runs statements; whether the way ends in them.
     pub(super) fn block(&mut self, place: Place, block: &Block, returned: &mut Vec<Value>) -> bool {
@@ -144,6 +147,7 @@ impl Engine<'_> {
         let held = self.env.get(key).and_then(|value| value.fields.as_ref()).map_or(0, |fields| fields.len());
         self.charge(held);
         let Some(slot) = self.env.get_mut(key) else { return };
+        let value = slot.part(value);
         match (name, &mut slot.fields) {
             (Some(name), Some(fields)) => {
                 Rc::make_mut(fields).insert(name, value);
@@ -169,9 +173,9 @@ impl Engine<'_> {
     pub(super) fn step(value: &mut Value, place: Place, span: Span, what: impl Fn() -> String) {
         for taint in &mut value.taints {
             let same = taint.path.unit == place.unit && taint.path.span.line == span.line;
-            if !same {
-                let before = Some(Rc::clone(&taint.path));
-                taint.path = Rc::new(Step { unit: place.unit, span, what: what(), before });
+            if !same && taint.path.length < PATH_STEPS_MAX {
+                let (before, length) = (Some(Rc::clone(&taint.path)), taint.path.length + 1);
+                taint.path = Rc::new(Step { unit: place.unit, span, what: what(), before, length });
             }
         }
     }

@@ -229,7 +229,14 @@ fn hostile_shapes_come_to_an_end() {
     let members = many(100_000, |i| format!("k{i}:v{i},"));
     let calls =
         many(400, |i| format!("def f{i}(a, b):\n    return f{}(a, b) + f{}(b, a)\n", (i + 1) % 400, (i + 7) % 400));
+    let circle = "let ok, a; const f = (x) => x; ok = f(ok ? a : f(ok ? 1 : ok));".to_owned();
     for (path, source) in [
+        (
+            "d.js",
+            format!(
+                "function g() {{ {circle} if (ok) {{ return a; }} }} server.tool('t', 'd', {{}}, async () => g());"
+            ),
+        ),
         ("a.js", format!("function f(a){{{branches}return a}}; server.tool('t','d',{{}},async(a)=>f(a))")),
         ("b.js", format!("const o={{{members}}};{stores}")),
         ("c.py", format!("x = '{}'\n{calls}", "a".repeat(900_000))),

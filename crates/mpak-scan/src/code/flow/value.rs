@@ -8,6 +8,8 @@ use crate::code::program::UnitId;
 
 /// Longest text that is kept of one value, in characters.
 const TEXT_CHARS_MAX: usize = 2_000;
+/// Deepest nesting of values in each other.
+const DEPTH_MAX: u8 = 12;
 /// Most sources that are kept of one value.
 const TAINTS_COUNT_MAX: usize = 6;
 
@@ -87,6 +89,8 @@ pub struct Step {
     pub what: String,
     /// The place before.
     pub before: Option<Rc<Step>>,
+    /// How many places there are up to here.
+    pub length: u32,
 }
 
 /// Key of a source.
@@ -126,6 +130,8 @@ pub struct Value {
     pub items: Option<Rc<Vec<Value>>>,
     /// The function of the bundle that it is.
     pub function: Option<(UnitId, FunctionId)>,
+    /// How deep values lie in each other.
+    pub(super) depth: u8,
 }
 
 impl Value {
@@ -135,6 +141,32 @@ impl Value {
             None => Self { text: Some(text.into()), prefix: Some(text.into()), ..Self::default() },
             Some((end, _)) => Self { prefix: Some(text[..end].into()), ..Self::default() },
         }
+    }
+
+    /// With members.
+    #[must_use]
+    pub fn with_fields(mut self, fields: BTreeMap<String, Self>) -> Self {
+        let fields: BTreeMap<String, Self> = fields.into_iter().map(|(name, value)| (name, self.part(value))).collect();
+        self.fields = Some(Rc::new(fields));
+        self
+    }
+
+    /// With elements.
+    #[must_use]
+    pub fn with_items(mut self, items: Vec<Self>) -> Self {
+        let items: Vec<Self> = items.into_iter().map(|value| self.part(value)).collect();
+        self.items = Some(Rc::new(items));
+        self
+    }
+
+    /// A value that becomes a part of this one: of one that is too deep only the sources are kept, since
+    /// values are walked through and dropped part by part.
+    pub fn part(&mut self, value: Self) -> Self {
+        if value.depth >= DEPTH_MAX {
+            return value.derived();
+        }
+        self.depth = self.depth.max(value.depth + 1);
+        value
     }
 
     /// Only the sources of a value, as they come out of a computation.
@@ -173,6 +205,7 @@ impl Value {
     pub fn or(mut self, other: &Self) -> Self {
         self.absorb(other);
         self.function = self.function.or(other.function);
+        self.depth = self.depth.max(other.depth);
         if self.text != other.text {
             self.text = None;
         }
