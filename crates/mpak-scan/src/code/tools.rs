@@ -183,7 +183,6 @@ fn python_handler(
             untyped.push(param.name.clone());
         }
         match shapes::of_annotation(program, id, annotation) {
-            harmless if harmless == Shape::HARMLESS => continue,
             Shape::Free => {}
             shape => {
                 shapes.insert(at, shape);
@@ -452,10 +451,10 @@ def f(x): ...
         assert_eq!(
             found("s.py", source),
             [
-                (Kind::Tool, "run".into(), vec![0], vec![], Schema::Typed),
+                (Kind::Tool, "run".into(), vec![0, 1], vec![], Schema::Typed),
                 (Kind::Tool, "b".into(), vec![0, 1], vec![], Schema::Typed),
                 (Kind::Prompt, "c".into(), vec![0], vec![], Schema::None),
-                (Kind::Tool, "d".into(), vec![2], vec![], Schema::Typed),
+                (Kind::Tool, "d".into(), vec![1, 2], vec![], Schema::Typed),
                 (Kind::Tool, "e".into(), vec![0], vec![], Schema::None),
             ]
         );

@@ -161,6 +161,7 @@ impl Value {
 
     /// A value that becomes a part of this one: of one that is too deep only the sources are kept, since
     /// values are walked through and dropped part by part.
+    #[must_use]
     pub fn part(&mut self, value: Self) -> Self {
         if value.depth >= DEPTH_MAX {
             return value.derived();
