@@ -14,6 +14,7 @@ pub mod tools;
 mod builder;
 mod javascript;
 mod python;
+mod shell;
 #[cfg(test)]
 mod show;
 
@@ -53,7 +54,7 @@ pub fn read(path: &str, bytes: &[u8]) -> Option<Unit> {
     match language {
         Language::Python => Some(python::read(path, text.into_owned())),
         Language::JavaScript | Language::TypeScript => Some(javascript::read(path, language, text.into_owned())),
-        Language::Shell => None,
+        Language::Shell => Some(shell::read(path, text.into_owned())),
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod cd03_description_safety;
 mod cd04_credential_scopes;
 mod cd05_token_lifetime;
 mod cq01_secrets;
+mod cq02_malware;
 mod cq03_static_analysis;
 mod cq04_input_validation;
 mod cq05_safe_execution;
@@ -117,7 +118,7 @@ pub static CONTROLS: &[Control] = &[
         level: 1,
         domain: "code_quality",
         page: include_str!("../../../docs/controls/cq-02.md"),
-        judge: None,
+        judge: Some(cq02_malware::judge),
     },
     Control {
         id: "CQ-03",

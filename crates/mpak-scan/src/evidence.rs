@@ -232,7 +232,7 @@ impl Evidence {
         let completeness = completeness::look(&reasons, &gathered.files, &mentioned);
         // 4. What the code does.
         let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
-            let code = plan.sources.link(gathered.code);
+            let code = plan.sources.link(gathered.code, gathered.suspects);
             let own = |path: &str| plan.sources.is_own(path);
             let oauth = oauth::used(&code, &own);
             let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &own);
@@ -427,6 +427,7 @@ struct Joined {
     files: Vec<FileFact>,
     secrets: Secrets,
     code: Vec<sources::Read>,
+    suspects: Vec<crate::malware::Suspect>,
     said: Vec<Said>,
     sboms: Vec<SbomFile>,
     statements: Vec<Vec<Statement>>,
@@ -441,6 +442,7 @@ impl Joined {
             all.files.push(one.fact);
             all.secrets.add(one.secrets);
             all.code.extend(one.code.map(|code| *code));
+            all.suspects.extend(one.suspect.map(|suspect| *suspect));
             all.said.extend(one.said.map(|said| *said));
             all.sboms.extend(one.sbom.map(|sbom| *sbom));
             all.statements.extend(Some(one.statements).filter(|statements| !statements.is_empty()));

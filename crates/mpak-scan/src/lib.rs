@@ -12,6 +12,7 @@ pub mod controls;
 mod credentials;
 pub mod evidence;
 pub mod level;
+pub mod malware;
 pub mod names;
 mod oauth;
 pub mod outside;

@@ -17,6 +17,7 @@ use super::sources::Read;
 use super::{FileFact, GatherError, SbomFile};
 use crate::completeness::Package;
 use crate::content::{ContentKind, Watched};
+use crate::malware::Suspect;
 use crate::secrets::{self, FileScan, FileSecrets};
 use crate::vex::{self, Statement};
 
@@ -27,6 +28,8 @@ pub(super) struct Looked {
     pub(super) secrets: FileSecrets,
     /// Code that is followed across files.
     pub(super) code: Option<Box<Read>>,
+    /// What only malware does.
+    pub(super) suspect: Option<Box<Suspect>>,
     /// What a record or program says of components.
     pub(super) said: Option<Box<Said>>,
     /// A bill of materials.
@@ -49,6 +52,7 @@ impl Looked {
             fact,
             secrets,
             code: None,
+            suspect: None,
             said: None,
             sbom: None,
             statements: Vec::new(),
@@ -60,10 +64,11 @@ impl Looked {
 
     /// What is worth remembering: that the file says nothing. Each engine's word counts.
     fn nothing(&self) -> Option<Known> {
-        let Self { fact, secrets, code, said, sbom, statements, package, mentions, head } = self;
+        let Self { fact, secrets, code, suspect, said, sbom, statements, package, mentions, head } = self;
         let clean = secrets.hits.is_empty() && secrets.omitted_count == 0 && !secrets.unfinished;
         let silent = clean
             && code.is_none()
+            && suspect.is_none()
             && said.is_none()
             && sbom.is_none()
             && statements.is_empty()
@@ -146,6 +151,7 @@ impl Plan<'_> {
         let secrets = secrets::scan_file(path, bytes);
         // 3. Code.
         let code = self.sources.read(number, path, bytes).map(Box::new);
+        let suspect = self.sources.suspect(number, path, bytes, code.is_some()).map(Box::new);
         // 4. Records of package managers, programs, bills of materials, statements.
         let said = if wanted.program {
             Some(dependencies::read_program(path, bytes))
@@ -162,7 +168,7 @@ impl Plan<'_> {
         let mentions = if self.speaks(number, kind) { self.mentioned(path, bytes) } else { Vec::new() };
         // 6. What the manifest is compared with.
         let head = wanted.head.map(|most| bytes[..bytes.len().min(most)].to_vec());
-        Looked { fact, secrets, code, said: said.map(Box::new), sbom, statements, package, mentions, head }
+        Looked { fact, secrets, code, suspect, said: said.map(Box::new), sbom, statements, package, mentions, head }
     }
 
     /// A file that is too large to be held.
@@ -182,6 +188,7 @@ impl Plan<'_> {
             fact: self.fact(number, kind, sha256),
             secrets: pieces.secrets.finish(),
             code: None,
+            suspect: None,
             said,
             sbom,
             statements: Vec::new(),

@@ -15,6 +15,7 @@ use crate::code::flow::{self, Flow};
 use crate::code::program::Program;
 use crate::code::tools::{self, Handler};
 use crate::code::{self, SOURCE_BYTES_MAX};
+use crate::malware::{self, Malware, Suspect};
 
 /// Most bytes of source code that are read; its facts are held until all of it is.
 const SOURCES_BYTES_MAX: u64 = 64 << 20;
@@ -38,6 +39,8 @@ pub struct Code {
     pub unread: Vec<(String, String)>,
     /// How many files of source code are the server's own.
     pub first_party_count: usize,
+    /// What only malware does.
+    pub malware: Malware,
 }
 
 /// Whose a file is.
@@ -174,8 +177,16 @@ impl Sources {
         Some(Read { own, unit })
     }
 
+    /// Judges a file by itself for malware, where it is not judged together with the server's own code. To be
+    /// called on a thread with a large stack.
+    pub(super) fn suspect(&self, number: usize, path: &str, bytes: &[u8], is_read: bool) -> Option<Suspect> {
+        let is_code = !is_read && self.may_be_read[number] && code::language(path, bytes).is_some();
+        let judge = || Suspect::of(path, bytes, self.is_own(path), is_code);
+        catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_panic| Some(Suspect::failed(path)))
+    }
+
     /// Links and follows what was read, given in the order of the bundle, on a thread with a large stack.
-    pub(super) fn link(&self, all: Vec<Read>) -> Code {
+    pub(super) fn link(&self, all: Vec<Read>, suspects: Vec<Suspect>) -> Code {
         let mut unread = self.unread.clone();
         let mut first_party_count = 0;
         let mut units = Vec::with_capacity(all.len());
@@ -192,7 +203,8 @@ impl Sources {
         let handlers = tools::handlers(&program);
         let own = |unit: &Unit| self.is_own(&unit.path);
         let (flows, whole) = flow::flows(&program, &handlers, &own);
-        Code { program, handlers, flows, whole, unread, first_party_count }
+        let malware = malware::judge(&program, &handlers, suspects);
+        Code { program, handlers, flows, whole, unread, first_party_count, malware }
     }
 }
 
