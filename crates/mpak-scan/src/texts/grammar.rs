@@ -14,6 +14,7 @@ use super::tokens::{Form, Kind, Sentence, Token, sentences};
 
 mod conduct;
 mod data;
+mod demands;
 mod foreign;
 mod frames;
 mod orders;
@@ -70,9 +71,9 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
     let all = sentences(text);
     let mut found = Vec::new();
     for (i, sentence) in all.iter().enumerate() {
-        let told = without_quoted_attacks(sentence);
-        let sentence = told.as_ref().unwrap_or(sentence);
         let before = i.checked_sub(1).and_then(|i| all.get(i));
+        let told = without_quoted_attacks(sentence, before);
+        let sentence = told.as_ref().unwrap_or(sentence);
         let reading = Reading { sentence, before, first: i == 0, context, text };
         if sentence.language == Language::En {
             found.extend(orders::look(&reading));
@@ -83,14 +84,20 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
             found.extend(foreign::look(&reading));
         }
         found.extend(frames::look(&reading));
+        found.extend(demands::look(&reading));
     }
     found
 }
 
 /// A sentence about attacks without the attacks that it quotes: what a detector says that it finds is no order.
-fn without_quoted_attacks(sentence: &Sentence) -> Option<Sentence> {
+///
+/// The sentence before may say that it is about attacks, if this one says that it gives an example.
+fn without_quoted_attacks(sentence: &Sentence, before: Option<&Sentence>) -> Option<Sentence> {
+    const EXAMPLES: [&str; 8] = ["kind", "instance", "example", "examples", "such", "like", "flags", "phrases"];
     let quote = sentence.tokens.iter().position(|t| t.quoted && t.kind != Kind::Break)?;
-    let about = sentence.tokens[..quote].iter().any(|t| t.is(class::ATTACK));
+    let introduced = sentence.tokens[..quote].iter().any(|t| EXAMPLES.contains(&t.text.as_str()));
+    let about = sentence.tokens[..quote].iter().any(|t| t.is(class::ATTACK))
+        || introduced && before.is_some_and(|s| s.classes.any(class::ATTACK));
     about.then(|| {
         let tokens: Vec<Token> = sentence.tokens.iter().filter(|t| !t.quoted).cloned().collect();
         let classes = tokens.iter().fold(Classes::NONE, |all, t| all | t.classes);

@@ -189,11 +189,11 @@ impl Lexicon {
     }
 
     /// How many of the words (lower case) are function words of each language of the Latin alphabet.
-    pub(super) fn language(&self, words: &[&str]) -> Language {
+    pub(super) fn language(&self, words: &[&str], whole: Language) -> Language {
         let mut best = (Language::En, 0);
         for (language, function) in &self.function {
             let count = words.iter().filter(|word| function.contains(**word)).count();
-            if count > best.1 {
+            if count > best.1 || count == best.1 && count > 0 && *language == whole {
                 best = (*language, count);
             }
         }
@@ -301,7 +301,7 @@ mod tests {
             ("xyzzy", Language::En),
         ] {
             let words: Vec<&str> = text.split(' ').collect();
-            assert_eq!(lexicon().language(&words), language, "{text}");
+            assert_eq!(lexicon().language(&words, Language::En), language, "{text}");
         }
     }
 }

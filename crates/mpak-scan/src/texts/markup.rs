@@ -39,6 +39,7 @@ fn speaker(text: &str) -> Option<Seen> {
     static TOKENS: OnceLock<Option<Regex>> = OnceLock::new();
     static TAGS: OnceLock<Option<Regex>> = OnceLock::new();
     static LINES: OnceLock<Option<Regex>> = OnceLock::new();
+    static FOREIGN: OnceLock<Option<Regex>> = OnceLock::new();
     let tokens = expression(
         &TOKENS,
         r"(?i)<\|(?:im_start|im_end|system|user|assistant|endoftext|begin_of_text|start_header_id|eot_id)\|>|\[/?INST\]|<</?SYS>>|<start_of_turn>|<end_of_turn>",
@@ -58,6 +59,14 @@ fn speaker(text: &str) -> Option<Seen> {
         let order = expression(&ORDER, r"(?i)\b(?:you|must|always|never|do not|don't|ignore|shall|assistant)\b")?;
         let strength = if order.is_match(&text[hit.end()..]) { Strength::Block } else { Strength::Strong };
         return Some(Seen::new(Cue::Markup, strength, shown(&text[hit.start()..])));
+    }
+    // `<管理者権限>`: the same marks in other languages.
+    let foreign = expression(
+        &FOREIGN,
+        r"(?i)[<\[]/?\s*(?:系统|系統|管理员|管理者|システム|運営|시스템|관리자|система|системн\w*|администратор\w*|sistema|système|systeme|administrador|administrateur|amministratore)[^>\]]{0,20}[>\]]",
+    )?;
+    if let Some(hit) = foreign.find(text) {
+        return Some(Seen::new(Cue::Markup, Strength::Strong, shown(&text[hit.start()..])));
     }
     let lines = expression(
         &LINES,
@@ -146,7 +155,18 @@ fn picture(text: &str) -> Option<Seen> {
         r"(?i)(?:[?&][\w.-]{1,30}=|/)(?:[{\[<$%(]{1,2}[^}\])>]{0,60}(?:data|secret|history|conversation|context|message|summary|content|prompt|token|key|env|file|base64|encoded|answer|response|chat|user_input|credential|password|info|memory|query_result|result)|[A-Z_]{0,20}(?:DATA|SECRET|CONVERSATION|HISTORY|CONTENT|SUMMARY|BASE64|TOKEN|PASSWORD|PROMPT)[A-Z_]{0,20})|[?&](?:data|d|q|exfil|leak|payload|c|conversation|secret|msg)=\s*$",
     )?;
     let hit = image.find_iter(text).find(|hit| filled.is_match(hit.as_str()))?;
-    Some(Seen::new(Cue::ImageExfiltration, Strength::Block, shown(&text[hit.start()..])))
+    let strength = if is_taken_out(&text[..hit.start()]) { Strength::Weak } else { Strength::Block };
+    Some(Seen::new(Cue::ImageExfiltration, strength, shown(&text[hit.start()..])))
+}
+
+/// Whether a text begins by saying that the tool removes pictures: it shows one as an example.
+fn is_taken_out(before: &str) -> bool {
+    static REMOVES: OnceLock<Option<Regex>> = OnceLock::new();
+    let removes = expression(
+        &REMOVES,
+        r"(?i)^\s*(?:removes|strips|blocks|detects|filters|flags|sanitizes|neutralizes)\b[^.]{0,60}\b(?:images?|pictures?|links?)\b[^.]{0,60}\b(?:because|since|like|such as)\b",
+    );
+    removes.is_some_and(|removes| removes.is_match(before))
 }
 
 #[cfg(test)]

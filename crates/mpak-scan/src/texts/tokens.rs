@@ -11,6 +11,9 @@ const SENTENCE_TOKENS_MAX: usize = 160;
 /// Words that languages are told by at most.
 const LANGUAGE_WORDS_MAX: usize = 64;
 
+/// Longest quotation in single marks.
+const QUOTE_CHARS_MAX: usize = 200;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -74,8 +77,11 @@ pub(super) struct Sentence {
 /// The sentences of a text.
 pub(super) fn sentences(text: &str) -> Vec<Sentence> {
     let mut found = Vec::new();
-    for tokens in split(text) {
-        found.push(classified(tokens, text));
+    let parts = split(text);
+    let all: Vec<&Token> = parts.iter().flatten().collect();
+    let whole = language(&all, Language::En);
+    for tokens in parts {
+        found.push(classified(tokens, text, whole));
     }
     found
 }
@@ -106,7 +112,8 @@ fn split(text: &str) -> Vec<Vec<Token>> {
             sentences.push(std::mem::take(&mut tokens));
             at += width;
         } else {
-            if matches!(c, '`' | '"' | '“' | '”' | '«' | '»' | '「' | '」') {
+            let single = c == '\'' && (quoted == Some(c) || quoted.is_none() && opens_quote(text, at));
+            if single || matches!(c, '`' | '"' | '“' | '”' | '«' | '»' | '「' | '」') {
                 quoted = if quoted.is_some() { None } else { Some(c) };
             }
             tokens.push(token(Kind::Break, &c.to_string(), at, at + width, false));
@@ -124,6 +131,17 @@ fn paragraph_ends(rest: &str) -> bool {
     let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
     line.starts_with(['\n', '-', '*', '•', '#', '<', '[', '|', '>'])
         || line.len() > number.len() && number.starts_with(['.', ')'])
+}
+
+/// Whether a single quotation mark opens a quotation: something before ends there, and another closes it soon.
+fn opens_quote(text: &str, at: usize) -> bool {
+    let apart = text[..at].ends_with([' ', '(', '\n', ':']);
+    let rest = &text[at + 1..];
+    let begins = rest.starts_with(char::is_alphanumeric);
+    let closes = rest.char_indices().take(QUOTE_CHARS_MAX).any(|(i, c)| {
+        c == '\'' && !rest[i + 1..].starts_with(char::is_alphanumeric) && !rest[..i].ends_with(char::is_whitespace)
+    });
+    apart && begins && closes
 }
 
 fn is_end(c: char) -> bool {
@@ -247,8 +265,8 @@ fn token(kind: Kind, text: &str, start: usize, end: usize, quoted: bool) -> Toke
     Token { kind, text, classes: Classes::NONE, form: Form::Base, start, end, quoted, possessive, loud }
 }
 
-fn classified(tokens: Vec<Token>, text: &str) -> Sentence {
-    let language = language(&tokens);
+fn classified(tokens: Vec<Token>, text: &str, whole: Language) -> Sentence {
+    let language = language(&tokens.iter().collect::<Vec<_>>(), whole);
     let mut tokens = if language.is_run_together() { resplit(tokens, text, language) } else { tokens };
     classify(&mut tokens, text, language);
     super::compound::add(&mut tokens, language);
@@ -256,8 +274,8 @@ fn classified(tokens: Vec<Token>, text: &str) -> Sentence {
     Sentence { language, tokens, classes }
 }
 
-/// The language: by script, and within the Latin alphabet by function words.
-fn language(tokens: &[Token]) -> Language {
+/// The language: by script, and within the Latin alphabet by function words; that of the whole text where two fit.
+fn language(tokens: &[&Token], whole: Language) -> Language {
     let words: Vec<&str> = tokens.iter().filter(|t| t.kind == Kind::Word).map(|t| t.text.as_str()).collect();
     let (mut latin, mut cyrillic, mut han, mut kana, mut hangul) = (0, 0, 0, 0, 0);
     for c in words.iter().flat_map(|w| w.chars()) {
@@ -281,7 +299,7 @@ fn language(tokens: &[Token]) -> Language {
     if cyrillic > latin {
         return Language::Ru;
     }
-    lexicon().language(&words[..words.len().min(LANGUAGE_WORDS_MAX)])
+    lexicon().language(&words[..words.len().min(LANGUAGE_WORDS_MAX)], whole)
 }
 
 /// Cuts the words of a language without spaces by the entries of the lexicon.

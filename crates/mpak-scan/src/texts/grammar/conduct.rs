@@ -150,6 +150,11 @@ fn unknowing(r: &Reading<'_>) -> Option<Seen> {
             return Some(r.seen(Cue::Secrecy, Strength::Block, dark));
         }
         let Some(verb) = r.within(user + 1, 7, class::PERCEIVE | class::TELL) else { continue };
+        // `a note that the customer does not see`: what a thing of the tool's domain is.
+        let domain = matches!(tokens[user].text.as_str(), "customer" | "client" | "person" | "reader" | "requester");
+        if domain && r.word(user.saturating_sub(2), 2, &["that", "which"]).is_some() {
+            continue;
+        }
         let nobody = tokens[user].text == "nobody";
         let not = (user + 1..verb).find(|&i| tokens[i].is(class::NOT) || tokens[i].text == "unaware");
         let Some(not) = not.or(nobody.then_some(user)) else { continue };

@@ -446,7 +446,11 @@ fn obliged(r: &Reading<'_>) -> Option<Seen> {
         let verb = if r.is_english() { r.within(actor + 1, 9, verbs) } else { r.ordered(verbs) };
         let Some(verb) = verb.filter(|&v| r.back(v, 3, class::NOT).is_none()) else { continue };
         let from = if r.is_english() { verb } else { 0 };
-        let object = (from..r.tokens().len()).find(|&i| !r.private(i).is_empty() && !r.is_denied(i));
+        // All of somebody's is no business of a tool, whatever its name.
+        let all = |i: usize| {
+            r.tokens()[i].is(class::VALUABLE) && r.beside(i, BESIDE, class::WHOLE) && r.beside(i, BESIDE, class::USER)
+        };
+        let object = (from..r.tokens().len()).find(|&i| (!r.private(i).is_empty() || all(i)) && !r.is_denied(i));
         if let Some(object) = object {
             return Some(r.seen(Cue::Exfiltration, Strength::Block, object));
         }
@@ -578,6 +582,7 @@ fn unbound(r: &Reading<'_>) -> Option<Seen> {
         || r.word(bound.saturating_sub(3), 3, &["no", "free", "beyond", "any", "zero", "unbound"]).is_some()
             && r.word(bound.saturating_sub(8), 8, &["no", "free", "beyond", "never", "zero", "unbound", "not"])
                 .is_some()
+        || !r.is_english() && r.within(bound + 1, 2, class::NOT | class::WITHOUT).is_some()
         || r.word(bound + 1, 4, &["lifted", "off", "removed", "disabled", "suspended"]).is_some();
     let acts = r
         .word(

@@ -274,8 +274,11 @@ fn inverted(r: &Reading<'_>) -> Option<Seen> {
                 "outrank",
             ],
         );
+        // `Replaces the previous instructions`: what the tool itself does.
         if let Some(at) = precedence.filter(|&at| {
-            order - at < 9 && r.back(order, order - at, class::PREVIOUS | class::OTHER | class::YOUR).is_some()
+            at > 0
+                && order - at < 9
+                && r.back(order, order - at, class::PREVIOUS | class::OTHER | class::YOUR).is_some()
         }) {
             return Some(r.seen(Cue::Override, Strength::Block, at));
         }
