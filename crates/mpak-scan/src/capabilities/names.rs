@@ -4,7 +4,7 @@
 //! [`Program::meaning`] gives the likeliest meaning; permissions ask for every one. Each expression is resolved
 //! once and remembered, so that the work is linear in the code.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -20,6 +20,9 @@ const SOURCES_COUNT_MAX: usize = 12;
 const DEPTH_MAX: u32 = 40;
 /// Most expressions that are being resolved at once.
 const NESTED_COUNT_MAX: usize = 200;
+/// Most members, modules and classes that are looked into for one expression: objects spread into each other
+/// lead to the same places by ways that double at each.
+const WALK_STEPS_MAX: u32 = 256;
 /// Longest dotted name, in bytes.
 const PATH_BYTES_MAX: usize = 200;
 
@@ -57,6 +60,8 @@ pub(super) struct Names<'p> {
     pub(super) layouts: Vec<Layout>,
     memo: RefCell<HashMap<(UnitId, ExprId), Senses>>,
     active: RefCell<HashSet<(UnitId, ExprId)>>,
+    /// How many steps are left for the expression that is being resolved.
+    left: Cell<u32>,
     /// What parameters are given by calls within the bundle.
     given: HashMap<(UnitId, VarId), Vec<Given>>,
     /// The functions whose parameter a variable is, with its place.
@@ -133,6 +138,7 @@ impl<'p> Names<'p> {
             layouts,
             memo: RefCell::default(),
             active: RefCell::default(),
+            left: Cell::new(WALK_STEPS_MAX),
             given: HashMap::new(),
             params: HashMap::new(),
             imports: HashMap::new(),
@@ -221,7 +227,9 @@ impl<'p> Names<'p> {
             return Rc::from([]);
         }
         let mut found = Vec::new();
+        let around = self.left.replace(WALK_STEPS_MAX);
         self.resolve(unit, expr, depth - 1, &mut found);
+        self.left.set(around);
         self.active.borrow_mut().remove(&key);
         let mut senses: Vec<Sense> = Vec::new();
         for sense in found {
@@ -233,6 +241,12 @@ impl<'p> Names<'p> {
         let senses: Senses = senses.into();
         self.memo.borrow_mut().insert(key, senses.clone());
         senses
+    }
+
+    /// One step deeper on the walk for an expression, if there is one left.
+    fn deeper(&self, depth: u32) -> Option<u32> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        depth.checked_sub(1)
     }
 
     fn resolve(&self, unit: UnitId, expr: ExprId, depth: u32, out: &mut Vec<Sense>) {
@@ -384,7 +398,7 @@ impl<'p> Names<'p> {
     }
 
     fn exported(&self, unit: UnitId, name: &str, depth: u32, out: &mut Vec<Sense>) {
-        let Some(depth) = depth.checked_sub(1) else { return };
+        let Some(depth) = self.deeper(depth) else { return };
         let exports = &self.program.unit(unit).exports;
         if let Some(export) = exports.iter().rev().find(|export| export.name == name) {
             out.extend(self.at(unit, export.value, depth).iter().cloned());
@@ -403,7 +417,7 @@ impl<'p> Names<'p> {
 
     fn member(&self, of: &Sense, name: &str, depth: u32, out: &mut Vec<Sense>) {
         // What is remembered is given back at any depth, so that a walk counts its own steps.
-        let Some(depth) = depth.checked_sub(1) else { return };
+        let Some(depth) = self.deeper(depth) else { return };
         match of {
             Sense::Outside(path) if matches!(name, "default" | "call" | "apply" | "bind") && path != "subprocess" => {
                 out.push(Sense::Outside(path.clone()));
@@ -435,7 +449,7 @@ impl<'p> Names<'p> {
     }
 
     fn method(&self, unit: UnitId, class: ClassId, name: &str, depth: u32, out: &mut Vec<Sense>) {
-        let Some(depth) = depth.checked_sub(1) else { return };
+        let Some(depth) = self.deeper(depth) else { return };
         let found = &self.program.unit(unit).classes[class.0 as usize];
         if let Some((_, method)) = found.methods.iter().find(|(method, _)| method == name) {
             // A property is what it answers.
@@ -474,7 +488,7 @@ impl<'p> Names<'p> {
 
     /// A member of a written-out object or list; any of them where the name is not known.
     fn item(&self, unit: UnitId, value: ExprId, name: Option<&str>, depth: u32, out: &mut Vec<Sense>) {
-        let Some(depth) = depth.checked_sub(1) else { return };
+        let Some(depth) = self.deeper(depth) else { return };
         let source = self.program.unit(unit);
         match source.expr(value) {
             ExprKind::Dict(members) => {

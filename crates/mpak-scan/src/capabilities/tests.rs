@@ -258,3 +258,18 @@ fn hostile_code_ends_soon() {
     found(&[("server/main.py", &source)]);
     assert!(before.elapsed().as_secs() < 60, "{:?}", before.elapsed());
 }
+
+#[test]
+fn objects_that_are_spread_into_each_other_end_soon() {
+    // Each holds the next ones, so that the ways to the last one double at each.
+    let mut source = String::new();
+    for at in 0..400 {
+        let spread: String = (1..12).fold(String::new(), |all, to| format!("{all}...o{}, ", (at + to) % 400));
+        let _ = writeln!(source, "const o{at} = {{ {spread}a{at}: require('child_process') }};\no{at}.missing();");
+    }
+    source.push_str("o0.a1.execSync('git');\n");
+    let before = std::time::Instant::now();
+    let shown = found(&[("server/index.js", &source)]);
+    assert!(before.elapsed().as_secs() < 30, "{:?}", before.elapsed());
+    assert!(shown.contains(&"run@start git".to_owned()), "{shown:?}");
+}

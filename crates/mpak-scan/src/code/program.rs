@@ -197,6 +197,10 @@ impl Program {
                 Meaning::Outside(path) if wraps(&path) && !args.is_empty() => {
                     self.follow(unit, within, args[0].value, steps)
                 }
+                Meaning::Outside(path) if matches!(path.as_str(), "__import__" | "importlib.import_module") => {
+                    let module = args.first().and_then(|arg| source.text(arg.value));
+                    module.map_or(value, |module| Meaning::Outside(module.to_owned()))
+                }
                 Meaning::Outside(path) => match path.strip_suffix(".bind") {
                     Some(bound) => Meaning::Outside(bound.to_owned()),
                     None => Meaning::Outside(path + "()"),

@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Unit};
+use super::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Statement, Unit};
 use super::flow::sinks;
 use super::flow::value::Safe;
 use super::program::{Meaning, Program, UnitId};
+
+/// Most statements of a file among which a type's other name is looked for.
+const ALIASES_COUNT_MAX: usize = 2_000;
 
 /// Deepest nesting of schemas that is looked into.
 const DEPTH_MAX: u32 = 10;
@@ -275,10 +278,27 @@ fn annotated(program: &Program, unit: UnitId, annotation: &str, depth: u32) -> S
             }
         }
         name if name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.is_empty() => {
-            class_named(program, unit, name).map_or(Shape::Free, |(unit, class)| of_class(program, unit, class, depth))
+            match class_named(program, unit, name) {
+                Some((unit, class)) => of_class(program, unit, class, depth),
+                None => alias(program.unit(unit), name).map_or(Shape::Free, |of| annotated(program, unit, of, depth)),
+            }
         }
         _ => Shape::Free,
     }
+}
+
+/// The text of what a name of a type stands for: `Machine = Literal["alpha", "beta"]`.
+fn alias<'u>(unit: &'u Unit, name: &str) -> Option<&'u str> {
+    let Statement::Assign { value, .. } =
+        unit.function(FunctionId::TOP).body.iter().take(ALIASES_COUNT_MAX).find(|statement| {
+            let Statement::Assign { target, .. } = statement else { return false };
+            matches!(unit.expr(*target), ExprKind::Var(var) if unit.vars[var.0 as usize].name == name)
+        })?
+    else {
+        return None;
+    };
+    let span = unit.span(*value);
+    unit.source.get(span.start as usize..span.end as usize).filter(|text| text.contains('['))
 }
 
 /// `pattern=r"…"` in the text of a call.

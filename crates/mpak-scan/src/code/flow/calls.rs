@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Arg, ExprId, ExprKind, FunctionId};
+use super::super::facts::{Arg, ExprId, ExprKind, FunctionId, Unit};
 use super::super::program::{Meaning, UnitId};
 use super::results::changed;
 use super::sinks;
@@ -12,6 +12,12 @@ use super::{Engine, Place};
 impl Engine<'_> {
     pub(super) fn call(&mut self, place: Place, expr: ExprId, callee: ExprId, args: &[Arg]) -> Value {
         let unit = self.program.unit(place.unit);
+        // `__awaiter(this, void 0, void 0, function* () { … })`, as compilers write `async`.
+        if let (Some("__awaiter"), Some(body)) = (last_name(unit, callee), args.get(3))
+            && let ExprKind::Function(function) = unit.expr(body.value)
+        {
+            return self.call_function(place.unit, *function, Vec::new());
+        }
         let meaning = self.meaning(place, callee);
         let receiver = match unit.expr(callee) {
             ExprKind::Member { of, name } => Some((self.eval(place, *of), name.clone())),
@@ -176,7 +182,10 @@ impl Engine<'_> {
                         continue;
                     }
                     let given = self.part(&given, None);
-                    self.call_function(*unit, *function, vec![given.clone(), given])
+                    // The second is the place in the list.
+                    let both = !element || matches!(name, "reduce" | "sort");
+                    let second = if both { given.clone() } else { Value::default() };
+                    self.call_function(*unit, *function, vec![given, second])
                 }
                 // `map(shlex.quote, words)`
                 Meaning::Outside(path) if element || first_gives => {
@@ -192,6 +201,15 @@ impl Engine<'_> {
             });
         }
         result.filter(|_| element || first_gives || handed_on.is_some() || name == "catch")
+    }
+}
+
+/// The last part of a callee's name.
+fn last_name(unit: &Unit, callee: ExprId) -> Option<&str> {
+    match unit.expr(callee) {
+        ExprKind::Member { name, .. } | ExprKind::Free(name) => Some(name),
+        ExprKind::Var(var) => Some(&unit.vars[var.0 as usize].name),
+        _ => None,
     }
 }
 

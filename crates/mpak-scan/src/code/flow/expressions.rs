@@ -184,6 +184,10 @@ impl Engine<'_> {
             match path.as_str() {
                 "sys.executable" => return Value::text("python"),
                 "process.execPath" | "process.argv0" => return Value::text("node"),
+                // The last component of a path.
+                path if is_last_component(path) => {
+                    return self.eval(place, of).derived().each(|taint| taint.safe = taint.safe.and(Safe::PATH));
+                }
                 path if is_environment(path) => {
                     let what = format!("`{path}` is set by whoever starts the server");
                     return self.source(Source::Environment, path, place.unit, span, what);
@@ -273,6 +277,17 @@ impl Engine<'_> {
         }
         part
     }
+}
+
+/// `path.parse(x).base`, `Path(x).name`.
+fn is_last_component(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(before, name)| match before {
+        "path.parse()" | "path.posix.parse()" | "path.win32.parse()" => matches!(name, "base" | "name" | "ext"),
+        "pathlib.Path()" | "pathlib.PurePath()" | "pathlib.PurePosixPath()" => {
+            matches!(name, "name" | "stem" | "suffix")
+        }
+        _ => false,
+    })
 }
 
 /// Texts put together. What is quoted for a shell is safe where no other quotes stand around it.

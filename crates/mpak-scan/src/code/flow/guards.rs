@@ -62,6 +62,10 @@ impl Engine<'_> {
                 if let &[only] = self.program.definitions(place.unit, *var) {
                     self.prove_deep(place, only, holds, depth);
                 }
+                // A text that counts as false is empty.
+                if !holds {
+                    self.mark(place, test, Safe::ALL);
+                }
             }
             // Of a list of tests, as `any(…)` takes it.
             ExprKind::List(items) if items.len() == 1 => self.prove_deep(place, items[0], holds, depth),
@@ -193,6 +197,8 @@ impl Engine<'_> {
         let first = args.first().map(|arg| arg.value);
         if let Some(first) = first {
             match path.as_str() {
+                // That one character is harmless says nothing of the others.
+                "any" if holds && self.is_of_one_character(place, first) => return,
                 "any" | "all" => return self.prove_deep(place, first, holds, depth),
                 "isinstance" if holds => {
                     let kind = args.get(1).map(|arg| unit.expr(arg.value));
@@ -227,6 +233,22 @@ impl Engine<'_> {
         self.method_test(place, (of, &name), args, holds);
     }
 
+    /// `c.isalnum() for c in text`, `c in LETTERS for c in text`.
+    fn is_of_one_character(&mut self, place: Place, test: ExprId) -> bool {
+        let unit = self.program.unit(place.unit);
+        match unit.expr(test) {
+            ExprKind::List(items) if items.len() == 1 => self.is_of_one_character(place, items[0]),
+            ExprKind::Call { callee, args, .. } => match unit.expr(*callee) {
+                ExprKind::Member { name, .. } => args.is_empty() && name.starts_with("is"),
+                _ => false,
+            },
+            ExprKind::Compare { op: Comparison::In, left, right } => {
+                matches!(unit.expr(*left), ExprKind::Var(_)) && self.is_fixed(place, *right)
+            }
+            _ => false,
+        }
+    }
+
     fn method_test(&mut self, place: Place, (of, name): (ExprId, &str), args: &[Arg], holds: bool) {
         let first = args.first().map(|arg| arg.value);
         match (name, first) {
@@ -253,7 +275,14 @@ impl Engine<'_> {
             ("isIP" | "isIPv4" | "isIPv6", Some(subject)) if holds => {
                 self.mark(place, subject, Safe::ALL.without(Safe::HOST));
             }
-            ("is_relative_to", Some(_)) if holds => self.mark_path(place, of),
+            ("is_relative_to", Some(root)) if holds && !self.is_chosen(place, root) => self.mark_path(place, of),
+            // `host.endsWith(".example.com")`: a domain of one's own.
+            ("endswith" | "endsWith", Some(suffix)) if holds => {
+                let text = self.program.unit(place.unit).text(suffix).unwrap_or_default();
+                if text.starts_with('.') && text.len() > 3 {
+                    self.mark_host(place, of);
+                }
+            }
             ("startswith" | "startsWith", Some(prefix)) => self.prefix_test(place, of, prefix, holds),
             ("test", Some(subject)) if holds => {
                 if let Some(pattern) = self.pattern(place, of)
@@ -303,6 +332,8 @@ impl Engine<'_> {
         let unit = self.program.unit(place.unit);
         let text = match unit.expr(prefix) {
             ExprKind::Text(text) => Some(text.clone()),
+            // `` `..${path.sep}` ``
+            ExprKind::Join(parts) if !holds => parts.first().and_then(|&part| unit.text(part)).map(str::to_owned),
             _ => None,
         };
         if !holds {
@@ -328,9 +359,14 @@ impl Engine<'_> {
         if text.as_deref().is_some_and(sinks::fixes_host) {
             self.mark(place, subject, Safe::HOST.and(Safe::OPENER));
         }
-        if self.ends_with_separator(place, prefix) {
+        if self.ends_with_separator(place, prefix) && !self.is_chosen(place, prefix) {
             self.mark_path(place, subject);
         }
+    }
+
+    /// Whether the model chooses some of it, as where the root is a parameter, too.
+    fn is_chosen(&mut self, place: Place, expr: ExprId) -> bool {
+        self.eval(place, expr).taints.iter().any(|taint| taint.source == Source::Tool && taint.safe != Safe::ALL)
     }
 
     /// `root + os.sep`, `root + "/"`, `` `${root}/` ``, `path.join(root, "")` does not count.
@@ -473,6 +509,24 @@ impl Engine<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The URL whose host a text is.
+    fn mark_host(&mut self, place: Place, subject: ExprId) {
+        let (_, subject) = match self.program.unit(place.unit).expr(subject) {
+            ExprKind::Var(_) => self.program.value(place.unit, subject),
+            _ => (place.unit, subject),
+        };
+        let unit = self.program.unit(place.unit);
+        if let Some(ExprKind::Member { of, name }) = unit.exprs.get(subject.0 as usize).map(|expr| &expr.kind)
+            && matches!(name.as_str(), "hostname" | "host" | "netloc")
+        {
+            let value = self.eval(place, *of);
+            for taint in &value.taints {
+                self.env.prove(taint.origin, Safe::HOST.and(Safe::OPENER));
+            }
+            self.mark(place, *of, Safe::HOST.and(Safe::OPENER));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::facts::{Arg, ExprId, ExprKind, Span};
-use super::super::program::UnitId;
+use super::super::program::{Meaning, UnitId};
 use super::sinks::{self, Sink, SinkKind};
 use super::value::{Safe, Source, Step, Taint, Value};
 use super::{Danger, Engine, Flow, Place};
@@ -97,12 +97,16 @@ impl Engine<'_> {
                     self.request(place, expr, path, value);
                 }
             }
-            SinkKind::Process if self.through_a_shell(place, args) => {
+            SinkKind::Path if path != "open" && self.is_stream(place, args) => {}
+            SinkKind::Process if self.through_a_shell(place, args) || self.is_partial_shell(place, expr) => {
                 for value in chosen {
                     self.texts(place, expr, path, SinkKind::Shell, value, Argument::No);
                 }
             }
-            SinkKind::Process => self.process(place, expr, path, &chosen),
+            SinkKind::Process => {
+                self.process(place, expr, path, &chosen);
+                self.input(place, expr, path, &chosen, args, values);
+            }
             SinkKind::Deserialise if is_safe_load(self.program.unit(place.unit), path, args) => {}
             SinkKind::Code if self.is_function(place, args) => {}
             SinkKind::Code if matches!(path, "setTimeout" | "setInterval" | "setImmediate") => {
@@ -140,6 +144,52 @@ impl Engine<'_> {
     fn is_function(&self, place: Place, args: &[Arg]) -> bool {
         let unit = self.program.unit(place.unit);
         args.first().is_some_and(|arg| matches!(unit.expr(arg.value), ExprKind::Function(_)))
+    }
+
+    /// Whether the first argument is bytes in memory that are read as a file.
+    fn is_stream(&mut self, place: Place, args: &[Arg]) -> bool {
+        args.first().is_some_and(|arg| match &*self.meaning(place, arg.value) {
+            Meaning::Outside(path) => matches!(path.as_str(), "io.BytesIO()" | "io.StringIO()"),
+            _ => false,
+        })
+    }
+
+    /// `run = partial(subprocess.run, shell=True)`.
+    fn is_partial_shell(&self, place: Place, expr: ExprId) -> bool {
+        let ExprKind::Call { callee, .. } = self.program.unit(place.unit).expr(expr) else { return false };
+        let (unit, made) = self.program.value(place.unit, *callee);
+        let place = Place { unit, function: place.function };
+        match self.program.unit(unit).expr(made) {
+            ExprKind::Call { args, .. } => args.len() > 1 && self.through_a_shell(place, &args[1..]),
+            _ => false,
+        }
+    }
+
+    /// What an interpreter reads from its input: `run(["bash"], input=script)`.
+    fn input(&mut self, place: Place, expr: ExprId, path: &str, chosen: &[&Value], args: &[Arg], values: &[Value]) {
+        let mut words = Vec::new();
+        for value in chosen {
+            match &value.items {
+                Some(items) => words.extend(items.iter().map(|item| item.text.clone())),
+                None if value.fields.is_none() => words.push(value.text.clone()),
+                None => {}
+            }
+        }
+        let Some((Some(program), options)) = words.split_first() else { return };
+        let plain = |word: &Option<Rc<str>>| word.as_deref().is_some_and(|word| word.starts_with('-'));
+        if !sinks::runs_its_input(program) || !options.iter().all(plain) {
+            return;
+        }
+        for (arg, value) in args.iter().zip(values) {
+            let given = match (&arg.name, &value.fields) {
+                (Some(name), _) if name == "input" => Some(value),
+                (None, Some(fields)) => fields.get("input"),
+                _ => None,
+            };
+            if let Some(given) = given {
+                self.texts(place, expr, path, SinkKind::Code, given, Argument::No);
+            }
+        }
     }
 
     /// `shell=True`, `{ shell: true }`, `**options` with such a member.
@@ -204,7 +254,19 @@ impl Engine<'_> {
                 options_end = true;
             }
             let before = at.checked_sub(1).and_then(|at| rest[at].text.clone());
-            if before.is_some_and(|option| sinks::runs_its_argument(&called, &option)) {
+            // `docker exec name sh -c …` runs another program.
+            let inner = at.checked_sub(2).and_then(|at| rest[at].text.clone()).unwrap_or_default();
+            let runs = |option: &str| {
+                sinks::runs_its_argument(&called, option)
+                    || sinks::runs_its_input(&inner) && sinks::runs_its_argument(&inner, option)
+            };
+            if sinks::runs_a_script(&called) && is_script(before.as_deref(), at.checked_sub(1).map(|at| &rest[at])) {
+                options_end = true;
+            }
+            if before.as_deref().is_some_and(|option| sinks::takes_a_value(&called, option)) {
+                continue;
+            }
+            if before.as_deref().is_some_and(runs) {
                 self.texts(place, expr, path, SinkKind::Code, word, Argument::No);
                 // What follows is handed to the script.
                 options_end = true;
@@ -288,6 +350,14 @@ fn danger(kind: SinkKind, taint: &Taint, value: &Value, argument: Argument) -> D
         (Source::Unknown, _) => D::Low,
         (Source::Environment, K::Shell | K::Code) => D::Medium,
         (Source::Environment, _) => D::Low,
+    }
+}
+
+/// Whether a word of a command line is the script to run, which nobody else chooses.
+fn is_script(text: Option<&str>, word: Option<&Value>) -> bool {
+    match text {
+        Some(text) => !text.starts_with('-'),
+        None => word.is_some_and(|word| word.taints.is_empty()),
     }
 }
 

@@ -26,7 +26,9 @@ impl Engine<'_> {
             let what = format!("`{path}` is set by whoever starts the server");
             return self.source(Source::Environment, path, place.unit, span, what);
         }
-        if sinks::find(self.unit(place).language, path).is_some_and(|sink| sink.kind == SinkKind::Host) {
+        if sinks::find(self.unit(place).language, path).is_some_and(|sink| sink.kind == SinkKind::Host)
+            && !makes_a_client(path)
+        {
             let what = format!("`{path}` brings it from the network");
             return self.source(Source::Network, path, place.unit, span, what);
         }
@@ -42,6 +44,13 @@ impl Engine<'_> {
             && let Some(value) = self.validated(place, expr, values)
         {
             return value;
+        }
+        // Hexadecimal digits are all that is left.
+        let hexadecimal = |value: &Value| matches!(value.text.as_deref(), Some("hex" | "base64url"));
+        if matches!(name, "toString" | "digest") && values.first().is_some_and(hexadecimal)
+            || matches!(name, "hex" | "hexdigest") && receiver.is_some()
+        {
+            return Value::default();
         }
         // Lists grow in place.
         if let Some((_, method)) = &receiver
@@ -108,7 +117,11 @@ impl Engine<'_> {
             return value;
         }
         let receiver_prefix = all.items.as_ref().and_then(|items| items.first()).and_then(|item| item.prefix.clone());
-        if name == "join" || name == "/" || path == "urllib.parse.urljoin" || path == "pathlib.Path" {
+        if name == "join" && sinks::effect(path).is_none()
+            || name == "/"
+            || path == "urllib.parse.urljoin"
+            || path == "pathlib.Path"
+        {
             // The second part may replace the first where it is absolute, and climbs out of it where it has `..`.
             let text = joined_parts(values);
             all.absorb(&text.derived());
@@ -140,7 +153,7 @@ impl Engine<'_> {
             }
             all = changed(all, effect);
         }
-        if matches!(name, "resolve" | "realpath" | "absolute" | "canonicalize") {
+        if matches!(name, "resolve" | "realpath" | "realpathSync" | "absolute" | "canonicalize") {
             all = all.each(|taint| taint.resolved = true);
         }
         if matches!(name, "split" | "splitlines" | "keys" | "values" | "items" | "entries") {
@@ -279,6 +292,19 @@ pub(super) fn changed(value: Value, effect: Effect) -> Value {
         Effect::Makes(safe) => value.each(|taint| taint.safe = taint.safe.and(safe)),
         Effect::Resolves => value.each(|taint| taint.resolved = true),
     }
+}
+
+/// Calls that make a client for a host.
+fn makes_a_client(path: &str) -> bool {
+    matches!(
+        path,
+        "httpx.Client"
+            | "httpx.AsyncClient"
+            | "aiohttp.ClientSession"
+            | "axios.create"
+            | "http.client.HTTPConnection"
+            | "http.client.HTTPSConnection"
+    )
 }
 
 /// Calls that name a file and give its archive.

@@ -75,11 +75,14 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "os.execvp"
         | "os.execl"
         | "os.execlp"
-        | "os.spawnl"
-        | "os.spawnv"
+        | "os.execve"
+        | "os.execvpe"
         | "os.posix_spawn"
         | "pexpect.spawn"
         | "sh.Command" => sink(K::Process, &[0, 1, 2, 3, 4, 5, 6, 7], &["args", "command"]),
+        // The first says how to wait.
+        "os.spawnl" | "os.spawnlp" | "os.spawnv" | "os.spawnvp" | "os.spawnle" | "os.spawnlpe" | "os.spawnve"
+        | "os.spawnvpe" => sink(K::Process, &[1, 2, 3, 4, 5, 6, 7], &["args"]),
         "os.startfile" | "webbrowser.open" => sink(K::Opener, FIRST, &["url", "path"]),
         // Python: code, objects, templates.
         "eval"
@@ -93,6 +96,7 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "__import__"
         | "importlib.import_module"
         | "execfile" => sink(K::Code, FIRST, &["source"]),
+        "pickle.Unpickler" | "_pickle.Unpickler" | "dill.Unpickler" => sink(K::Deserialise, FIRST, &["file"]),
         "pickle.load" | "pickle.loads" | "cPickle.loads" | "_pickle.loads" | "dill.loads" | "dill.load"
         | "cloudpickle.loads" | "cloudpickle.load" | "marshal.loads" | "marshal.load" | "shelve.open"
         | "jsonpickle.decode" | "joblib.load" | "pandas.read_pickle" | "torch.load" | "yaml.load" | "yaml.load_all"
@@ -161,8 +165,13 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "urllib.request.Request"
         | "urllib.request.urlretrieve"
         | "urllib3.request"
+        | "http.client.HTTPConnection"
+        | "http.client.HTTPSConnection"
         | "wget.download"
-        | "feedparser.parse" => sink(K::Host, FIRST, &["url"]),
+        | "feedparser.parse" => sink(K::Host, FIRST, &["url", "host"]),
+        "httpx.Client" | "httpx.AsyncClient" | "aiohttp.ClientSession" | "axios.create" => {
+            sink(K::Host, FIRST, &["base_url"])
+        }
         "requests.request" | "httpx.request" => sink(K::Host, &[1], &["url"]),
         // JavaScript: shells and processes.
         "child_process.exec"
@@ -189,6 +198,7 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "Deno.Command" => sink(K::Process, BOTH, &[]),
         // JavaScript: code.
         "Function"
+        | "Object.getPrototypeOf().constructor"
         | "vm.runInContext"
         | "vm.runInNewContext"
         | "vm.runInThisContext"
@@ -204,9 +214,16 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "serialize-javascript.deserialize"
         | "v8.deserialize"
         | "funcster.deepDeserialize" => sink(K::Deserialise, FIRST, &[]),
-        "ejs.render" | "pug.render" | "handlebars.compile" | "nunjucks.renderString" | "lodash.template" => {
-            sink(K::Template, FIRST, &[])
-        }
+        "ejs.render"
+        | "ejs.compile"
+        | "pug.render"
+        | "pug.compile"
+        | "handlebars.compile"
+        | "nunjucks.renderString"
+        | "nunjucks.compile"
+        | "lodash.template"
+        | "underscore.template"
+        | "dot.template" => sink(K::Template, FIRST, &[]),
         // JavaScript: network.
         "fetch" | "node-fetch" | "axios" | "axios.get" | "axios.post" | "axios.put" | "axios.delete"
         | "axios.patch" | "axios.head" | "axios.request" | "got" | "got.get" | "got.post" | "got.stream" | "needle"
@@ -265,6 +282,16 @@ fn by_shape(path: &str) -> Option<Sink> {
         {
             sink(K::Host, FIRST, &["url"])
         }
+        // A shell on another machine, and the interpreter inside the interpreter.
+        "exec_command" if before.starts_with("paramiko.") => sink(K::Shell, FIRST, &["command"]),
+        "run" | "sudo" if before == "fabric.Connection()" => sink(K::Shell, FIRST, &["command"]),
+        "run" if before == "asyncssh.connect()" => sink(K::Shell, FIRST, &["command"]),
+        "exec" if before == "ssh2.Client()" => sink(K::Shell, FIRST, &[]),
+        "runsource" | "runcode" | "push"
+            if matches!(before, "code.InteractiveInterpreter()" | "code.InteractiveConsole()") =>
+        {
+            sink(K::Code, FIRST, &["source"])
+        }
         "read_text" | "write_text" | "read_bytes" | "write_bytes" | "open" | "unlink" | "rmdir" | "mkdir"
         | "iterdir" | "touch" | "rename" | "glob" | "rglob"
             if before.starts_with("pathlib.Path()") || before == "/()" || before.starts_with("anyio.Path()") =>
@@ -297,6 +324,7 @@ pub fn is_query(name: &str) -> bool {
             | "sql"
             | "all"
             | "run"
+            | "unsafe"
     )
 }
 
@@ -349,6 +377,57 @@ pub fn runs_its_argument(program: &str, option: &str) -> bool {
             matches!(option, "-c" | "-e" | "-p" | "-r" | "eval" | "--eval" | "--print")
         }
         "sqlite" | "psql" | "mysql" => matches!(option, "-c" | "-e" | "-cmd" | "--command" | "--execute"),
+        _ => false,
+    }
+}
+
+/// Programs that run what they read from their input, where no argument names a script.
+pub fn runs_its_input(program: &str) -> bool {
+    matches!(
+        bare(program),
+        "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "ash" | "python" | "node" | "perl" | "ruby" | "php"
+    )
+}
+
+/// Programs that take what follows the name of a script for the script's own arguments.
+pub fn runs_a_script(program: &str) -> bool {
+    runs_its_input(program) || bare(program) == "osascript"
+}
+
+/// The name of a program without its folder and version.
+fn bare(program: &str) -> &str {
+    let program = program.rsplit(['/', '\\']).next().unwrap_or(program).trim_end_matches(".exe");
+    program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
+}
+
+/// Options whose value is whatever stands behind them, and harmless.
+pub fn takes_a_value(program: &str, option: &str) -> bool {
+    match bare(program) {
+        "find" => matches!(
+            option,
+            "-name"
+                | "-iname"
+                | "-path"
+                | "-ipath"
+                | "-wholename"
+                | "-regex"
+                | "-iregex"
+                | "-type"
+                | "-size"
+                | "-mtime"
+                | "-mmin"
+                | "-user"
+                | "-group"
+                | "-perm"
+                | "-maxdepth"
+                | "-mindepth"
+        ),
+        "git" => {
+            matches!(option, "-m" | "--message" | "--author" | "--since" | "--until" | "--grep" | "-S" | "-G" | "-n")
+        }
+        "curl" => matches!(option, "-A" | "--user-agent" | "-X" | "--request" | "--data-raw"),
+        "wget" => option == "-U",
+        "ssh" => matches!(option, "-p" | "-l"),
         _ => false,
     }
 }
@@ -485,6 +564,13 @@ pub fn effect(path: &str) -> Option<Effect> {
         | "Math.round"
         | "Math.ceil"
         | "ipaddress.ip_address"
+        | "ipaddress.ip_network"
+        | "ipaddress.ip_interface"
+        | "ipaddress.IPv4Address"
+        | "ipaddress.IPv6Address"
+        | "ipaddress.IPv4Network"
+        | "ipaddress.IPv6Network"
+        | "binascii.hexlify"
         | "datetime.date.fromisoformat"
         | "datetime.datetime.fromisoformat"
         | "Date"

@@ -27,7 +27,7 @@ fn worst(files: &[(&str, &str)]) -> Danger {
 #[track_caller]
 fn python(body: &str, bad: bool) {
     let text = format!(
-        "import os, subprocess, shlex, re, sqlite3, yaml, pickle, httpx, requests\nfrom pathlib import Path\nfrom urllib.parse import urlparse\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n{body}"
+        "import os, subprocess, shlex, re, sqlite3, yaml, pickle, httpx, requests, ipaddress, io, zipfile\nfrom functools import partial\nfrom pathlib import Path\nfrom urllib.parse import urlparse\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n{body}"
     );
     let found = worst(&[("server.py", &text)]) >= Danger::High;
     assert_eq!(found, bad, "{:#?}\n{body}", judged(&[("server.py", &text)]));
@@ -36,7 +36,7 @@ fn python(body: &str, bad: bool) {
 #[track_caller]
 fn script(body: &str, bad: bool) {
     let text = format!(
-        "import {{ exec, execFile, spawn, execSync }} from 'child_process';\nimport {{ promisify }} from 'util';\nimport fs from 'fs/promises';\nimport path from 'path';\nimport {{ z }} from 'zod';\n{body}"
+        "import axios from 'axios';\nimport {{ exec, execFile, execFileSync, spawn, spawnSync, execSync }} from 'child_process';\nimport {{ promisify }} from 'util';\nimport fs from 'fs/promises';\nimport path from 'path';\nimport {{ z }} from 'zod';\n{body}"
     );
     let found = worst(&[("server.js", &text)]) >= Danger::High;
     assert_eq!(found, bad, "{:#?}\n{body}", judged(&[("server.js", &text)]));
@@ -108,6 +108,17 @@ fn paths_hosts_and_queries_in_python() {
             false,
         ),
         ("    c = sqlite3.connect('x.db')\n    return c.execute('select * from t where id = ' + p).fetchall()\n", true),
+        ("    subprocess.run(shlex.join(['say', p]) + ' | play', shell=True)\n", false),
+        ("    return os.popen(f'arp {ipaddress.IPv4Address(p)}').read()\n", false),
+        ("    return zipfile.ZipFile(io.BytesIO(p))\n", false),
+        ("    if not any(c.isalnum() for c in p):\n        return\n    os.system(p)\n", true),
+        ("    if not all(c.isalnum() for c in p):\n        return\n    os.system(p)\n", false),
+        ("    os.spawnlp(os.P_WAIT, 'sh', 'sh', '-c', p)\n", true),
+        ("    __import__('os').system(p)\n", true),
+        ("    f = os.path.realpath(p)\n    if not f.startswith(p + os.sep):\n        return\n    os.remove(f)\n", true),
+        ("    r = partial(subprocess.run, shell=True)\n    r(p)\n", true),
+        ("    subprocess.run(['bash', '-s'], input=p)\n", true),
+        ("    subprocess.run(['bash', 'x.sh'], input=p)\n", false),
         (
             "    c = sqlite3.connect('x.db')\n    return c.execute('select * from t where id = ?', (p,)).fetchall()\n",
             false,
@@ -125,7 +136,7 @@ fn paths_hosts_and_queries_in_python() {
 fn shells_paths_and_hosts_in_javascript() {
     let tool = |body: &str| {
         format!(
-            "const run = promisify(exec);\nconst ROOT = '/srv';\nserver.tool('t', 'Does.', {{ name: z.string(), n: z.number() }}, async ({{ name, n }}) => {{ {body} }});\n"
+            "const run = promisify(exec);\nconst ROOT = '/srv';\nconst HOSTS = new Set(['https://a.test']);\nserver.tool('t', 'Does.', {{ name: z.string(), n: z.number() }}, async ({{ name, n }}) => {{ {body} }});\n"
         )
     };
     for (body, bad) in [
@@ -160,6 +171,21 @@ fn shells_paths_and_hosts_in_javascript() {
         ("return eval(name)", true),
         ("return new Function(name)()", true),
         ("return re.exec(name)", false),
+        ("execSync(`printf ${Buffer.from(name).toString('hex')} | xxd`)", false),
+        ("return spawnSync('find', ['/srv', '-name', name])", false),
+        ("return spawnSync('find', ['/srv', name])", true),
+        ("return execFileSync('sh', ['count.sh', name])", false),
+        ("return execFileSync('docker', ['exec', 'db', 'sh', '-c', name])", true),
+        ("return spawnSync('bash', [], { input: name })", true),
+        ("return fs.readFile(path.join(ROOT, path.parse(name).base))", false),
+        ("return Promise.all([name].map((x, i) => fs.readFile(`/srv/${i}.png`)))", false),
+        ("const { hostname } = new URL(name); if (!hostname.endsWith('.a.test')) throw 1; return fetch(name)", false),
+        ("const { hostname } = new URL(name); if (!hostname.endsWith('a.test')) throw 1; return fetch(name)", true),
+        ("if (!name.endsWith('.png')) throw 1; return fetch(name)", true),
+        ("if (name && !HOSTS.has(name)) throw 1; if (name) await fetch(name)", false),
+        ("return __awaiter(this, void 0, void 0, function* () { exec(name); })", true),
+        ("return axios.create({ baseURL: `https://${name}/v1` })", true),
+        ("return axios.create({ baseURL: `https://api.test/${name}` })", false),
     ] {
         let helper = if body.contains("helper(") { "function helper(o) { return exec(o.a); }\n" } else { "" };
         script(&format!("{}\n{helper}", tool(body)), bad);
