@@ -162,7 +162,11 @@ fn traceless(r: &Reading<'_>) -> Option<Seen> {
     }
     let word = r.word(0, r.tokens().len(), &["word", "mention", "trace", "hint", "remark"]).filter(|&w| {
         r.word(w.saturating_sub(3), 3, &["no", "not", "without", "never"]).is_some()
-            && r.word(w + 1, 3, &["it", "this", "that", "them", "these"]).is_some()
+            && r.word(w + 1, 3, &["it", "this", "that", "them", "these"]).is_some_and(|it| {
+                // `no mention of this word`: of a thing, not of a deed.
+                let ends = ["in", "to", "at", "from", "anywhere", "is", "must", "may", "should"];
+                r.tokens().get(it + 1).is_none_or(|t| t.kind == Kind::Break || ends.contains(&t.text.as_str()))
+            })
             && r.word(w + 1, 1, &["about", "of", "on"]).is_some()
     });
     if let Some(word) = word {
@@ -579,6 +583,7 @@ mod tests {
         for (kind, text, cue) in [
             (description, "Lists tools that the user set to allow, ask or deny.", Cue::Deception),
             (description, "Works even if the user does not say which city.", Cue::Override),
+            (description, "Finds words. No mention of this word gives an empty list.", Cue::Secrecy),
             (description, "Describe the result to the user as a table.", Cue::Deception),
             (description, "Notes which results the earlier calls of this tool gave.", Cue::Smuggling),
             (description, "Returns the access token in 'memo'.", Cue::Smuggling),
