@@ -8,10 +8,11 @@
 use std::collections::HashMap;
 
 use mpak_api::bundle::{Detail, DetailVersion, Summary};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::compat::provenance;
+use crate::db::scans::Certified;
 
 pub(crate) mod gather;
 pub(crate) mod offers;
@@ -70,11 +71,26 @@ fn detail(gathered: &Gathered, manifest: &Value, whole: Summary) -> Vec<u8> {
         summary,
         homepage: text("homepage"),
         license: text("license"),
-        certification: None,
+        certification: gathered.certified.as_ref().map(certification),
         versions: gathered.versions.iter().enumerate().map(version).collect(),
     };
     let ids: Vec<i64> = gathered.versions.iter().map(|v| v.id).collect();
     template::of(&serde_json::to_vec(&detail).unwrap_or_default(), &ids)
+}
+
+/// As existing clients read it.
+fn certification(reached: &Certified) -> Value {
+    json!({
+        "level": reached.level, "level_name": reached.level.and_then(wire_level_name),
+        "controls_passed": reached.passed_count, "controls_failed": reached.failed_count,
+        "controls_total": reached.controls_count,
+    })
+}
+
+/// The names of levels that existing clients know; ours are those of MTF.
+fn wire_level_name(level: i64) -> Option<&'static str> {
+    let names = ["L1 Basic", "L2 Verified", "L3 Hardened", "L4 Certified"];
+    usize::try_from(level).ok()?.checked_sub(1).and_then(|at| names.get(at).copied())
 }
 
 fn offered(gathered: &Gathered) -> Vec<u8> {
@@ -167,7 +183,7 @@ mod tests {
             published_at_ms: 2_000,
             provenance_json: some(random, &provenance),
         };
-        Gathered { row, versions, artifacts, flat: Vec::new(), official: Vec::new() }
+        Gathered { row, versions, artifacts, certified: None, flat: Vec::new(), official: Vec::new() }
     }
 
     #[test]

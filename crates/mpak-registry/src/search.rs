@@ -402,7 +402,7 @@ mod tests {
             deprecated_replacement: None,
         };
         let flat = text(random, 9).into_bytes();
-        Gathered { row, flat, versions: Vec::new(), artifacts: Vec::new(), official: Vec::new() }
+        Gathered { row, flat, versions: Vec::new(), artifacts: Vec::new(), certified: None, official: Vec::new() }
     }
 
     pub(super) fn search(index: &Index, counts: &Counts, query: &Query) -> (Vec<String>, usize) {

@@ -3,7 +3,7 @@
 
 use sqlx::FromRow;
 
-use super::{Connection, DbResult, execute, on};
+use super::{Connection, DbResult, dialect, execute, on};
 
 /// What a report was made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(crate) struct New<'a> {
     pub(crate) level: Option<i64>,
     /// Score.
     pub(crate) score: i64,
+    /// How many controls passed, failed, and are there.
+    pub(crate) counts: [i64; 3],
     /// `mpak_scan::report::Report` as JSON.
     pub(crate) report_json: String,
 }
@@ -77,11 +79,13 @@ pub(crate) async fn put(c: &mut Connection, new: &New<'_>, now_ms: i64) -> DbRes
     let sql = match same {
         Some(_) => {
             "UPDATE scans SET ruleset = $2, advisories = $3, evidence = $4, outcome = $5, scanned_at_ms = $6, \
-             level = $7, score = $8, report_json = $9 WHERE id = $1"
+             level = $7, score = $8, report_json = $9, passed_count = $10, failed_count = $11, controls_count = $12 \
+             WHERE id = $1"
         }
         None => {
             "INSERT INTO scans (artifact_id, ruleset, advisories, evidence, outcome, first_at_ms, scanned_at_ms, \
-             level, score, report_json) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)"
+             level, score, report_json, passed_count, failed_count, controls_count) \
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12)"
         }
     };
     execute!(c => sqlx::query(sql)
@@ -93,7 +97,10 @@ pub(crate) async fn put(c: &mut Connection, new: &New<'_>, now_ms: i64) -> DbRes
         .bind(now_ms)
         .bind(new.level)
         .bind(new.score)
-        .bind(&new.report_json))?;
+        .bind(&new.report_json)
+        .bind(new.counts[0])
+        .bind(new.counts[1])
+        .bind(new.counts[2]))?;
     Ok(same.is_none())
 }
 
@@ -104,6 +111,39 @@ pub(crate) async fn put(c: &mut Connection, new: &New<'_>, now_ms: i64) -> DbRes
 pub(crate) async fn newest(c: &mut Connection, artifact_id: i64) -> DbResult<Option<Scan>> {
     let sql = "SELECT scanned_at_ms, report_json FROM scans WHERE artifact_id = $1 ORDER BY id DESC LIMIT 1";
     Ok(on!(c => sqlx::query_as(sql).bind(artifact_id).fetch_optional(c).await)?)
+}
+
+/// What the newest report on an artifact came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+pub(crate) struct Certified {
+    /// Key of the artifact's version.
+    pub(crate) version_id: i64,
+    /// Level; none while it is not assessed.
+    pub(crate) level: Option<i64>,
+    /// Controls that passed.
+    pub(crate) passed_count: Option<i64>,
+    /// Controls that failed.
+    pub(crate) failed_count: Option<i64>,
+    /// All controls.
+    pub(crate) controls_count: Option<i64>,
+}
+
+/// The newest reports on all artifacts of some versions.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn certified(c: &mut Connection, version_ids: &[i64]) -> DbResult<Vec<Certified>> {
+    let some = dialect!(c,
+        sqlite: "SELECT value FROM json_each($1)",
+        postgres: "SELECT CAST(json_array_elements_text(CAST($1 AS JSON)) AS BIGINT)",
+    );
+    let sql = format!(
+        "SELECT a.version_id, s.level, s.passed_count, s.failed_count, s.controls_count FROM artifacts a \
+         LEFT JOIN scans s ON s.id = (SELECT max(n.id) FROM scans n WHERE n.artifact_id = a.id) \
+         WHERE a.version_id IN ({some}) ORDER BY a.version_id, a.id"
+    );
+    let ids = serde_json::Value::from(version_ids).to_string();
+    Ok(on!(c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&ids).fetch_all(c).await)?)
 }
 
 /// The outcomes of an artifact's scans, newest first.

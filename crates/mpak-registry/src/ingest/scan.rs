@@ -10,6 +10,7 @@ use std::path::Path;
 
 use mpak_bundle::digest::Sha256;
 use mpak_scan::advisories::{Snapshot, SnapshotError};
+use mpak_scan::control::Status;
 use mpak_scan::controls::CONTROLS;
 use mpak_scan::report::{Report, ruleset};
 use mpak_scan::task::{Task, TaskError};
@@ -155,6 +156,8 @@ pub(crate) async fn store(c: &mut Connection, judged: &Judged, now_ms: i64) -> R
         outcome: outcome(report)?,
         level: level.map(i64::from),
         score: i64::from(report.score),
+        counts: [report.count(Status::Pass), report.count(Status::Fail), report.controls.len()]
+            .map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
         report_json: serde_json::to_string(report)?,
     };
     scans::put(c, &new, now_ms).await?;

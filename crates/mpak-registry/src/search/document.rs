@@ -13,7 +13,6 @@ use crate::answers::Texts;
 use crate::answers::gather::Gathered;
 use crate::clock::rfc3339;
 use crate::compat::provenance;
-use crate::db::catalogue::Row;
 
 /// Longest text of one package in a list, and of all its tools together. A page of results is a hundred
 /// packages, and manifests have up to a mebibyte: one publisher must not make lists that nobody can read.
@@ -41,7 +40,7 @@ impl Document {
     pub(super) fn new(gathered: &Gathered) -> Self {
         let row = &gathered.row;
         let manifest: Value = serde_json::from_str(&row.manifest_json).unwrap_or_default();
-        let whole = summary(row, &manifest);
+        let whole = summary(gathered, &manifest);
         let mut summary = whole.clone();
         shorten(&mut summary);
         let lower = |text: &Option<String>| text.as_deref().unwrap_or_default().to_lowercase().replace('\0', " ");
@@ -151,7 +150,10 @@ fn shorten(summary: &mut Summary) {
 }
 
 /// The wire's summary of a package, with its latest version's publish time and no downloads.
-fn summary(row: &Row, manifest: &Value) -> Summary {
+fn summary(gathered: &Gathered, manifest: &Value) -> Summary {
+    let row = &gathered.row;
+    let level = gathered.certified.as_ref().and_then(|certified| certified.level);
+    let certification_level = level.and_then(|level| u8::try_from(level).ok());
     let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     Summary {
         name: row.name.clone(),
@@ -166,7 +168,7 @@ fn summary(row: &Row, manifest: &Value) -> Summary {
         published_at: rfc3339(row.published_at_ms),
         verified: false,
         provenance: provenance::summary(row.provenance_json.as_deref()),
-        certification_level: None,
+        certification_level,
     }
 }
 
@@ -187,6 +189,7 @@ mod tests {
     use super::*;
     use crate::answers::Part;
     use crate::answers::template::Fill;
+    use crate::db::catalogue::Row;
 
     fn document(manifest: &Value) -> Document {
         let row = Row {
@@ -202,7 +205,7 @@ mod tests {
             deprecated_replacement: None,
         };
         let (versions, artifacts, flat, official) = Default::default();
-        Document::new(&Gathered { row, versions, artifacts, flat, official })
+        Document::new(&Gathered { row, versions, artifacts, certified: None, flat, official })
     }
 
     fn shown(document: &Document) -> Summary {

@@ -47,5 +47,6 @@ fn entry(state: &AppState, found: &search::Found) -> Result<Entry, SearchError> 
         downloads: state.counts.package(found.package_id()),
         tools_count: summary.tools.as_array().map_or(0, Vec::len),
         published_at: &summary.published_at,
+        deprecated: found.is_deprecated()?,
     }))
 }

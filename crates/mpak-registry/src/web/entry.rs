@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     pub(crate) tools: Option<String>,
     /// Publish time of the latest version.
     pub(crate) published: Moment,
+    /// Whether its owners advise against it.
+    pub(crate) deprecated: bool,
     /// Its picture.
     pub(crate) tile: Tile,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) tools_count: usize,
     /// Publish time of the latest version, as on the wire.
     pub(crate) published_at: &'a str,
+    /// Whether its owners advise against it.
+    pub(crate) deprecated: bool,
 }
 
 impl Entry {
@@ -66,6 +70,7 @@ impl Entry {
             downloads: counted(facts.downloads, "download", "downloads"),
             tools,
             published: Moment::parse(facts.published_at),
+            deprecated: facts.deprecated,
             tile: Tile::of(facts.name),
         }
     }

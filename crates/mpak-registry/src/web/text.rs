@@ -10,6 +10,8 @@ use std::fmt::{self, Write as _};
 const CUT: char = '…';
 /// Most pieces of a text that are shown as code.
 const CODES_COUNT_MAX: usize = 3;
+/// Deepest indentation that is shown, in spaces.
+const INDENTATION_MAX: usize = 40;
 /// Most combining marks on one character; more are dropped (they would paint over other lines).
 const MARKS_COUNT_MAX: usize = 4;
 
@@ -32,6 +34,14 @@ impl Shown {
     /// Several lines for people, of at most so many bytes in HTML: line breaks stay, empty lines at both ends go.
     pub(crate) fn prose(text: &str, bytes_max: usize) -> Self {
         Self(visible(text.trim(), bytes_max, Form::Prose))
+    }
+
+    /// A line of code with its indentation, of which a tab is four spaces.
+    pub(crate) fn code(line: &str, bytes_max: usize) -> Self {
+        let text = line.trim();
+        let start = line.len() - line.trim_start().len();
+        let indentation: usize = line[..start].chars().map(|c| if c == '\t' { 4 } else { 1 }).sum();
+        Self(" ".repeat(indentation.min(INDENTATION_MAX)) + &visible(text, bytes_max, Form::Prose))
     }
 
     /// The text.

@@ -131,6 +131,10 @@ pub(crate) struct Evidence {
     pub(crate) place: Option<Shown>,
     /// What was seen.
     pub(crate) seen: Option<Shown>,
+    /// The code around the place.
+    pub(crate) frame: Vec<Line>,
+    /// Why somebody answers for it, where somebody does.
+    pub(crate) answered: Option<Shown>,
     /// The way of the data to this place.
     pub(crate) way: Vec<Step>,
     /// Steps that are not shown.
@@ -139,6 +143,17 @@ pub(crate) struct Evidence {
     pub(crate) remedy: Option<Shown>,
     /// `CQ-01/github-token`.
     pub(crate) rule: Shown,
+}
+
+/// A line of code.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// From 1.
+    pub(crate) number: u32,
+    /// Whether the finding is about it.
+    pub(crate) marked: bool,
+    /// What stands there.
+    pub(crate) code: Shown,
 }
 
 /// A place on the way of some data.
@@ -152,6 +167,8 @@ pub(crate) struct Step {
     pub(crate) code: Shown,
 }
 
+/// Most lines that are shown around a place.
+const LINES_COUNT_MAX: usize = 9;
 /// Most steps that are shown of one way.
 const STEPS_COUNT_MAX: usize = 12;
 
@@ -321,11 +338,20 @@ fn evidence(finding: &Finding) -> Evidence {
         title: Shown::line(&finding.title, 200),
         place: finding.file.as_deref().map(|file| place(file, finding.line)),
         seen: finding.evidence.as_deref().map(|text| Shown::prose(text, 200)).filter(|s| !s.is_empty()),
+        frame: finding.frame.as_ref().map(|frame| lines(frame, finding.line)).unwrap_or_default(),
+        answered: finding.suppressed.as_ref().map(|s| Shown::line(&s.reason, 200)),
         way: finding.path.iter().take(STEPS_COUNT_MAX).map(step).collect(),
         way_more_count: finding.path.len().saturating_sub(STEPS_COUNT_MAX),
         remedy: finding.remediation.as_deref().map(|text| Shown::line(text, 200)).filter(|s| !s.is_empty()),
         rule: Shown::word(&finding.rule, 60),
     }
+}
+
+fn lines(frame: &report::Frame, marked: Option<u32>) -> Vec<Line> {
+    let numbered = (frame.first..).zip(frame.lines.iter().take(LINES_COUNT_MAX));
+    let line =
+        |(number, code): (u32, &String)| Line { number, marked: marked == Some(number), code: Shown::code(code, 160) };
+    numbered.map(line).collect()
 }
 
 fn step(step: &report::Step) -> Step {
@@ -409,6 +435,18 @@ pub(crate) mod tests {
         assert_eq!(shown.way[0].place.as_str(), "a.py:1");
         let text = format!("{}{}", shown.way[0].what.as_str(), shown.way[0].code.as_str());
         assert!(!text.contains(['\u{202e}', '\u{1b}']), "{text:?}");
+    }
+
+    #[test]
+    fn the_code_around_a_place_is_numbered_marked_and_bounded() {
+        let mut found = finding(Severity::High, "reaches a shell");
+        let lines = (0..40).map(|n| format!("line {n}\u{1b}[2J")).collect();
+        found.frame = Some(report::Frame { first: 11, lines });
+        let shown = evidence(&found).frame;
+        assert_eq!(shown.len(), LINES_COUNT_MAX);
+        let marked: Vec<u32> = shown.iter().filter(|l| l.marked).map(|l| l.number).collect();
+        assert_eq!(marked, [12]);
+        assert!(!shown[0].code.as_str().contains('\u{1b}'));
     }
 
     #[test]

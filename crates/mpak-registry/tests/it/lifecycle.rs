@@ -142,6 +142,8 @@ async fn a_deprecated_package_says_so_wherever_it_is_asked_for() {
     let said = json!({"message": "unmaintained", "replacement": "@acme/gadget"});
     assert_eq!(ask(&registry, &registry.token, Method::PUT, path, said.clone()).await.1["changed"], true);
     assert_eq!(registry.json("/index/v1/@acme/widget.json").await["deprecated"], said);
+    let listed = registry.client.get(format!("{}/search?q=widget", registry.url)).header("accept", "text/html");
+    assert!(listed.send().await.unwrap().text().await.unwrap().contains("<span class=\"tag must\">deprecated</span>"));
     assert_eq!(registry.json("/api/v1/packages/@acme/widget").await["deprecated"], said);
     let latest = download(&registry, "@acme/widget", "latest").await;
     let notice: Value = serde_json::from_str(latest.headers()["mpak-notice"].to_str().unwrap()).unwrap();

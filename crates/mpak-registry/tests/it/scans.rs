@@ -34,9 +34,30 @@ async fn a38_security_of_a_scanned_version_sums_up_its_report() {
         assert!(["pass", "fail", "error"].contains(&scan["status"].as_str().unwrap()), "{domain}");
         assert!(scan["finding_count"].is_u64());
     }
-    let detail = registry.json("/v1/bundles/@acme/widget").await;
-    assert_eq!(detail["certification_level"], Value::Null, "until all controls of level 1 run");
-    assert_eq!(detail["certification"], Value::Null);
+    // The index follows the event.
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    let detail = loop {
+        let detail = registry.json("/v1/bundles/@acme/widget").await;
+        if !detail["certification_level"].is_null() {
+            break detail;
+        }
+        assert!(std::time::Instant::now() < until, "{detail}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let report = report(&registry, "@acme/widget", |_| true).await;
+    let count = |status: &str| {
+        report["report"]["controls"].as_array().unwrap().iter().filter(|c| c["status"] == status).count()
+    };
+    let level = &report["report"]["level"];
+    assert_eq!(&detail["certification_level"], level);
+    let name = if level == 1 { json!("L1 Basic") } else { Value::Null };
+    assert_eq!(
+        detail["certification"],
+        json!({"level": level, "level_name": name, "controls_passed": count("pass"), "controls_failed": count("fail"),
+            "controls_total": 25})
+    );
+    let found = registry.json("/v1/bundles/search?q=widget").await;
+    assert_eq!(&found["bundles"][0]["certification_level"], level);
 }
 
 #[tokio::test]

@@ -56,11 +56,19 @@ pub(super) struct Known {
 pub(super) struct Key([u8; 32]);
 
 impl Key {
-    /// Of a file's content, or of what it is unpacked from. `name` is the last part of its path.
-    pub(super) fn new(identity: &Sha256, packed: bool, content: &Sha256, own: bool, name: &str) -> Self {
+    /// Of a file's content, or of what it is unpacked from. `name` is the last part of its path, `role` what its
+    /// whole path makes of it: the same content may start by itself in one folder and lie still in another.
+    pub(super) fn new(
+        identity: &Sha256,
+        packed: bool,
+        content: &Sha256,
+        own: bool,
+        role: crate::malware::Role,
+        name: &str,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(128);
         bytes.extend_from_slice(identity.as_bytes());
-        bytes.extend_from_slice(&[u8::from(packed), u8::from(own)]);
+        bytes.extend_from_slice(&[u8::from(packed), u8::from(own), role.0]);
         bytes.extend_from_slice(content.as_bytes());
         bytes.extend_from_slice(name.as_bytes());
         Self(*Sha256::of(&bytes).as_bytes())
@@ -192,13 +200,14 @@ fn identity() -> Sha256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::malware::role;
 
     fn known(n: u8) -> Known {
         Known { sha256: Sha256::of(&[n]), kind: ContentKind::Text, examined_bytes: u64::from(n) }
     }
 
     fn key(n: u8) -> Key {
-        Key::new(&Sha256::of(b"me"), false, &Sha256::of(&[n]), false, "x.js")
+        Key::new(&Sha256::of(b"me"), false, &Sha256::of(&[n]), false, role("x.js"), "x.js")
     }
 
     fn saved(path: &Path, numbers: std::ops::Range<u8>, most: usize) {
@@ -218,8 +227,16 @@ mod tests {
         assert_eq!(cache.find(key(200)), None);
         let other = Cache::open_as(&path, &Sha256::of(b"other"), 1_000);
         assert!((0..200).all(|n| other.find(key(n)).is_none()));
-        assert_ne!(key(1), Key::new(&Sha256::of(b"me"), false, &Sha256::of(&[1]), true, "x.js"));
-        assert_ne!(key(1), Key::new(&Sha256::of(b"me"), false, &Sha256::of(&[1]), false, "setup.py"));
+        let other = |own, path: &str| {
+            let name = path.rsplit('/').next().unwrap();
+            Key::new(&Sha256::of(b"me"), false, &Sha256::of(&[1]), own, role(path), name)
+        };
+        assert_eq!(key(1), other(false, "lib/x.js"));
+        assert_ne!(key(1), other(true, "x.js"));
+        assert_ne!(key(1), other(false, "setup.py"));
+        assert_ne!(other(false, "a/tasks.json"), other(false, "a/.vscode/tasks.json"));
+        assert_ne!(other(false, "a/settings.json"), other(false, "a/.claude/settings.json"));
+        assert_ne!(other(false, "a/daily"), other(false, "etc/cron.d/daily"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

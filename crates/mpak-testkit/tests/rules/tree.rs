@@ -35,7 +35,10 @@ fn walk(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<(String, S
 
 /// Whether a Rust file is a test's (integration tests and benches; unit tests stand inside files).
 pub(crate) fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.starts_with("bench/") || path.starts_with("crates/mpak-testkit/")
+    path.contains("/tests/")
+        || path.starts_with("bench/")
+        || path.starts_with("fuzz/")
+        || path.starts_with("crates/mpak-testkit/")
 }
 
 /// A file without its unit tests.

@@ -48,7 +48,8 @@ fn input() -> io::Result<File> {
 #[cfg(target_os = "linux")]
 fn expendable() {
     let _refused = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
-    let _refused = std::fs::write("/proc/self/oom_score_adj", "1000");
+    let adjustment = std::fs::OpenOptions::new().write(true).open("/proc/self/oom_score_adj");
+    let _refused = adjustment.and_then(|mut adjustment| adjustment.write_all(b"1000"));
     let _refused = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
 }
 

@@ -25,9 +25,9 @@ fn a_good_bundle_is_reported_and_succeeds() {
     let ran = world.mpak(&["scan", "good.mcpb"]);
     assert_eq!(ran.stderr, "");
     let out = ran.ok();
-    assert!(out.starts_with("L0 (not assessed)  score "), "{out}");
+    assert!(out.starts_with("L1 Basic  score "), "{out}");
     assert!(out.contains("controls run"), "{out}");
-    for (id, status) in [("AI-01", "pass"), ("SC-01", "warn"), ("CQ-02", "not run")] {
+    for (id, status) in [("AI-01", "pass"), ("SC-01", "warn"), ("CQ-02", "pass")] {
         let line = out.lines().find(|line| line.starts_with(id)).unwrap();
         let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
         assert_eq!(cells[2], status, "{line}");
@@ -205,7 +205,7 @@ fn the_text_shows_code_path_and_what_to_do_next() {
         "            > 8 |     os.system(line)",
         "            1. server.py:6: the model chooses `cmd` of run",
         "            fix: start the program with a list of arguments",
-        "to level 1 Basic: ",
+        "to level 2 Standard: ",
     ] {
         assert!(text.contains(expected), "no `{expected}` in:\n{text}");
     }
@@ -215,7 +215,7 @@ fn the_text_shows_code_path_and_what_to_do_next() {
     assert!(
         at("FAIL  CQ-05") < at("warn  SC-01")
             && at("warn  SC-01") < at("CONTROL  LEVEL")
-            && at("CONTROL  LEVEL") < at("to level 1")
+            && at("CONTROL  LEVEL") < at("to level 2")
     );
     assert!(text.lines().last().unwrap().starts_with("level 3 is out of reach: "), "{text}");
     let quiet = world.mpak(&["scan", "folder", "--quiet"]).stdout;

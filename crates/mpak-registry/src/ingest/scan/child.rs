@@ -143,7 +143,8 @@ fn memory_bytes(pid: u32) -> Option<u64> {
     Some(kib << 10)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
