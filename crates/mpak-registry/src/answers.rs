@@ -71,7 +71,7 @@ fn detail(gathered: &Gathered, manifest: &Value, whole: Summary) -> Vec<u8> {
         summary,
         homepage: text("homepage"),
         license: text("license"),
-        certification: gathered.certified.as_ref().map(certification),
+        certification: gathered.latest_reached().map(certification),
         versions: gathered.versions.iter().enumerate().map(version).collect(),
     };
     let ids: Vec<i64> = gathered.versions.iter().map(|v| v.id).collect();
@@ -109,6 +109,7 @@ fn offered(gathered: &Gathered) -> Vec<u8> {
             sha256: &hex[&a.id],
             size: a.size_bytes,
         };
+        let reached = gathered.reached(v.id);
         let offer = Offer {
             id: v.id,
             at_ms: v.published_at_ms,
@@ -116,6 +117,8 @@ fn offered(gathered: &Gathered) -> Vec<u8> {
             provenance: provenance::summary(v.provenance_json.as_deref()),
             yanked: v.yanked_at_ms.map(|_| v.yank_reason.as_deref().unwrap_or_default().into()),
             event: own().map(|a| a.event_seq).min(),
+            level: reached.and_then(|r| r.level),
+            score: reached.and_then(|r| r.score),
             artifacts: own().map(artifact).collect(),
         };
         (v.version.as_str(), offer)
@@ -183,7 +186,7 @@ mod tests {
             published_at_ms: 2_000,
             provenance_json: some(random, &provenance),
         };
-        Gathered { row, versions, artifacts, certified: None, flat: Vec::new(), official: Vec::new() }
+        Gathered { row, versions, artifacts, certified: Vec::new(), flat: Vec::new(), official: Vec::new() }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! display name or description, which is what existing clients expect.
 //!
 //! `document` is a package to be indexed, `segment` some of them with their words, `index` all segments,
-//! `plan` what a query asks of them, `scratch` what matches, `rank` the answer, `kept` where the texts of
+//! `plan` what a query asks of them, `scratch` and `dense` what matches, `rank` the answer, `kept` where the texts of
 //! answers are, `snapshot` the file.
 
 use std::collections::{BTreeSet, HashSet};
@@ -24,6 +24,7 @@ use crate::counts::Counts;
 use crate::db::{Db, DbError, catalogue, events};
 use crate::state::AppState;
 
+mod dense;
 mod document;
 #[cfg(test)]
 mod exhaustive;
@@ -192,8 +193,7 @@ impl Search {
         let after = self.mark.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |mark| mark.seq);
         let Some(last) = last_mark(db).await?.filter(|last| last.seq > after) else { return Ok(()) };
         let mut read = db.read().await?;
-        let mut changed = events::packages_between(&mut read, after, last.seq).await?;
-        changed.extend(events::judged_between(&mut read, after, last.seq).await?);
+        let changed = events::packages_between(&mut read, after, last.seq).await?;
         drop(read);
         for names in changed.chunks(BATCH) {
             let _turn = self.indexing.lock().await;
@@ -363,7 +363,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::words::{fold, is_near, stems, typos_max, words};
+    use super::words::{Typed, fold, stems, words};
     use super::*;
     use crate::answers::Part;
     use crate::bench::words::Random;
@@ -402,7 +402,7 @@ mod tests {
             deprecated_replacement: None,
         };
         let flat = text(random, 9).into_bytes();
-        Gathered { row, flat, versions: Vec::new(), artifacts: Vec::new(), certified: None, official: Vec::new() }
+        Gathered { row, flat, versions: Vec::new(), artifacts: Vec::new(), certified: Vec::new(), official: Vec::new() }
     }
 
     pub(super) fn search(index: &Index, counts: &Counts, query: &Query) -> (Vec<String>, usize) {
@@ -446,12 +446,11 @@ mod tests {
     fn holds_word(document: &Document, word: &str) -> bool {
         let folded = fold(word);
         let word = folded.as_deref().unwrap_or(word);
-        let chars: Vec<char> = word.chars().collect();
+        let typed = Typed::new(word);
         document.words.iter().any(|(held, _)| {
             (held.starts_with(word) && (word.len() > 1 || held == word))
                 || stems(word).contains(held)
-                || (typos_max(chars.len()) > 0
-                    && is_near(&chars, &held.chars().collect::<Vec<_>>(), typos_max(chars.len())))
+                || typed.as_ref().is_some_and(|typed| typed.is_near(held))
         })
     }
 

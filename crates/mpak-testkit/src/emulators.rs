@@ -15,9 +15,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+mod call;
 mod install;
 mod sigv4;
 
+pub use call::Call;
 pub use sigv4::is_signed;
 
 /// Longest start, on a machine that builds something else meanwhile.
@@ -138,12 +140,17 @@ impl Emulator {
 
     /// For `[storage] url`.
     pub fn url(&self) -> String {
+        self.url_below("some/prefix")
+    }
+
+    /// The same with a prefix of the caller's.
+    pub fn url_below(&self, prefix: &str) -> String {
         let scheme = match self.protocol {
             Protocol::S3 => "s3",
             Protocol::Google => "gs",
             Protocol::Azure => "az",
         };
-        format!("{scheme}://{BUCKET}/some/prefix")
+        format!("{scheme}://{BUCKET}/{prefix}")
     }
 
     /// For `[storage] endpoint`.

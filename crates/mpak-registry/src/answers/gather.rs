@@ -17,8 +17,8 @@ pub(crate) struct Gathered {
     pub(crate) versions: Vec<Versioned>,
     /// Of each version, exact platforms before `any`.
     pub(crate) artifacts: Vec<Artifact>,
-    /// What its latest version reaches: the report on its worst artifact, once all are assessed.
-    pub(crate) certified: Option<Certified>,
+    /// The newest reports on all artifacts.
+    pub(crate) certified: Vec<Certified>,
     /// The templates of its entries in server lists; empty where they depend on other packages.
     pub(crate) flat: Vec<u8>,
     pub(crate) official: Vec<u8>,
@@ -39,12 +39,10 @@ pub(crate) async fn gather(c: &mut Connection, rows: Vec<Row>) -> DbResult<Vec<G
     for artifact in artifacts::of_versions(c, &version_ids).await? {
         all.entry(package_of[&artifact.version_id]).or_default().push(artifact);
     }
-    // 3. What the latest ones reach.
-    let latest: HashMap<i64, i64> = rows.iter().filter_map(|row| Some((latest_of(row, &versions)?, row.id))).collect();
-    let latest_ids: Vec<i64> = latest.keys().copied().collect();
+    // 3. What they reach.
     let mut reached: HashMap<i64, Vec<Certified>> = HashMap::new();
-    for certified in scans::certified(c, &latest_ids).await? {
-        reached.entry(latest[&certified.version_id]).or_default().push(certified);
+    for certified in scans::certified(c, &version_ids).await? {
+        reached.entry(package_of[&certified.version_id]).or_default().push(certified);
     }
     // 4. Their entries in server lists.
     let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
@@ -53,19 +51,21 @@ pub(crate) async fn gather(c: &mut Connection, rows: Vec<Row>) -> DbResult<Vec<G
         let (flat, official) = entries.remove(&row.id).unwrap_or_default();
         let (versions, artifacts) = (versions.remove(&row.id), all.remove(&row.id));
         let (versions, artifacts) = (versions.unwrap_or_default(), artifacts.unwrap_or_default());
-        let certified = reached.remove(&row.id).and_then(|all| worst(&all));
+        let certified = reached.remove(&row.id).unwrap_or_default();
         Gathered { row, versions, artifacts, certified, flat, official }
     });
     Ok(gathered.collect())
 }
 
-/// Key of the latest version.
-fn latest_of(row: &Row, versions: &HashMap<i64, Vec<Versioned>>) -> Option<i64> {
-    versions.get(&row.id)?.iter().find(|v| v.version == row.latest_version).map(|v| v.id)
-}
+impl Gathered {
+    /// What a version reaches.
+    pub(crate) fn reached(&self, version_id: i64) -> Option<&Certified> {
+        Certified::worst(self.certified.iter().filter(|c| c.version_id == version_id))
+    }
 
-/// The lowest of all, if all are assessed.
-fn worst(all: &[Certified]) -> Option<Certified> {
-    let assessed = all.iter().all(|c| c.level.is_some());
-    all.iter().min_by_key(|c| c.level).copied().filter(|_| assessed)
+    /// What the latest version reaches.
+    pub(crate) fn latest_reached(&self) -> Option<&Certified> {
+        let latest = self.versions.iter().find(|v| v.version == self.row.latest_version)?;
+        self.reached(latest.id)
+    }
 }

@@ -43,6 +43,9 @@ pub(crate) struct Offer<'a> {
     pub(crate) yanked: Option<Cow<'a, str>>,
     /// The event that made it known.
     pub(crate) event: Option<i64>,
+    /// What it reaches, once all its artifacts are assessed.
+    pub(crate) level: Option<i64>,
+    pub(crate) score: Option<i64>,
     /// Exact platforms before `any`.
     #[serde(borrow)]
     pub(crate) artifacts: Vec<Offered<'a>>,
@@ -133,6 +136,8 @@ mod tests {
             provenance: None,
             yanked: yanked.map(Cow::Borrowed),
             event: Some(9),
+            level: Some(1),
+            score: None,
             artifacts: vec![artifact(1, linux), artifact(2, Platform::ANY)],
         }
     }

@@ -20,6 +20,7 @@ use crate::answers::offers::{Offer, Offered, Offers};
 use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::db::artifacts::Artifact;
+use crate::db::scans::{self, Certified};
 use crate::db::{Connection, DbResult, artifacts, packages, versions, yanks};
 use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
@@ -91,7 +92,7 @@ fn kept_document(name: &str, offers: &[u8]) -> io::Result<String> {
     let version = |(version, offer): &(&str, Offer<'_>)| {
         json!({
             "version": version, "published_at": rfc3339(offer.at_ms), "yanked": offer.yanked.is_some(),
-            "level": null, "score": null, "artifacts": offer.artifacts.iter().map(artifact).collect::<Vec<_>>(),
+            "level": offer.level, "score": offer.score, "artifacts": offer.artifacts.iter().map(artifact).collect::<Vec<_>>(),
             "event": offer.event,
         })
     };
@@ -109,7 +110,11 @@ pub(crate) async fn document(c: &mut Connection, name: &str) -> DbResult<Option<
     listed.sort_by_cached_key(|v| Version::parse(&v.version).ok());
     let all = artifacts::of_package(c, package.id).await?;
     let yanked: HashSet<i64> = yanks::of_package(c, package.id).await?.iter().map(|y| y.version_id).collect();
-    let versions: Vec<Value> = listed.iter().map(|v| version(v, &all, yanked.contains(&v.id))).collect();
+    let ids: Vec<i64> = listed.iter().map(|v| v.id).collect();
+    let certified = scans::certified(c, &ids).await?;
+    let reached = |id: i64| Certified::worst(certified.iter().filter(move |c| c.version_id == id));
+    let one = |v: &versions::Listed| version(v, &all, yanked.contains(&v.id), reached(v.id));
+    let versions: Vec<Value> = listed.iter().map(one).collect();
     let resolvable = listed.iter().any(|v| v.version == package.latest_version && !yanked.contains(&v.id));
     let deprecated = package
         .deprecated_message
@@ -125,7 +130,7 @@ pub(crate) async fn document(c: &mut Connection, name: &str) -> DbResult<Option<
     Ok(Some(sorted(&body).to_string()))
 }
 
-fn version(listed: &versions::Listed, all: &[Artifact], yanked: bool) -> Value {
+fn version(listed: &versions::Listed, all: &[Artifact], yanked: bool, reached: Option<&Certified>) -> Value {
     let own = || all.iter().filter(|a| a.version_id == listed.id);
     let artifact = |a: &Artifact| {
         json!({
@@ -135,7 +140,7 @@ fn version(listed: &versions::Listed, all: &[Artifact], yanked: bool) -> Value {
     };
     json!({
         "version": listed.version, "published_at": rfc3339(listed.published_at_ms), "yanked": yanked,
-        "level": null, "score": null, "artifacts": own().map(artifact).collect::<Vec<_>>(),
+        "level": reached.and_then(|r| r.level), "score": reached.and_then(|r| r.score), "artifacts": own().map(artifact).collect::<Vec<_>>(),
         // The event that made the version known.
         "event": own().map(|a| a.event_seq).min(),
     })

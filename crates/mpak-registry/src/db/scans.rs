@@ -120,12 +120,22 @@ pub(crate) struct Certified {
     pub(crate) version_id: i64,
     /// Level; none while it is not assessed.
     pub(crate) level: Option<i64>,
+    /// 0 to 100.
+    pub(crate) score: Option<i64>,
     /// Controls that passed.
     pub(crate) passed_count: Option<i64>,
     /// Controls that failed.
     pub(crate) failed_count: Option<i64>,
     /// All controls.
     pub(crate) controls_count: Option<i64>,
+}
+
+impl Certified {
+    /// What a version reaches: the report on its worst artifact, once all are assessed.
+    pub(crate) fn worst<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Option<&'a Self> {
+        let assessed = all.clone().all(|c| c.level.is_some());
+        all.min_by_key(|c| (c.level, c.score)).filter(|_| assessed)
+    }
 }
 
 /// The newest reports on all artifacts of some versions.
@@ -138,7 +148,7 @@ pub(crate) async fn certified(c: &mut Connection, version_ids: &[i64]) -> DbResu
         postgres: "SELECT CAST(json_array_elements_text(CAST($1 AS JSON)) AS BIGINT)",
     );
     let sql = format!(
-        "SELECT a.version_id, s.level, s.passed_count, s.failed_count, s.controls_count FROM artifacts a \
+        "SELECT a.version_id, s.level, s.score, s.passed_count, s.failed_count, s.controls_count FROM artifacts a \
          LEFT JOIN scans s ON s.id = (SELECT max(n.id) FROM scans n WHERE n.artifact_id = a.id) \
          WHERE a.version_id IN ({some}) ORDER BY a.version_id, a.id"
     );

@@ -152,7 +152,7 @@ fn shorten(summary: &mut Summary) {
 /// The wire's summary of a package, with its latest version's publish time and no downloads.
 fn summary(gathered: &Gathered, manifest: &Value) -> Summary {
     let row = &gathered.row;
-    let level = gathered.certified.as_ref().and_then(|certified| certified.level);
+    let level = gathered.latest_reached().and_then(|reached| reached.level);
     let certification_level = level.and_then(|level| u8::try_from(level).ok());
     let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     Summary {
@@ -205,7 +205,7 @@ mod tests {
             deprecated_replacement: None,
         };
         let (versions, artifacts, flat, official) = Default::default();
-        Document::new(&Gathered { row, versions, artifacts, certified: None, flat, official })
+        Document::new(&Gathered { row, versions, artifacts, certified: Vec::new(), flat, official })
     }
 
     fn shown(document: &Document) -> Summary {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::words::{NEAR_CHARS_MAX, is_near, typos_max};
+use super::words::{NEAR_CHARS_MAX, Typed};
 
 /// Most words that a typo leads to.
 const NEAR_WORDS_MAX: usize = 64;
@@ -151,28 +151,14 @@ impl Lexicon {
 
     /// The words that this one may be a misspelling of.
     pub(super) fn near(&self, word: &str) -> Vec<u32> {
-        let chars: Vec<char> = word.chars().collect();
-        let typos_max = typos_max(chars.len());
-        if typos_max == 0 || chars.len() > NEAR_CHARS_MAX || chars.iter().any(char::is_ascii_digit) {
-            return Vec::new();
-        }
+        let Some(typed) = Typed::new(word) else { return Vec::new() };
         let own = letters(word.as_bytes());
-        let lengths = chars.len() - typos_max..=(chars.len() + typos_max).min(NEAR_CHARS_MAX);
-        let mut found = Vec::new();
-        let mut other = Vec::with_capacity(NEAR_CHARS_MAX);
+        let (lengths, typos_max) = typed.lengths();
         // A typo brings at most one letter and takes at most one away.
         let alike = lengths.filter_map(|length| self.by_length.get(length));
-        for number in alike.flat_map(|alike| alike.candidates(own, typos_max)) {
-            other.clear();
-            other.extend(std::str::from_utf8(self.word(number)).unwrap_or_default().chars());
-            if is_near(&chars, &other, typos_max) {
-                found.push(number);
-                if found.len() == NEAR_WORDS_MAX {
-                    break;
-                }
-            }
-        }
-        found
+        let candidates = alike.flat_map(|alike| alike.candidates(own, typos_max));
+        let is_near = |number: &u32| std::str::from_utf8(self.word(*number)).is_ok_and(|other| typed.is_near(other));
+        candidates.filter(is_near).take(NEAR_WORDS_MAX).collect()
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 
+use super::dense::Dense;
 use super::document::kind;
 use super::index::{Index, Part};
 use super::plan::Plan;
@@ -37,8 +38,13 @@ pub(super) fn rank(index: &Index, plan: &Plan, query: &Query, counts: &Lookup<'_
         return chosen.page(all.map(|at| Match { at, weight: 0.0, places: 0 }));
     }
     let mut scratch = kept.take(index.slots());
-    scratch.carry_out(index, plan);
-    let ranked = chosen.page(scratch.matches());
+    let ranked = if let Some((word, pieces)) = Dense::word(plan, index) {
+        scratch.dense.carry_out(index, word, pieces);
+        chosen.page(scratch.dense.matches())
+    } else {
+        scratch.carry_out(index, plan);
+        chosen.page(scratch.matches())
+    };
     kept.give_back(scratch);
     ranked
 }
@@ -58,14 +64,14 @@ fn piece_weight(part: &Part, number: u32, places: u8, text: &[u8]) -> f32 {
         return piece_weight_most(places);
     }
     let shelf = &part.segment.shelf;
-    if !shelf.base_begins(number, text) {
-        // A whole name begins with its scope.
-        return if shelf.name(number) == text { WHOLE_NAME } else { 20.0 };
+    // A whole name begins with its scope.
+    if text.first() == Some(&b'@') && shelf.name(number) == text {
+        return WHOLE_NAME;
     }
-    match shelf.name(number) {
-        name if name == text => WHOLE_NAME,
-        _ if shelf.base(number) == text => 500.0,
-        _ => 40.0,
+    match (shelf.base_begins(number, text), shelf.base_is(number, text)) {
+        (false, _) => 20.0,
+        (true, false) => 40.0,
+        (true, true) => 500.0,
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use memchr::memmem;
 
+use super::dense::Dense;
 use super::document::weight_of;
 use super::index::{Index, Part};
 use super::plan::{Meant, Piece, Plan, Word};
 use super::segment::{IMPACT, IN_NAME, IN_TEXT};
 
 /// What each impact of a posting weighs.
-static WEIGHTS: LazyLock<[f32; 32]> = LazyLock::new(|| std::array::from_fn(|impact| weight_of(impact as u8)));
+pub(super) static WEIGHTS: LazyLock<[f32; 32]> =
+    LazyLock::new(|| std::array::from_fn(|impact| weight_of(impact as u8)));
 
 /// So many texts are looked at without narrowing them down further.
 const FEW: usize = 64;
@@ -64,11 +66,20 @@ pub(super) struct Scratch {
     held: Vec<u32>,
     /// Packages that hold the text as a piece.
     pieced: Vec<u32>,
+    /// For a word that many packages hold, instead of all of these.
+    pub(super) dense: Dense,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { weights: &WEIGHTS, slots: Vec::new(), touched: Vec::new(), held: Vec::new(), pieced: Vec::new() }
+        Self {
+            weights: &WEIGHTS,
+            slots: Vec::new(),
+            touched: Vec::new(),
+            held: Vec::new(),
+            pieced: Vec::new(),
+            dense: Dense::default(),
+        }
     }
 }
 

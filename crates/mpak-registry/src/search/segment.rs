@@ -344,6 +344,12 @@ impl Shelf {
         is_same && (text.len() <= 8 || self.base(number).starts_with(text))
     }
 
+    /// Whether this is the name behind the scope. No name holds NUL, which short ones are filled up with.
+    #[inline]
+    pub(super) fn base_is(&self, number: u32, text: &[u8]) -> bool {
+        self.begins[number as usize] == begin(text) && (text.len() < 8 || self.base(number) == text)
+    }
+
     /// Number of packages, dead ones included.
     pub(super) fn len(&self) -> u32 {
         u32::try_from(self.package_ids.len()).unwrap_or(u32::MAX)

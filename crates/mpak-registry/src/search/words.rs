@@ -4,6 +4,8 @@
 //! parts of a camel-cased name, and by its likely stem; the piece of text that existing clients search for
 //! is compared with the words as written.
 
+use std::ops::RangeInclusive;
+
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -92,9 +94,69 @@ pub(super) fn typos_max(chars_count: usize) -> usize {
 /// Longest word in which typos are forgiven, in letters.
 pub(super) const NEAR_CHARS_MAX: usize = 32;
 
+/// A word that others are compared with, to find those it may be a misspelling of.
+pub(super) struct Typed {
+    chars: Vec<char>,
+    typos_max: usize,
+    /// For each ASCII character the places where it stands, if the word is ASCII.
+    places: Option<[u32; 128]>,
+}
+
+impl Typed {
+    /// Nothing for words in which no typos are forgiven. What differs from a number is another number.
+    pub(super) fn new(word: &str) -> Option<Self> {
+        let chars: Vec<char> = word.chars().collect();
+        let typos_max = typos_max(chars.len());
+        if typos_max == 0 || chars.len() > NEAR_CHARS_MAX || chars.iter().any(char::is_ascii_digit) {
+            return None;
+        }
+        let places = word.is_ascii().then(|| {
+            let mut places = [0_u32; 128];
+            word.bytes().enumerate().for_each(|(place, byte)| places[usize::from(byte)] |= 1 << place);
+            places
+        });
+        Some(Self { chars, typos_max, places })
+    }
+
+    /// The numbers of letters that near words may have, and the typos that are forgiven.
+    pub(super) fn lengths(&self) -> (RangeInclusive<usize>, usize) {
+        let most = (self.chars.len() + self.typos_max).min(NEAR_CHARS_MAX);
+        (self.chars.len() - self.typos_max..=most, self.typos_max)
+    }
+
+    /// See [`is_near`]; for words as long as [`Typed::lengths`] says.
+    pub(super) fn is_near(&self, other: &str) -> bool {
+        match &self.places {
+            Some(places) if other.is_ascii() => self.distance(places, other.as_bytes()) <= self.typos_max,
+            _ => is_near(&self.chars, &other.chars().collect::<Vec<_>>(), self.typos_max),
+        }
+    }
+
+    /// The number of typos between words of ASCII letters: a column of the table of distances in two words of bits
+    /// (H. Hyyrö, A bit-vector algorithm for computing Levenshtein and Damerau edit distances, 2003).
+    fn distance(&self, places: &[u32; 128], other: &[u8]) -> usize {
+        let (mut rises, mut falls) = (u32::MAX, 0_u32);
+        let (mut same, mut here_before) = (0_u32, 0_u32);
+        let mut distance = self.chars.len();
+        let last = 1_u32 << (distance - 1);
+        for byte in other {
+            let here = places[usize::from(*byte)];
+            let swapped = ((!same & here) << 1) & here_before;
+            same = (((here & rises).wrapping_add(rises)) ^ rises) | here | falls | swapped;
+            let (up, down) = (falls | !(same | rises), same & rises);
+            distance = distance + usize::from(up & last != 0) - usize::from(down & last != 0);
+            let up = up << 1 | 1;
+            rises = down << 1 | !(same | up);
+            falls = up & same;
+            here_before = here;
+        }
+        distance
+    }
+}
+
 /// Whether one word becomes the other by at most so many inserted, left out, changed or swapped letters.
 /// Longer words than [`NEAR_CHARS_MAX`] are not near any.
-pub(super) fn is_near(a: &[char], b: &[char], typos_max: usize) -> bool {
+fn is_near(a: &[char], b: &[char], typos_max: usize) -> bool {
     if a.len().abs_diff(b.len()) > typos_max || a.len().max(b.len()) > NEAR_CHARS_MAX {
         return false;
     }
@@ -126,6 +188,7 @@ pub(super) fn is_near(a: &[char], b: &[char], typos_max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::words::Random;
 
     #[test]
     fn words_are_runs_of_letters_and_digits() {
@@ -165,5 +228,30 @@ mod tests {
         }
         assert!(!near("gadget", "widget", 1) && near("gadget", "widget", 2));
         assert!(!near("wi", "widget", 2) && !near("tegdiw", "widget", 2));
+    }
+
+    #[test]
+    fn the_number_of_typos_in_bits_is_that_of_the_table() {
+        let mut random = Random::new(1, 11);
+        let mut near = [0; 2];
+        for _ in 0..20_000 {
+            let count = 4 + random.below(24);
+            let word: String = (0..count).map(|_| ['a', 'b', 'c', 'z'][random.below(4) as usize]).collect();
+            let mut other: Vec<char> = word.chars().collect();
+            for _ in 0..random.below(5) {
+                let at = random.below(other.len() as u64) as usize;
+                match random.below(4) {
+                    0 => other.insert(at, 'a'),
+                    1 if other.len() > 1 => drop(other.remove(at)),
+                    2 if at > 0 => other.swap(at, at - 1),
+                    _ => other[at] = ['b', 'é'][random.below(2) as usize],
+                }
+            }
+            let typed = Typed::new(&word).unwrap();
+            let expected = is_near(&typed.chars, &other, typed.typos_max);
+            assert_eq!(typed.is_near(&other.iter().collect::<String>()), expected, "{word} {other:?}");
+            near[usize::from(expected)] += 1;
+        }
+        assert!(near[0] > 4_000 && near[1] > 4_000, "{near:?}");
     }
 }

@@ -58,6 +58,15 @@ async fn a38_security_of_a_scanned_version_sums_up_its_report() {
     );
     let found = registry.json("/v1/bundles/search?q=widget").await;
     assert_eq!(&found["bundles"][0]["certification_level"], level);
+    // The static index, from memory and as a file.
+    let index = registry.json("/index/v1/@acme/widget.json").await;
+    assert_eq!((&index["versions"][0]["level"], &index["versions"][0]["score"]), (level, &report["report"]["score"]));
+    let file = registry.data().join("public/index/v1/@acme/widget.json");
+    let written = || std::fs::read_to_string(&file).is_ok_and(|text| text == index.to_string());
+    while !written() {
+        assert!(std::time::Instant::now() < until, "{index}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

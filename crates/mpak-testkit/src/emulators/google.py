@@ -3,7 +3,8 @@
 The emulator speaks the JSON API only; the registry's client speaks the XML API. Objects are the
 emulator's: what is put here is seen through its JSON API and the other way round. Unlike the emulator,
 the XML side checks who asks: bearer tokens and signed addresses must be signed with the key that was
-given. Ends when its stdin does.
+given. Requests whose bodies end early change nothing, and one that stands still holds no other up.
+Ends when its stdin does.
 
 Arguments: port, folder, bucket, modulus of the public key in hexadecimal.
 """
@@ -30,6 +31,7 @@ SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 # Fewer than the real store gives at once, so that the next pages are asked for, too.
 KEYS_MAX = 7
 UPLOADS = {}
+LOCK = threading.Lock()
 
 
 def is_signed(message, signature):
@@ -86,19 +88,27 @@ class Handler(server.RequestHandler):
     def route(self, method):
         url = urlsplit(self.path)
         if url.path == "/" or url.path.split("/")[1] in ("storage", "upload", "download", "batch", "b"):
-            return server.Router(self).handle(method)
+            with LOCK:
+                return server.Router(self).handle(method)
         query = parse_qsl(url.query, keep_blank_values=True)
         if "X-Goog-Signature" in dict(query):
             allowed = address_fits(method, url.path, query)
         else:
             allowed = token_fits(self.headers.get("Authorization", ""))
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return
         if not allowed:
-            return self.answer(403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>")
+            return self.send(403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>")
+        with LOCK:
+            answer = self.work(method, url, dict(query), body)
+        self.send(*answer)
+
+    def work(self, method, url, query, body):
         bucket, _, key = unquote(url.path[1:]).partition("/")
         if bucket not in self.storage.buckets:
             return self.answer(404, b"<Error><Code>NoSuchBucket</Code></Error>")
-        query = dict(query)
         if not key:
             return self.list(bucket, query)
         try:
@@ -107,6 +117,9 @@ class Handler(server.RequestHandler):
             return self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
     def answer(self, status, body=b"", headers=None, length=None):
+        return status, body, headers, length
+
+    def send(self, status, body, headers=None, length=None):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -127,7 +140,7 @@ class Handler(server.RequestHandler):
 
     def head(self, bucket, key, query, body):
         headers = self.meta(bucket, key)
-        self.answer(200, headers=headers, length=len(self.storage.get_file(bucket, key)))
+        return self.answer(200, headers=headers, length=len(self.storage.get_file(bucket, key)))
 
     def get(self, bucket, key, query, body):
         headers, content = self.meta(bucket, key), self.storage.get_file(bucket, key)
@@ -139,7 +152,7 @@ class Handler(server.RequestHandler):
         first, last = wanted.split("-")
         first, last = int(first), min(int(last or len(content) - 1), len(content) - 1)
         headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-        self.answer(206, content[first : last + 1], headers)
+        return self.answer(206, content[first : last + 1], headers)
 
     def create(self, bucket, key, content):
         kind = self.headers.get("Content-Type", "application/octet-stream")
@@ -154,7 +167,7 @@ class Handler(server.RequestHandler):
         if self.headers.get("x-goog-if-generation-match") == "0" and exists:
             return self.answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
         self.create(bucket, key, body)
-        self.answer(200, headers=self.meta(bucket, key))
+        return self.answer(200, headers=self.meta(bucket, key))
 
     def post(self, bucket, key, query, body):
         if "uploads" in query:
@@ -167,14 +180,14 @@ class Handler(server.RequestHandler):
         self.create(bucket, key, b"".join(parts[n] for n in numbers))
         etag = self.meta(bucket, key)["ETag"].strip('"')
         text = f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"
-        self.answer(200, text.encode())
+        return self.answer(200, text.encode())
 
     def delete(self, bucket, key, query, body):
         if "uploadId" in query:
             UPLOADS.pop(query["uploadId"], None)
         else:
             self.storage.delete_file(bucket, key)
-        self.answer(204)
+        return self.answer(204)
 
     def list(self, bucket, query):
         after, prefix = query.get("continuation-token", ""), query.get("prefix", "")
@@ -186,7 +199,7 @@ class Handler(server.RequestHandler):
             text += f"<LastModified>{found['updated']}</LastModified></Contents>"
         if len(keys) > KEYS_MAX:
             text += f"<NextContinuationToken>{keys[KEYS_MAX - 1]}</NextContinuationToken>"
-        self.answer(200, f"<ListBucketResult>{text}</ListBucketResult>".encode())
+        return self.answer(200, f"<ListBucketResult>{text}</ListBucketResult>".encode())
 
 
 def end_with_stdin():
@@ -196,4 +209,5 @@ def end_with_stdin():
 
 threading.Thread(target=end_with_stdin, daemon=True).start()
 server.RequestHandler = Handler
+server.server.HTTPServer = server.server.ThreadingHTTPServer
 server.create_server("127.0.0.1", PORT, False, BUCKET, FOLDER).run()

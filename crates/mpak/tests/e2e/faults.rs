@@ -1,5 +1,5 @@
 //! The process, the connections to the database, the object store and the release server, each struck at
-//! every stage of publish and download: the client is told clearly or cut off, nothing is there by half,
+//! every stage of publish and download, with each object store: the client is told clearly or cut off, nothing is there by half,
 //! `mpak admin verify` agrees, and the same publish works afterwards.
 //!
 //! `stage.rs` has the stages and what is expected at each; `docs/guides/faults.md` is the table for people.
@@ -9,11 +9,13 @@ pub mod site;
 pub mod sqlite;
 mod stage;
 
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
 
 use http::Request;
-use site::{Bundle, Site};
-use stage::{ANNOUNCE, DOWNLOAD, Seen, Stage, Struck, UPLOAD, Wire};
+use mpak_testkit::emulators::Protocol;
+use site::{Bundle, Site, until};
+use stage::{ANNOUNCE, DOWNLOAD, LINKED_DOWNLOAD, Mode, Seen, Stage, Struck, UPLOAD, Wire, beside, on};
 
 use crate::world::Ran;
 
@@ -25,15 +27,14 @@ enum Door {
 }
 
 /// Strikes at every stage, one publish for each.
-fn publishes(door: Door, stages: &[Stage], struck: Struck) {
-    let mut site = Site::start();
+fn publishes(site: &mut Site, door: Door, stages: &[Stage], struck: Struck) {
     for (number, stage) in stages.iter().enumerate() {
         let bundle = Bundle::new(&format!("@acme/bundle-{number}"), stage.is_of_parts());
         let announcement = site.release(&bundle);
         site.settle();
         // 1. Up to the stage.
-        let (wire, point) = stage.point(&site.prefix, &bundle.name);
-        if let (Some(way), Some(point)) = (site.way(wire), point) {
+        let wire = stage.wire();
+        if let (Some(way), Some(point)) = (site.way(wire), stage.point(site, &bundle)) {
             way.arm(point);
         }
         let mut request = match door {
@@ -59,27 +60,23 @@ fn publishes(door: Door, stages: &[Stage], struck: Struck) {
         let answer = request.answer();
         site.mend();
         // 3. What the publisher sees.
-        match stage.seen(struck) {
+        match stage.seen(struck, site.mode) {
             Seen::Cut => assert_eq!(answer.status(), 0, "{stage:?}: {}", answer.json()),
             Seen::Unavailable(words) => Site::assert_unavailable(&answer, words),
             Seen::Done => assert!([200, 201].contains(&answer.status()), "{stage:?}: {}", answer.json()),
         }
         // 4. What is there.
-        let is_published = stage.is_published_after(struck);
+        let is_published = stage.is_published_after(struck, site.mode);
         site.assert_agrees();
         site.assert_published(&bundle, is_published);
         // 5. The same publish again.
         let again = || match door {
-            Door::Upload => {
-                let mut request = site.begin_upload(&bundle);
-                request.send(&bundle.bytes);
-                request.answer()
-            }
+            Door::Upload => site.begin_upload(&bundle).whole(&bundle.bytes),
             Door::Announce => site.begin_announce(&announcement).answer(),
         };
         let mut answer = again();
         // An issuer that did not answer is left alone for some seconds.
-        site::until("the issuer's turn", || {
+        until("the issuer's turn", || {
             if answer.status() == 503 {
                 answer = again();
             }
@@ -98,43 +95,65 @@ fn publishes(door: Door, stages: &[Stage], struck: Struck) {
 }
 
 /// Strikes at every stage of a download.
-fn downloads(struck: Struck) {
-    let mut site = Site::start();
+fn downloads(site: &mut Site, stages: &[Stage], struck: Struck) {
     let bundle = Bundle::new("@acme/widget", false);
-    let mut request = site.begin_upload(&bundle);
-    request.send(&bundle.bytes);
-    assert_eq!(request.answer().status(), 201);
-    for stage in DOWNLOAD {
+    let published = match site.mode {
+        Mode::Mirror => site.begin_upload(&bundle).whole(&bundle.bytes),
+        Mode::Link => site.begin_announce(&site.release(&bundle)).answer(),
+    };
+    assert_eq!(published.json()["status"], "created");
+    for stage in stages {
         site.settle();
-        let (wire, point) = stage.point(&site.prefix, &bundle.name);
+        let wire = stage.wire();
         let way = site.way(wire).expect("nobody sends anything");
-        way.arm(point.expect("it is met on a wire"));
+        way.arm(stage.point(site, &bundle).expect("it is met on a wire"));
         let request: Request = site.begin_blob(&bundle);
         way.wait();
         site.strike(struck);
         site.way(wire).expect("as before").go_on();
         let answer = request.answer();
         site.mend();
-        match stage.seen(struck) {
+        let done = if site.mode == Mode::Mirror { 200 } else { 302 };
+        match stage.seen(struck, site.mode) {
             Seen::Cut => assert_eq!(answer.status(), 0, "{stage:?}: {}", answer.json()),
             Seen::Unavailable(words) => Site::assert_unavailable(&answer, words),
-            Seen::Done => assert_eq!(answer.status(), 200, "{stage:?}: {}", answer.json()),
+            Seen::Done => assert_eq!(answer.status(), done, "{stage:?}: {}", answer.json()),
         }
         site.assert_published(&bundle, true);
     }
     site.assert_agrees();
 }
 
-/// Runs `mpak` up to a stage, strikes, and gives what it said.
-fn person(site: &mut Site, arguments: &[&str], stage: Stage, struck: Struck) -> Ran {
-    let (wire, point) = stage.point(&site.prefix, "");
-    site.way(wire).expect("it is met on a wire").arm(point.expect("as before"));
+/// Where the store is another one: strikes at the stages that are met on the way to it.
+fn of_store(protocol: Protocol, struck: Struck) {
+    let mut site = Site::start_on(protocol, Mode::Mirror);
+    publishes(&mut site, Door::Upload, &on(Wire::Store, UPLOAD), struck);
+    downloads(&mut site, &on(Wire::Store, DOWNLOAD), struck);
+}
+
+/// Where bytes stay at their releases: strikes at all stages but those of the store, which has no part in it.
+fn linked(struck: Struck) {
+    let mut site = Site::start_on(Protocol::S3, Mode::Link);
+    publishes(&mut site, Door::Announce, &beside(Wire::Store, ANNOUNCE), struck);
+    downloads(&mut site, LINKED_DOWNLOAD, struck);
+}
+
+/// Runs `mpak` up to a stage and strikes there.
+fn begin(site: &mut Site, arguments: &[&str], stage: Stage, bundle: &Bundle, struck: Struck) -> Child {
+    let way = site.way(stage.wire()).expect("it is met on a wire");
+    way.arm(stage.point(site, bundle).expect("as before"));
     let mut command = site.world.command(arguments);
     command.args(["--registry", &site.url()]).env("MPAK_TOKEN", site.token());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    site.way(wire).expect("as before").wait();
+    way.wait();
     site.strike(struck);
-    site.way(wire).expect("as before").go_on();
+    site.way(stage.wire()).expect("as before").go_on();
+    child
+}
+
+/// The same, to its end, with what it said.
+fn person(site: &mut Site, arguments: &[&str], stage: Stage, bundle: &Bundle, struck: Struck) -> Ran {
+    let child = begin(site, arguments, stage, bundle, struck);
     let ran = Ran::from(child.wait_with_output().unwrap());
     site.mend();
     ran
@@ -148,23 +167,40 @@ fn a_person_is_told_what_failed_and_what_to_do() {
     let publish = ["publish", &file, "--name", &bundle.name];
     let pull = ["pull", &bundle.name, "--output", "pulled.mcpb"];
     // 1. A publish, with what the registry says.
-    let said = person(&mut site, &publish, Stage::BlobArriving, Struck::Store).fails(6);
+    let said = person(&mut site, &publish, Stage::BlobArriving, &bundle, Struck::Store).fails(6);
     assert!(said.contains("answers 503: The registry's storage does not answer"), "{said}");
     assert!(said.contains("help: try again later"), "{said}");
     // 2. A publish whose answer is lost: done again, it is told to be there.
-    let said = person(&mut site, &publish, Stage::CommitUnanswered, Struck::Process).fails(6);
+    let said = person(&mut site, &publish, Stage::CommitUnanswered, &bundle, Struck::Process).fails(6);
     assert!(said.contains("ended before it answered") && said.contains("help: do the same again"), "{said}");
     let mut again = site.world.command(&publish);
     let again = again.args(["--registry", &site.url(), "--json"]).env("MPAK_TOKEN", site.token()).output().unwrap();
     assert_eq!(Ran::from(again).json()["published"][0]["status"], "unchanged");
     // 3. A download that never ends well leaves no file.
     site.settle();
-    for struck in [Struck::Process, Struck::Store] {
-        let said = person(&mut site, &pull, Stage::BlobLeaving, struck).fails(6);
-        assert!(said.contains("error: ") && !site.world.path("pulled.mcpb").exists(), "{said}");
-    }
-    let mut pulled = site.world.command(&pull);
-    Ran::from(pulled.args(["--registry", &site.url()]).output().unwrap()).ok();
+    let said = person(&mut site, &pull, Stage::BlobLeaving, &bundle, Struck::Process).fails(6);
+    assert!(said.contains("error: ") && !site.world.path("pulled.mcpb").exists(), "{said}");
+    // 4. One that is told to wait goes on when the store is back.
+    let mut child = begin(&mut site, &pull, Stage::BlobLeaving, &bundle, Struck::Store);
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.any(|line| line.contains("is busy; trying again in")));
+    assert!(!site.world.path("pulled.mcpb").exists());
+    site.mend();
+    assert!(child.wait().unwrap().success(), "{:?}", said.collect::<Vec<_>>());
+    assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
+}
+
+#[test]
+fn a_person_gets_what_is_linked_from_its_release() {
+    let mut site = Site::start_on(Protocol::S3, Mode::Link);
+    let bundle = Bundle::new("@acme/widget", false);
+    assert_eq!(site.begin_announce(&site.release(&bundle)).answer().json()["status"], "created");
+    site.settle();
+    let pull = ["pull", &bundle.name, "--output", "pulled.mcpb"];
+    let said = person(&mut site, &pull, Stage::AssetArriving, &bundle, Struck::Release).fails(6);
+    assert!(said.contains("error: ") && !site.world.path("pulled.mcpb").exists(), "{said}");
+    // The store has no part in it.
+    person(&mut site, &pull, Stage::AssetArriving, &bundle, Struck::Store).ok();
     assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
 }
 
@@ -178,16 +214,24 @@ macro_rules! every_stage {
 }
 
 every_stage! {
-    an_upload_survives_the_death_of_the_process: publishes(Door::Upload, UPLOAD, Struck::Process);
-    an_upload_survives_the_loss_of_its_database_connections: publishes(Door::Upload, UPLOAD, Struck::Database);
-    an_upload_survives_the_loss_of_the_store: publishes(Door::Upload, UPLOAD, Struck::Store);
-    an_announcement_survives_the_death_of_the_process: publishes(Door::Announce, ANNOUNCE, Struck::Process);
+    an_upload_survives_the_death_of_the_process: publishes(&mut Site::start(), Door::Upload, UPLOAD, Struck::Process);
+    an_upload_survives_the_loss_of_its_database_connections: publishes(&mut Site::start(), Door::Upload, UPLOAD, Struck::Database);
+    an_upload_survives_the_loss_of_the_store: publishes(&mut Site::start(), Door::Upload, UPLOAD, Struck::Store);
+    an_announcement_survives_the_death_of_the_process: publishes(&mut Site::start(), Door::Announce, ANNOUNCE, Struck::Process);
     an_announcement_survives_the_loss_of_its_database_connections:
-        publishes(Door::Announce, ANNOUNCE, Struck::Database);
-    an_announcement_survives_the_loss_of_the_store: publishes(Door::Announce, ANNOUNCE, Struck::Store);
-    an_announcement_survives_the_loss_of_the_release_server: publishes(Door::Announce, ANNOUNCE, Struck::Release);
-    a_download_survives_the_death_of_the_process: downloads(Struck::Process);
-    a_download_survives_the_loss_of_its_database_connections: downloads(Struck::Database);
-    a_download_survives_the_loss_of_the_store: downloads(Struck::Store);
-    a_download_needs_no_release_server: downloads(Struck::Release);
+        publishes(&mut Site::start(), Door::Announce, ANNOUNCE, Struck::Database);
+    an_announcement_survives_the_loss_of_the_store: publishes(&mut Site::start(), Door::Announce, ANNOUNCE, Struck::Store);
+    an_announcement_survives_the_loss_of_the_release_server: publishes(&mut Site::start(), Door::Announce, ANNOUNCE, Struck::Release);
+    a_download_survives_the_death_of_the_process: downloads(&mut Site::start(), DOWNLOAD, Struck::Process);
+    a_download_survives_the_loss_of_its_database_connections: downloads(&mut Site::start(), DOWNLOAD, Struck::Database);
+    a_download_survives_the_loss_of_the_store: downloads(&mut Site::start(), DOWNLOAD, Struck::Store);
+    a_download_needs_no_release_server: downloads(&mut Site::start(), DOWNLOAD, Struck::Release);
+    the_stages_of_google_cloud_storage_survive_the_death_of_the_process: of_store(Protocol::Google, Struck::Process);
+    the_stages_of_google_cloud_storage_survive_its_loss: of_store(Protocol::Google, Struck::Store);
+    the_stages_of_azure_blob_storage_survive_the_death_of_the_process: of_store(Protocol::Azure, Struck::Process);
+    the_stages_of_azure_blob_storage_survive_its_loss: of_store(Protocol::Azure, Struck::Store);
+    what_is_linked_survives_the_death_of_the_process: linked(Struck::Process);
+    what_is_linked_survives_the_loss_of_its_database_connections: linked(Struck::Database);
+    what_is_linked_needs_no_store: linked(Struck::Store);
+    what_is_linked_survives_the_loss_of_the_release_server: linked(Struck::Release);
 }

@@ -59,6 +59,12 @@ impl Request {
         let _ = self.0.write_all(bytes);
     }
 
+    /// Sends all of its body and reads the answer.
+    pub fn whole(mut self, bytes: &[u8]) -> Answer {
+        self.send(bytes);
+        self.answer()
+    }
+
     /// Reads the answer to its end.
     pub fn answer(mut self) -> Answer {
         let mut answer = Vec::new();

@@ -1,4 +1,5 @@
-//! A real `mpak serve` on PostgreSQL and S3, with a forge that it fetches from, and a proxy before each.
+//! A real `mpak serve` on PostgreSQL and an object store, with a forge that it fetches from, and a proxy
+//! before each.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -6,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mpak_bundle::digest::Sha256;
-use mpak_testkit::emulators::{Emulator, Protocol};
+use mpak_testkit::emulators::{Call, Emulator, Protocol};
 use mpak_testkit::forge::{Delivery, Forge};
 use mpak_testkit::issuer::{Issuer, SHA, Stamp, github_claims};
 use mpak_testkit::postgres::Database;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::http::{Answer, Request};
-use super::stage::{Struck, Wire};
+use super::stage::{Mode, Struck, Wire};
 use crate::registry::Registry;
 use crate::world::World;
 
@@ -29,14 +30,20 @@ const NOISE_BYTES_LARGE: usize = 9 << 20;
 /// Of the builds that announce.
 const REPOSITORY: &str = "acme/widget";
 
-/// One store for all sites, each below a prefix of its own. It ends with this process.
-static STORE: LazyLock<Emulator> = LazyLock::new(|| Emulator::start(Protocol::S3));
+/// One store of each protocol for all sites, each below a prefix of its own. They end with this process.
+static STORES: [(Protocol, LazyLock<Emulator>); 3] = [
+    (Protocol::S3, LazyLock::new(|| Emulator::start(Protocol::S3))),
+    (Protocol::Google, LazyLock::new(|| Emulator::start(Protocol::Google))),
+    (Protocol::Azure, LazyLock::new(|| Emulator::start(Protocol::Azure))),
+];
 static NUMBER: AtomicUsize = AtomicUsize::new(1);
 
 /// All of it.
 pub struct Site {
+    protocol: Protocol,
     /// In the store.
-    pub prefix: String,
+    prefix: String,
+    pub mode: Mode,
     pub world: World,
     pub database: Database,
     database_way: Proxy,
@@ -75,6 +82,18 @@ impl Bundle {
         zip.file("noise", noise.collect::<Vec<_>>());
         Self { name: name.to_owned(), bytes: zip.build(), manifest }
     }
+
+    /// As an asset of a release.
+    pub fn file(&self) -> String {
+        format!("{}.mcpb", self.name.rsplit('/').next().unwrap())
+    }
+
+    /// Its digest: the first two digits, the others.
+    fn digest(&self) -> (String, String) {
+        let mut hex = Sha256::of(&self.bytes).to_string();
+        let others = hex.split_off(2);
+        (hex, others)
+    }
 }
 
 /// Host and port of an URL.
@@ -85,12 +104,18 @@ fn address(url: &str) -> SocketAddr {
 }
 
 impl Site {
+    /// On S3, whose bytes are kept.
     pub fn start() -> Self {
+        Self::start_on(Protocol::S3, Mode::Mirror)
+    }
+
+    pub fn start_on(protocol: Protocol, mode: Mode) -> Self {
+        let (_, store) = STORES.iter().find(|(of, _)| *of == protocol).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (issuer, forge) = runtime.block_on(async { (Issuer::start().await, Forge::start().await) });
         let database = Database::create();
         let database_way = Proxy::start(address(&database.url()));
-        let store_way = Proxy::start(address(&STORE.endpoint()));
+        let store_way = Proxy::start(address(&store.endpoint()));
         let (issuer_way, release_way) = (Proxy::start(address(&issuer.url())), Proxy::start(address(&forge.url())));
         let release_url = release_way.instead(&forge.url());
         forge.set_url(&release_url);
@@ -100,16 +125,18 @@ impl Site {
         let config = format!(
             "data = 'registry'\n\
              [database]\nurl = '{}?statement-cache-capacity=0'\n\
-             [storage]\nurl = 's3://blobs/{prefix}'\nendpoint = '{}'\npath_style = true\n\
-             access_key_id = '{}'\nsecret_access_key = '{}'\n\
+             [storage]\nmode = '{}'\nurl = '{}'\nendpoint = '{}'\npath_style = true\n\
+             {}secret_access_key = '{}'\n\
              [[publishing.issuer]]\nkind = 'github'\nissuer = '{}'\njwks_url = '{}/.well-known/jwks'\n\
              api_url = '{release_url}'\n\
              [outbound]\nallow_loopback = true\n\
              [rates]\npublishes_per_minute = 0\nreads_per_minute = 0\n",
             database_way.instead(&database.url()),
-            store_way.instead(&STORE.endpoint()),
-            STORE.access_key_id().unwrap(),
-            STORE.secret_access_key(),
+            mode.as_str(),
+            store.url_below(&prefix),
+            store_way.instead(&store.endpoint()),
+            store.access_key_id().map_or_else(String::new, |id| format!("access_key_id = '{id}'\n")),
+            store.secret_access_key(),
             issuer.url(),
             issuer_way.instead(&issuer.url()),
         );
@@ -118,7 +145,9 @@ impl Site {
         let token = registry.token.clone();
         let registry = Some(registry);
         Self {
+            protocol,
             prefix,
+            mode,
             world,
             database,
             database_way,
@@ -141,6 +170,12 @@ impl Site {
     /// Allows publishing everything.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// How the request for a call about a bundle's blob begins.
+    pub fn begin_of(&self, call: Call, bundle: &Bundle) -> String {
+        let (first, others) = bundle.digest();
+        self.protocol.begin_of(call, &format!("{}/sha256/{first}/{others}", self.prefix))
     }
 
     /// The proxy of a wire; the client's has none.
@@ -192,7 +227,7 @@ impl Site {
 
     /// Releases a bundle, from where a redirect leads, and gives what announces it.
     pub fn release(&self, bundle: &Bundle) -> Announcement {
-        let file = format!("{}.mcpb", bundle.name.rsplit('/').next().unwrap());
+        let file = bundle.file();
         let at = format!("{}/acme/storage/releases/download/v1.0.0/{file}", self.forge.url());
         self.forge.asset("acme/storage", "v1.0.0", &file, Delivery::Whole(bundle.bytes.clone()));
         self.forge.asset(REPOSITORY, "v1.0.0", &file, Delivery::Redirect(at));
@@ -227,8 +262,8 @@ impl Site {
 
     /// Begins to download by digest, as clients do that know it from an index.
     pub fn begin_blob(&self, bundle: &Bundle) -> Request {
-        let hex = Sha256::of(&bundle.bytes).to_string();
-        let path = format!("/blobs/sha256/{}/{}", &hex[..2], &hex[2..]);
+        let (first, others) = bundle.digest();
+        let path = format!("/blobs/sha256/{first}/{others}");
         Request::begin(&self.url(), "GET", &path, &["accept: */*"], 0)
     }
 
@@ -248,9 +283,10 @@ impl Site {
         std::fs::read_dir(self.world.path("registry/tmp")).unwrap().count()
     }
 
-    /// Waits until nothing of earlier publishes is still to be done.
+    /// Waits until nothing of earlier publishes is still to be done; what failed is done some time later.
     pub fn settle(&self) {
-        until("the end of all jobs", || self.database.number("SELECT count(*) FROM jobs") == 0);
+        let due = "SELECT count(*) FROM jobs WHERE state <> 'failed' AND run_at_ms <= extract(epoch FROM now()) * 1000";
+        until("the end of all jobs", || self.database.number(due) == 0);
     }
 
     /// Asserts that database, blobs and events agree.
@@ -265,7 +301,17 @@ impl Site {
     #[track_caller]
     pub fn assert_published(&self, bundle: &Bundle, is_published: bool) {
         match self.begin_download(&bundle.name).answer() {
-            Answer::Whole { status: 206, body, .. } if is_published => assert!(body == bundle.bytes, "other bytes"),
+            Answer::Whole { status: 206, body, .. } if is_published && self.mode == Mode::Mirror => {
+                assert!(body == bundle.bytes, "other bytes");
+            }
+            Answer::Whole { status: 302, head, .. } if is_published && self.mode == Mode::Link => {
+                let release = format!(
+                    "\r\nlocation: {}/{REPOSITORY}/releases/download/v1.0.0/{}\r\n",
+                    self.forge.url(),
+                    bundle.file()
+                );
+                assert!(head.contains(&release), "{head}");
+            }
             Answer::Whole { status: 404, .. } if !is_published => {}
             other => panic!("published: {is_published}, but {} {}", other.status(), other.json()),
         }

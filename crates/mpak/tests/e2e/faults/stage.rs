@@ -1,7 +1,10 @@
 //! The stages of publish and download, where each is met on the wires between the registry and the servers
 //! that it needs, and what everybody sees when one of these, or the registry itself, is struck there.
 
+use mpak_testkit::emulators::Call;
 use mpak_testkit::proxy::{Hold, Point};
+
+use super::site::{Bundle, Site};
 
 /// How much of a body is let through where something is struck in its middle.
 const HALF_BYTES: usize = 32 << 10;
@@ -17,6 +20,25 @@ pub enum Struck {
     Store,
     /// The servers that issue identities and deliver releases are.
     Release,
+}
+
+/// What becomes of announced bytes: `[storage] mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The registry keeps them.
+    Mirror,
+    /// They stay at their release.
+    Link,
+}
+
+impl Mode {
+    /// As in a configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mirror => "mirror",
+            Self::Link => "link",
+        }
+    }
 }
 
 /// A wire of the registry.
@@ -81,6 +103,8 @@ pub enum Stage {
     Answering,
     /// Download: may the blob be seen?
     BlobPermitted,
+    /// Download: where is a blob that is not kept?
+    ReleaseLookedUp,
     /// Download: the blob is asked for.
     BlobAsked,
     /// Download: the store has begun to answer, and nothing is there.
@@ -132,6 +156,19 @@ pub const ANNOUNCE: &[Stage] = &[
 /// What is downloaded, these.
 pub const DOWNLOAD: &[Stage] = &[BlobPermitted, BlobAsked, BlobAnswering, BlobLeaving];
 
+/// What is not kept is downloaded from its release, which the registry names after these.
+pub const LINKED_DOWNLOAD: &[Stage] = &[BlobPermitted, ReleaseLookedUp];
+
+/// Those of some stages that are met on one wire.
+pub fn on(wire: Wire, stages: &[Stage]) -> Vec<Stage> {
+    stages.iter().copied().filter(|stage| stage.wire() == wire).collect()
+}
+
+/// Those of some stages that are met on another wire than this one.
+pub fn beside(wire: Wire, stages: &[Stage]) -> Vec<Stage> {
+    stages.iter().copied().filter(|stage| stage.wire() != wire).collect()
+}
+
 /// What the client is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -144,40 +181,56 @@ pub enum Seen {
 }
 
 impl Stage {
-    /// Where it is met; nowhere on a wire when it is the client that pauses.
-    pub fn point(self, prefix: &str, name: &str) -> (Wire, Option<Point>) {
-        let database = |texts: &[&str], hold| (Wire::Database, Some(Point::new(texts.iter().copied(), hold)));
-        let release = |text: &str, hold| (Wire::Release, Some(Point::new([text], hold)));
-        let store = |text: &str, hold| (Wire::Store, Some(Point::new([text], hold)));
-        let blob = |method: &str, hold| store(&format!("{method} /blobs/{prefix}/sha256/"), hold);
+    /// The wire that it is met on.
+    pub fn wire(self) -> Wire {
+        match self {
+            BodyArriving => Wire::Client,
+            KeysAsked => Wire::Issuer,
+            ReleaseAsked | ReleaseArriving | TagAsked | AssetRedirecting | AssetAsked | AssetArriving => Wire::Release,
+            BlobLookedUp | BlobArriving | BlobUnanswered | PartArriving | PartsJoining | PartsUnanswered => Wire::Store,
+            BlobAsked | BlobAnswering | BlobLeaving => Wire::Store,
+            TokenAsked | BytesComplete | TransactionBegins | RowsArriving | CommitWithheld | CommitUnanswered
+            | Answering | BlobPermitted | ReleaseLookedUp => Wire::Database,
+        }
+    }
+
+    /// Where on that wire, for a bundle; nowhere when it is the client that pauses.
+    pub fn point(self, site: &Site, bundle: &Bundle) -> Option<Point> {
+        let at = |text: &str, hold| Some(Point::new([text], hold));
+        let blob = |call, hold| Some(Point::new([site.begin_of(call, bundle)], hold));
+        let asset = |repository: &str, hold| {
+            Some(Point::new([format!("GET /acme/{repository}/releases/download/v1.0.0/{}", bundle.file())], hold))
+        };
         let in_record = ["INSERT INTO artifacts", "COMMIT"];
         match self {
-            TokenAsked => database(&["FROM tokens t"], Hold::Request(0)),
-            BodyArriving => (Wire::Client, None),
-            KeysAsked => (Wire::Issuer, Some(Point::new(["GET /.well-known/jwks"], Hold::Request(0)))),
-            ReleaseAsked => release("GET /repos/acme/widget/releases/tags/", Hold::Request(0)),
-            ReleaseArriving => release("GET /repos/acme/widget/releases/tags/", Hold::Answer(200)),
-            TagAsked => release("GET /repos/acme/widget/git/ref/tags/", Hold::Request(0)),
-            AssetRedirecting => release("GET /acme/widget/releases/download/", Hold::Answer(0)),
-            AssetAsked => release("GET /acme/storage/releases/download/", Hold::Request(0)),
-            AssetArriving => release("GET /acme/storage/releases/download/", Hold::Answer(HALF_BYTES)),
-            BytesComplete => database(&["FROM artifacts a JOIN versions v"], Hold::Request(0)),
-            BlobLookedUp => blob("HEAD", Hold::Request(0)),
-            BlobArriving => blob("PUT", Hold::Request(HALF_BYTES)),
-            BlobUnanswered => blob("PUT", Hold::Answer(0)),
-            PartArriving => store("partNumber=2", Hold::Request(HALF_BYTES)),
-            PartsJoining => store("<CompleteMultipartUpload", Hold::Request(0)),
-            PartsUnanswered => store("<CompleteMultipartUpload", Hold::Answer(0)),
-            TransactionBegins => database(&["BEGIN", "pg_advisory_xact_lock"], Hold::Request(0)),
-            RowsArriving => database(&in_record[..1], Hold::Request(0)),
-            CommitWithheld => database(&in_record, Hold::Request(0)),
-            CommitUnanswered => database(&in_record, Hold::Answer(0)),
+            TokenAsked => at("FROM tokens t", Hold::Request(0)),
+            BodyArriving => None,
+            KeysAsked => at("GET /.well-known/jwks", Hold::Request(0)),
+            ReleaseAsked => at("GET /repos/acme/widget/releases/tags/", Hold::Request(0)),
+            ReleaseArriving => at("GET /repos/acme/widget/releases/tags/", Hold::Answer(200)),
+            TagAsked => at("GET /repos/acme/widget/git/ref/tags/", Hold::Request(0)),
+            AssetRedirecting => asset("widget", Hold::Answer(0)),
+            AssetAsked => asset("storage", Hold::Request(0)),
+            AssetArriving => asset("storage", Hold::Answer(HALF_BYTES)),
+            // Nobody else asks by name, version and platform.
+            BytesComplete => at("p.name = $1 AND v.version = $2 AND a.os", Hold::Request(0)),
+            BlobLookedUp => blob(Call::Look, Hold::Request(0)),
+            BlobArriving => blob(Call::Put, Hold::Request(HALF_BYTES)),
+            BlobUnanswered => blob(Call::Put, Hold::Answer(0)),
+            PartArriving => blob(Call::Part, Hold::Request(HALF_BYTES)),
+            PartsJoining => blob(Call::Join, Hold::Request(0)),
+            PartsUnanswered => blob(Call::Join, Hold::Answer(0)),
+            TransactionBegins => Some(Point::new(["BEGIN", "pg_advisory_xact_lock"], Hold::Request(0))),
+            RowsArriving => at(in_record[0], Hold::Request(0)),
+            CommitWithheld => Some(Point::new(in_record, Hold::Request(0))),
+            CommitUnanswered => Some(Point::new(in_record, Hold::Answer(0))),
             // The index asks for this package alone; what it asks of earlier ones may come at any time.
-            Answering => database(&[&format!("[\"{name}\"]")], Hold::Request(0)),
-            BlobPermitted => database(&["FROM artifacts"], Hold::Request(0)),
-            BlobAsked => blob("GET", Hold::Request(0)),
-            BlobAnswering => blob("GET", Hold::Answer(0)),
-            BlobLeaving => blob("GET", Hold::Answer(HALF_BYTES)),
+            Answering => at(&format!("[\"{}\"]", bundle.name), Hold::Request(0)),
+            BlobPermitted => at("SELECT p.state FROM artifacts a", Hold::Request(0)),
+            ReleaseLookedUp => at("SELECT a.source_url FROM blobs b", Hold::Request(0)),
+            BlobAsked => blob(Call::Get, Hold::Request(0)),
+            BlobAnswering => blob(Call::Get, Hold::Answer(0)),
+            BlobLeaving => blob(Call::Get, Hold::Answer(HALF_BYTES)),
         }
     }
 
@@ -187,15 +240,17 @@ impl Stage {
     }
 
     /// What the client sees when something is struck here.
-    pub fn seen(self, struck: Struck) -> Seen {
+    pub fn seen(self, struck: Struck, mode: Mode) -> Seen {
         match struck {
             Struck::Process => Seen::Cut,
-            Struck::Database => match self.point("", "").0 {
+            Struck::Database => match self.wire() {
                 // What is recorded is recorded; search takes it up later.
                 Wire::Database if self != Answering => Seen::Unavailable("database does not answer"),
                 // Connections that nobody uses at this moment are opened again.
                 _ => Seen::Done,
             },
+            // Nothing of a linked release goes there.
+            Struck::Store if mode == Mode::Link => Seen::Done,
             Struck::Store => match self {
                 // The head was sent; only the missing end can tell.
                 BlobLeaving => Seen::Cut,
@@ -213,7 +268,7 @@ impl Stage {
     }
 
     /// Whether the version is there after that.
-    pub fn is_published_after(self, struck: Struck) -> bool {
-        self >= CommitUnanswered || self.seen(struck) == Seen::Done
+    pub fn is_published_after(self, struck: Struck, mode: Mode) -> bool {
+        self >= CommitUnanswered || self.seen(struck, mode) == Seen::Done
     }
 }
