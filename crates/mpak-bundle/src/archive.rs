@@ -52,6 +52,15 @@ pub struct Archive {
     idle: Mutex<Vec<Workspace>>,
 }
 
+/// An appended signature block, not verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The PKCS #7 structure, DER.
+    pub block: Vec<u8>,
+    /// SHA-256 of the file in front of the block: as it is, and with the comment's length as it was before.
+    pub digests: Vec<Sha256>,
+}
+
 /// One file (folders are not kept: they follow from the files).
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -156,16 +165,47 @@ impl Archive {
         self.signature.clone()
     }
 
+    /// The appended MCPB signature block with the digests that it may be over, if there is one.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] of reading.
+    pub fn signed(&self) -> Result<Option<Signed>, ArchiveError> {
+        let Some(range) = self.signature() else { return Ok(None) };
+        // 1. The PKCS #7 structure between the markers.
+        let whole = self.source.read_up_to(range.start, (range.end - range.start) as usize)?;
+        let block = end::signature_content(&whole).to_vec();
+        // 2. What is in front of it, as it is and as it was before a comment's length was set for the block.
+        let body_bytes = range.start;
+        let comment = end::comment_length(&self.source, body_bytes)?;
+        let before = comment.and_then(|(at, length)| Some((at, length.checked_sub(whole.len() as u64)?)));
+        let mut digests = vec![self.digest(body_bytes, None)?];
+        if let Some((at, length)) = before {
+            let length = u16::try_from(length).unwrap_or(u16::MAX);
+            digests.push(self.digest(body_bytes, Some((at, length.to_le_bytes())))?);
+        }
+        Ok(Some(Signed { block, digests }))
+    }
+
     /// Digest of the whole file, read through the same handle as the entries.
     ///
     /// # Errors
     /// [`ArchiveError`] of reading.
     pub fn sha256(&self) -> Result<Sha256, ArchiveError> {
-        const CHUNK_BYTES: usize = 256 << 10;
+        self.digest(self.bytes(), None)
+    }
+
+    /// Digest of the first bytes of the file, with two of them replaced.
+    fn digest(&self, bytes: u64, replaced: Option<(u64, [u8; 2])>) -> Result<Sha256, ArchiveError> {
+        const CHUNK_BYTES: u64 = 256 << 10;
         let mut hashing = Hashing::new(io::sink());
         let mut at = 0;
-        while at < self.bytes() {
-            let chunk = self.source.read_up_to(at, CHUNK_BYTES)?;
+        while at < bytes {
+            let mut chunk = self.source.read_up_to(at, (bytes - at).min(CHUNK_BYTES) as usize)?;
+            for (place, byte) in replaced.iter().flat_map(|(from, new)| (*from..).zip(new)) {
+                if let Some(old) = place.checked_sub(at).and_then(|place| chunk.get_mut(usize::try_from(place).ok()?)) {
+                    *old = *byte;
+                }
+            }
             hashing.write_all(&chunk).map_err(ArchiveError::Io)?;
             at += chunk.len() as u64;
         }

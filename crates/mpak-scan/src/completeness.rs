@@ -36,6 +36,10 @@ pub struct Completeness {
     pub archives: Vec<String>,
     /// Files whose bytes are not those that their package's record names, by path.
     pub changed: Vec<String>,
+    /// Records of packages that name files without digests, by path.
+    pub without_hash: Vec<String>,
+    /// Source files that the entry point does not come to, and that no package explains.
+    pub unreached: Vec<String>,
     /// Folders of virtual environments.
     pub environments: Vec<String>,
 }
@@ -52,6 +56,7 @@ pub struct Unexpected {
 }
 
 /// What is known of the reasons of files before the files themselves are read.
+#[derive(Debug)]
 pub(crate) struct Reasons {
     records: Records,
     named: Paths,
@@ -59,6 +64,9 @@ pub(crate) struct Reasons {
     /// By folder.
     packages: BTreeMap<String, Package>,
     server: String,
+    /// The bundle's own name, and its last part in the normal form of names.
+    whole_name: String,
+    name: String,
 }
 
 impl Reasons {
@@ -74,8 +82,29 @@ impl Reasons {
         environments.sort();
         environments.truncate(ENVIRONMENTS_COUNT_MAX);
         let server = document.and_then(|d| d.get("server")?.get("type")?.as_str()).unwrap_or_default().to_owned();
+        let whole_name = document.and_then(|d| d.get("name")?.as_str()).unwrap_or_default().to_owned();
+        let name = record::plain_name(whole_name.rsplit('/').next().unwrap_or_default());
         let (records, named) = (Records::read(records, all), manifest::named(document, all));
-        Self { records, named, environments, packages, server }
+        Self { records, named, environments, packages, server, whole_name, name }
+    }
+
+    /// Files that the manifest names to be started.
+    pub(crate) fn started(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(String::as_str)
+    }
+
+    /// The digest that the record of a Python package names for a file, and the number of that record. A record of
+    /// the bundle's own project does not count: its files are the server's own.
+    pub(crate) fn recorded(&self, path: &str) -> Option<(usize, Sha256)> {
+        let is_other = |record: &usize| self.name.is_empty() || self.records.project(*record) != self.name;
+        self.records.installed(path).filter(|(record, _)| is_other(record))
+    }
+
+    /// Whether a file is of an npm package: of one that says its name and version, other than the bundle itself.
+    pub(crate) fn is_of_npm_package(&self, path: &str) -> bool {
+        let name = |folder| self.packages.get(folder).and_then(|package| package.name.as_deref());
+        package::folders(path).filter_map(name).any(|name| name != self.whole_name)
+            || package::folders(path).any(|folder| folder.ends_with("node_modules/.bin"))
     }
 
     /// What the server's own files are searched for: names of files that nothing explains so far.
@@ -145,7 +174,18 @@ pub(crate) fn look(reasons: &Reasons, files: &[FileFact], mentioned: &BTreeSet<&
     archives.truncate(FILES_COUNT_MAX);
     left.sort();
     let archives = archives.into_iter().map(str::to_owned).collect();
-    Completeness { unexpected: left, archives, changed, environments: reasons.environments.clone() }
+    let (without_hash, environments) = (reasons.records.without_hash(), reasons.environments.clone());
+    Completeness { unexpected: left, archives, changed, without_hash, unreached: Vec::new(), environments }
+}
+
+impl Completeness {
+    /// Adds source files that the entry point does not come to.
+    pub(crate) fn add_unreached(&mut self, paths: &[String], reasons: &Reasons) {
+        let explained = |path: &str| reasons.is_explained_by_path(path) || package::folder(path).is_some();
+        let told = |path: &str| self.unexpected.iter().any(|unexpected| unexpected.path == path);
+        let left: Vec<String> = paths.iter().filter(|path| !explained(path) && !told(path)).cloned().collect();
+        self.unreached = left;
+    }
 }
 
 /// Endings of texts that nothing runs.
@@ -196,11 +236,14 @@ fn executable(file: &FileFact, server: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether files of this ending are in the language of the server.
+/// Whether files of this ending are in the language of the server; where nothing says which that is, in any.
 fn speaks(server: &str, extension: &str) -> bool {
+    let python = || extension == "py";
+    let node = || matches!(extension, "js" | "mjs" | "cjs" | "ts" | "mts" | "cts");
     match server {
-        "python" | "uv" => matches!(extension, "py"),
-        "node" => matches!(extension, "js" | "mjs" | "cjs" | "ts" | "mts" | "cts"),
+        "python" | "uv" => python(),
+        "node" => node(),
+        "" => python() || node(),
         _ => false,
     }
 }
@@ -234,8 +277,6 @@ fn in_environment(path: &str, folder: &str) -> bool {
     })
 }
 
-/// Paths with the digests that something names for them.
-type Listed = BTreeMap<String, Option<Sha256>>;
 /// Paths of files, sorted.
 type Paths = BTreeSet<String>;
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use mpak_bundle::archive::{Archive, ArchiveError};
 use mpak_bundle::collect::{CollectError, Collected, collect_any};
@@ -25,6 +26,7 @@ use crate::outside::Outside;
 use crate::policy::Policy;
 use crate::report::{self, Report};
 use crate::secrets::Secrets;
+use crate::signatures::Appended;
 use crate::suppressions::Suppressions;
 use crate::texts::Texts;
 use crate::vex::{self, Statement};
@@ -71,6 +73,9 @@ pub struct Evidence {
     oauth: OauthUse,
     capabilities: Capabilities,
     texts: Option<Texts>,
+    /// Files with detached signatures, and the block that is appended.
+    signature_files: Vec<(String, Vec<u8>)>,
+    appended: Option<Appended>,
     suppressions: Suppressions,
     policy: Option<Policy>,
 }
@@ -159,7 +164,7 @@ impl Evidence {
     /// # Errors
     /// [`GatherError`].
     pub fn from_archive(archive: &Archive, limits: &Limits) -> Result<Self, GatherError> {
-        Self::gather(archive, limits, Gathering::default())
+        Self::from_archive_with(archive, limits, Gathering::default())
     }
 
     /// As [`Evidence::from_archive`], in a given way.
@@ -167,7 +172,8 @@ impl Evidence {
     /// # Errors
     /// [`GatherError`].
     pub fn from_archive_with(archive: &Archive, limits: &Limits, how: Gathering<'_>) -> Result<Self, GatherError> {
-        Self::gather(archive, limits, how)
+        let appended = archive.signed()?;
+        Ok(Self { appended, ..Self::gather(archive, limits, how)? })
     }
 
     /// From any folder, with the ignore rules of `pack`; where it holds no manifest AI-01 says so.
@@ -218,7 +224,8 @@ impl Evidence {
         let first = plan.first();
         let mut looked = run(&plan, source, &first, threads)?;
         let all: HashSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
-        let reasons = reasons(&items, &mut looked, &all, document_of(&manifest));
+        let reasons = Arc::new(reasons(&items, &mut looked, &all, document_of(&manifest)));
+        plan.sources.settle(&items, Arc::clone(&reasons));
         plan.search_for(reasons.mentions(&all), |path| reasons.is_own(path));
         let rest: Vec<usize> = (0..items.len()).filter(|number| first.binary_search(number).is_err()).collect();
         looked.extend(run(&plan, source, &rest, threads)?);
@@ -228,8 +235,13 @@ impl Evidence {
         let heads = gathered.heads.iter().map(|(number, head)| (items[*number].path.as_str(), head.as_slice()));
         compare(&mut manifest, &Kept { source, heads: heads.collect() }, limits);
         let texts = texts::gather(&items, document_of(&manifest), |number| gathered.head(number));
+        let signature_files = plan
+            .signature_files()
+            .filter_map(|number| Some((items[number].path.clone(), gathered.head(number)?.to_vec())));
+        let signature_files = signature_files.collect();
         let mentioned = gathered.mentions.iter().map(|number| plan.mention(*number)).collect();
-        let completeness = completeness::look(&reasons, &gathered.files, &mentioned);
+        let mut completeness = completeness::look(&reasons, &gathered.files, &mentioned);
+        plan.sources.changed(&completeness.changed);
         // 4. What the code does.
         let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
             let code = plan.sources.link(gathered.code, gathered.suspects);
@@ -241,6 +253,7 @@ impl Evidence {
             let texts = texts.map(|texts| texts::with_code(texts, &code, &counts));
             (code, oauth, capabilities, texts)
         })?;
+        completeness.add_unreached(&capabilities.unreached, &reasons);
         Ok(Self {
             manifest,
             dependencies: dependencies::merge(gathered.said),
@@ -254,6 +267,8 @@ impl Evidence {
             oauth,
             capabilities,
             texts,
+            signature_files,
+            appended: None,
             files: gathered.files,
             suppressions: Suppressions::default(),
             policy: None,
@@ -277,6 +292,8 @@ impl Evidence {
             oauth: OauthUse::Unknown,
             capabilities: Capabilities::default(),
             texts: None,
+            signature_files: Vec::new(),
+            appended: None,
             suppressions: Suppressions::default(),
             policy: None,
         }

@@ -21,6 +21,7 @@ mod provenance;
 pub mod report;
 pub mod rules;
 pub mod secrets;
+mod signatures;
 mod supply;
 pub mod suppressions;
 pub mod task;

@@ -135,13 +135,18 @@ pub enum SignatureState {
     Expired,
 }
 
-/// A signature, verified by somebody.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+/// A signature: verified by somebody, or given to be verified here.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Signature {
     /// How it is made.
     pub method: SignatureMethod,
-    /// What verification gave.
-    pub state: SignatureState,
+    /// What verification gave; without it, `detached` is verified.
+    #[serde(default)]
+    pub state: Option<SignatureState>,
+    /// The signature itself, of the method `key`: `payload`, `algorithm`, `public_key`, `signature`. What it is worth
+    /// is found out here, whatever stands beside it.
+    #[serde(default)]
+    pub detached: Option<Value>,
     /// Who signed: an identity URI or a key's fingerprint.
     #[serde(default)]
     pub signer: Option<String>,
@@ -335,6 +340,11 @@ impl Outside {
     }
 
     fn ranges(&self) -> Result<(), OutsideError> {
+        let without = |s: &Signature| s.state.is_none() && s.detached.is_none();
+        if self.signatures.iter().flatten().any(without) {
+            let (field, found) = ("signatures.state".to_owned(), "missing".to_owned());
+            return Err(OutsideError::Range { field, found, expected: "a state, or a `detached` signature" });
+        }
         let wrong = |field: &str, found: String, expected| {
             Err(OutsideError::Range { field: field.chars().take(80).collect(), found, expected })
         };
@@ -409,7 +419,8 @@ mod tests {
                 "sha": "0".repeat(40), "tier": 1, "account_age_days": 400, "owners_count": 2, "keys": ["cd".repeat(32)]},
             "repository": {"url": "https://github.com/a/b", "reachable": true, "commit": "0".repeat(40),
                 "commit_found": true, "commit_signed": true},
-            "signatures": [{"method": "sigstore", "state": "valid-trusted", "signer": "x", "authorized": true}],
+            "signatures": [{"method": "sigstore", "state": "valid-trusted", "signer": "x", "authorized": true,
+                "detached": {"payload": {}, "algorithm": "ed25519", "public_key": "", "signature": ""}}],
             "attestation": {"verified": {"subjects": ["ab".repeat(32)], "predicate_type": "https://slsa.dev/provenance/v1",
                 "builder": "x", "issuer": "i", "identity": "w", "repository": "a/b", "workflow": "w", "commit": "0".repeat(40)}},
             "scorecard": {"repository": "a/b", "score": 7.5, "checks": {"Token-Permissions": 10}, "date": "2026-11-01"},
@@ -468,6 +479,7 @@ mod tests {
             (r#"{"version":2}"#, "found `2`"),
             (r#"{"version":"1"}"#, "found `\"1\"`"),
             (r#"{"version":1,"publisher":{"tier":4}}"#, "publisher.tier"),
+            (r#"{"version":1,"signatures":[{"method":"key"}]}"#, "signatures.state"),
             (r#"{"version":1,"scorecard":{"score":11}}"#, "scorecard.score"),
             (r#"{"version":1,"scorecard":{"score":1,"checks":{"x":-2}}}"#, "scorecard.checks.x"),
             (r#"{"version":1,"artifact":{"sha256":"xyz"}}"#, "artifact"),

@@ -128,7 +128,7 @@ fn evidence(level: u8, sha256: &str) -> Value {
                 "verified": true, "issuer": "https://token.actions.githubusercontent.com",
                 "subject": "repo:acme/greeter:ref:refs/tags/v1.0.0", "repository": "acme/greeter",
                 "repository_id": "1", "owner_id": "2", "workflow": ".github/workflows/release.yml",
-                "ref": "refs/tags/v1.0.0", "sha": COMMIT, "owners_count": 2,
+                "ref": "refs/tags/v1.0.0", "sha": COMMIT, "owners_count": 2, "account_age_days": 400,
             }),
         );
     }

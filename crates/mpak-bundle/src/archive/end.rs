@@ -133,6 +133,21 @@ fn signature_block(tail: &[u8]) -> Result<Option<Range<usize>>, ArchiveError> {
     Ok(Some(header..tail.len()))
 }
 
+/// What is between the markers of a signature block.
+pub(super) fn signature_content(block: &[u8]) -> &[u8] {
+    let start = SIGNATURE_HEADER.len() + 4;
+    block.get(start..block.len().saturating_sub(SIGNATURE_FOOTER.len())).unwrap_or_default()
+}
+
+/// Where the length of the archive's comment stands in a body of this size, and what it is.
+pub(super) fn comment_length(source: &Source, body_bytes: u64) -> Result<Option<(u64, u64)>, ArchiveError> {
+    let most = (END_BYTES + COMMENT_BYTES_MAX) as u64;
+    let tail_at = body_bytes.saturating_sub(most);
+    let tail = source.read_up_to(tail_at, (body_bytes - tail_at) as usize)?;
+    let at = last_of(&tail, END).filter(|at| at + END_BYTES <= tail.len());
+    Ok(at.map(|at| (tail_at + at as u64 + 20, u64::from(u16_at(&tail, at + 20)))))
+}
+
 fn no_end_record(source: &Source) -> Result<ArchiveError, ArchiveError> {
     let head = source.read_up_to(0, 2)?;
     Ok(if head == b"PK" { ArchiveError::EndRecordMissing } else { ArchiveError::NotAZip })

@@ -282,16 +282,16 @@ fn wider(permission: &str, declared: &str, needed: &str) -> bool {
     }
 }
 
-/// The manifest says nothing about permissions.
-pub(crate) fn missing() -> Finding {
-    Finding::new(
-        "CD-02/not-declared",
-        Severity::Medium,
-        "the manifest declares no permissions, so that each counts as `none`",
-    )
-    .at(MANIFEST, None)
-    .seen("/_meta/org.mpaktrust/permissions")
-    .fix(format!("declare them; {SUGGEST}"))
+/// Nothing is said about permissions, in a manifest or for want of one.
+pub(crate) fn missing(has_manifest: bool) -> Finding {
+    let title = if has_manifest {
+        "the manifest declares no permissions, so that each counts as `none`"
+    } else {
+        "there is no manifest that declares permissions, so that each counts as `none`"
+    };
+    let found = Finding::new("CD-02/not-declared", Severity::Medium, title);
+    let found = if has_manifest { found.at(MANIFEST, None).seen("/_meta/org.mpaktrust/permissions") } else { found };
+    found.fix(format!("declare them; {SUGGEST}"))
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ const ADDON_HELPERS: [&str; 9] = [
 /// What a `package.json` says of the package's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Package {
+    /// Its name, where it says a version too: what every installed package does.
+    pub(super) name: Option<String>,
     /// It has programs or native code, or ways to find or build it.
     native: bool,
     /// Files and folders that it lists.
@@ -45,7 +47,13 @@ impl Package {
         let files = package.get("files").and_then(Value::as_array).into_iter().flatten();
         let listed = files.chain(package.get("main")).filter_map(Value::as_str);
         let listed = listed.filter(|pattern| pattern.len() <= PATTERN_BYTES_MAX).take(PATTERNS_COUNT_MAX);
-        Some(Self { native: says_native(&package), listed: listed.map(str::to_owned).collect() })
+        let text = |field: &str| package.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let name = text("name").filter(|name| name.len() <= PATTERN_BYTES_MAX && text("version").is_some());
+        Some(Self {
+            name: name.map(str::to_owned),
+            native: says_native(&package),
+            listed: listed.map(str::to_owned).collect(),
+        })
     }
 
     /// Whether it explains native code.
@@ -83,8 +91,22 @@ pub(super) fn explains(packages: &BTreeMap<String, Package>, all: &BTreeMap<&str
 
 /// `…/node_modules/NAME` or `…/node_modules/@SCOPE/NAME`, the innermost.
 pub(super) fn folder(path: &str) -> Option<&str> {
-    let at =
-        path.rfind("node_modules/").filter(|at| *at == 0 || path.as_bytes()[at - 1] == b'/')? + "node_modules/".len();
+    folder_from(path, starts(path).last()?)
+}
+
+/// The folders of all packages that a file lies in, from the outside.
+pub(super) fn folders(path: &str) -> impl Iterator<Item = &str> {
+    starts(path).filter_map(|at| folder_from(path, at))
+}
+
+/// Where the names of packages begin.
+fn starts(path: &str) -> impl Iterator<Item = usize> {
+    const FOLDER: &str = "node_modules/";
+    let whole = |at: &usize| *at == 0 || path.as_bytes()[at - 1] == b'/';
+    path.match_indices(FOLDER).map(|(at, _)| at).filter(whole).map(|at| at + FOLDER.len())
+}
+
+fn folder_from(path: &str, at: usize) -> Option<&str> {
     let parts = if path[at..].starts_with('@') { 2 } else { 1 };
     let (end, _) = path[at..].match_indices('/').nth(parts - 1)?;
     Some(&path[..at + end])

@@ -73,14 +73,19 @@ fn what_the_servers_own_files_speak_of_is_expected() {
 
 #[test]
 fn installed_packages_explain_what_they_list() {
-    let record = "a/__init__.py,,\na/_x.so,,\n../../bin/a-tool,,\n\"a/with,comma.so\",,\na-1.dist-info/RECORD,,\n";
+    let hash = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+    let record = format!(
+        "a/__init__.py,{hash},0\na/_x.so,{hash},\n../../bin/a-tool,{hash},\n\"a/with,comma.so\",{hash},\na/bare.so,,\n\
+         a-1.dist-info/RECORD,,\n"
+    );
     let site = |path: &'static str, content: &'static str| {
-        left("python", &[("lib/a-1.dist-info/RECORD", record), ("lib/a/__init__.py", ""), (path, content)])
+        left("python", &[("lib/a-1.dist-info/RECORD", &record), ("lib/a/__init__.py", ""), (path, content)])
     };
     for (path, content, unexpected) in [
         ("lib/a/_x.so", ELF, false),
         ("lib/bin/a-tool", "#!python\n", false),
         ("lib/a/with,comma.so", ELF, false),
+        ("lib/a/bare.so", ELF, true),
         ("lib/a/_y.so", ELF, true),
         ("lib/a/evil.py", "evil()", true),
         ("lib/a/sub/evil.py", "evil()", true),

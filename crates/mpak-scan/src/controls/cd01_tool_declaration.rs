@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::code::tools::{Handler, Kind};
 use crate::control::{Status, Verdict};
 use crate::evidence::{Evidence, MANIFEST};
 use crate::report::{Finding, Severity};
@@ -15,7 +16,10 @@ use crate::texts::Registered;
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     let registered = evidence.texts().map_or(&[][..], |texts| texts.registered.as_slice());
     match evidence.document() {
-        Some(document) => with_registered(judge_document(document), document, registered),
+        Some(document) => {
+            let verdict = with_registered(judge_document(document), document, registered);
+            with_unregistered(verdict, document, evidence)
+        }
         None => Verdict::not_run("there is no readable manifest.json to take the tools from"),
     }
 }
@@ -49,6 +53,45 @@ fn with_registered(verdict: Verdict, document: &Value, registered: &[Registered]
     findings.extend(surplus);
     let reason = format!("{}; {count} more registered by the code", verdict.reason);
     Verdict::pass_or_warn(reason, findings).failing_from(Some(2))
+}
+
+/// Adds tools that the manifest declares and no code registers. It is told only where all registrations are known:
+/// all code was read, and every one has a constant name.
+fn with_unregistered(verdict: Verdict, document: &Value, evidence: &Evidence) -> Verdict {
+    let generated = document.get("tools_generated") == Some(&Value::Bool(true));
+    let Some(Value::Array(tools)) = document.get("tools") else { return verdict };
+    let code = evidence.code();
+    let handled: Vec<&Handler> = code.handlers.iter().filter(|handler| handler.kind == Kind::Tool).collect();
+    let names: Option<BTreeSet<&str>> = handled.iter().map(|handler| handler.name.as_deref()).collect();
+    let Some(names) = names.filter(|names| !names.is_empty() && code.unread.is_empty()) else { return verdict };
+    if generated || matches!(verdict.status, Status::Fail | Status::NotRun) {
+        return verdict;
+    }
+    // A server that is mounted in another one has its tools behind a prefix.
+    let is_registered = |declared: &str| {
+        names.iter().any(|name| {
+            declared
+                .strip_suffix(name)
+                .is_some_and(|before| before.is_empty() || before.ends_with(['_', '-', '.', '/']))
+        })
+    };
+    let declared = tools.iter().enumerate().filter_map(|(i, tool)| Some((i, text(tool, "name")?)));
+    let surplus = declared.filter(|(_, name)| !is_registered(name)).take(UNDECLARED_COUNT_MAX);
+    let surplus: Vec<Finding> = surplus
+        .map(|(i, name)| {
+            let name: String = name.chars().take(80).collect();
+            let title = format!("the manifest declares the tool `{name}`, which no code registers");
+            finding("unregistered-tool", Severity::Low, title)
+                .seen(format!("/tools/{i}"))
+                .fix("remove it from `tools`, or correct its name")
+        })
+        .collect();
+    if surplus.is_empty() {
+        return verdict;
+    }
+    let mut findings = verdict.findings;
+    findings.extend(surplus);
+    Verdict { status: Status::Warn, findings, ..verdict }
 }
 
 fn undeclared(tool: &Registered) -> Finding {
@@ -202,6 +245,30 @@ mod tests {
             let found: Vec<u32> = verdict.findings.iter().filter_map(|f| f.line).collect();
             assert_eq!((verdict.status, found), (status, lines.clone()), "{document}");
             assert_eq!(verdict.fails_from, (!lines.is_empty()).then_some(2));
+        }
+    }
+
+    #[test]
+    fn declared_tools_that_no_code_registers_are_told_where_all_registrations_are_known() {
+        let known = "server.tool('a', 'Does.', {}, async () => ({}));\n";
+        let open =
+            "server.tool('a', 'Does.', {}, async () => ({}));\nserver.tool(name(), 'D.', {}, async () => ({}));\n";
+        let low = "server.setRequestHandler(CallToolRequestSchema, async (request) => ({}));\n";
+        let tool = |name: &str| json!({"name": name, "description": "Does."});
+        for (source, tools, generated, told) in [
+            (known, json!([tool("a")]), false, 0),
+            (known, json!([tool("sub_a")]), false, 0),
+            (known, json!([tool("a"), tool("b"), tool("c")]), false, 2),
+            (known, json!([tool("a"), tool("b")]), true, 0),
+            (open, json!([tool("a"), tool("b")]), false, 0),
+            (low, json!([tool("a"), tool("b")]), false, 0),
+            ("", json!([tool("a")]), false, 0),
+        ] {
+            let document = json!({"server": {"entry_point": "x.js"}, "tools": tools, "tools_generated": generated});
+            let verdict = judge(&Evidence::of_files(&document, &[("x.js", source)]));
+            let found = verdict.findings.iter().filter(|f| f.rule == "CD-01/unregistered-tool").count();
+            assert_eq!(found, told, "{source} {document}: {verdict:?}");
+            assert_eq!((verdict.status == Status::Warn, verdict.fails_from), (told > 0, None), "{source}: {verdict:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! CD-02: the manifest declares what the code can do: no more, and no less.
 //!
 //! Spec: MTF 0.1 §3.5 CD-02. The rows of its table that block are findings of severity `high` and `critical`.
-//! A missing block blocks nothing by itself: each permission is then `none`.
+//! A missing block blocks nothing by itself: each permission is then `none`; so it is without a manifest.
 
 use crate::capabilities::permissions::{self, Permissions};
 use crate::control::{Status, Verdict};
@@ -12,9 +12,6 @@ use crate::report::{Finding, Severity};
 const UNREACHED_COUNT_MAX: usize = 5;
 
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
-    if evidence.document().is_none() {
-        return Verdict::not_run("there is no readable manifest.json to compare with");
-    }
     let found = evidence.capabilities();
     let block = evidence.extension().and_then(|extension| extension.get("permissions"));
     let declared = Permissions::declared(block);
@@ -26,7 +23,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     let blocks = findings.iter().filter(|finding| finding.severity >= Severity::High).count();
     // 2. What is declared and not done, unless code that could not be read may do it.
     match block {
-        None => findings.push(permissions::missing()),
+        None => findings.push(permissions::missing(evidence.document().is_some())),
         Some(_) if !found.partly => findings.extend(permissions::unused(found, declared)),
         Some(_) => {}
     }
@@ -59,4 +56,27 @@ fn unreached(files: &[String]) -> Option<Finding> {
         .seen(first.join(", "))
         .fix("leave them out of the bundle, if the server does not need them")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use mpak_bundle::limits::Limits;
+
+    use super::*;
+
+    #[test]
+    fn without_a_manifest_everything_that_is_done_is_undeclared() {
+        for (source, status, rule) in [
+            ("import subprocess\nsubprocess.run(['ls'])\n", Status::Fail, "CD-02/subprocess"),
+            ("print(1)\n", Status::Warn, "CD-02/not-declared"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("server.py"), source).unwrap();
+            let verdict = judge(&Evidence::from_folder(folder.path(), &Limits::default()).unwrap());
+            assert_eq!(verdict.status, status, "{source}: {verdict:?}");
+            assert!(verdict.findings.iter().any(|f| f.rule == rule), "{source}: {verdict:?}");
+            // Nothing is said about a place that is not there.
+            assert!(verdict.findings.iter().all(|f| f.file.as_deref() != Some("manifest.json")), "{verdict:?}");
+        }
+    }
 }

@@ -12,9 +12,6 @@ use crate::evidence::{Evidence, MANIFEST, OauthUse};
 use crate::report::{Finding, Severity};
 
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
-    if evidence.document().is_none() {
-        return Verdict::not_run("there is no readable manifest.json to take the credentials from");
-    }
     match credentials::declared(evidence) {
         Declaration::Bad => {
             let finding = finding("bad-credentials", Severity::High, "`credentials` is not a list of objects")

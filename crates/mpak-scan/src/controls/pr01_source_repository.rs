@@ -1,12 +1,14 @@
 //! PR-01: the manifest names a source repository on a known platform.
 //!
-//! Judged from the URL alone; whether it answers is registry evidence. Spec: MTF 0.1 §3.6 PR-01.
+//! Judged from the URL; whether it answers to anybody is registry evidence, and one that does not needs a verified
+//! attestation of the build from level 3 on. Spec: MTF 0.1 §3.6 PR-01.
 
 use serde_json::Value;
 use url::Url;
 
-use crate::control::Verdict;
+use crate::control::{Status, Verdict};
 use crate::evidence::{Evidence, MANIFEST};
+use crate::outside::{Attestation, repository_key};
 use crate::report::{Finding, Severity};
 
 /// Platforms whose repositories anyone can look up, by exact host.
@@ -16,9 +18,32 @@ const FIX: &str = "add `\"repository\": {\"type\": \"git\", \"url\": \"https://g
 
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     match evidence.document() {
-        Some(document) => judge_document(document),
+        Some(document) => reachable(judge_document(document), document, evidence),
         None => Verdict::not_run("there is no readable manifest.json to take the repository from"),
     }
+}
+
+/// Adds what somebody saw who looked at the repository.
+fn reachable(verdict: Verdict, document: &Value, evidence: &Evidence) -> Verdict {
+    let outside = evidence.outside();
+    let Some(seen) = outside.repository.as_ref().filter(|seen| seen.reachable == Some(false)) else { return verdict };
+    let named = document.get("repository").and_then(|r| r.get("url").or(Some(r))).and_then(Value::as_str);
+    let (named, looked) = (named.and_then(repository_key), seen.url.as_deref().and_then(repository_key));
+    if verdict.status == Status::Fail || looked.is_some() && looked != named {
+        return verdict;
+    }
+    let attested = matches!(&outside.attestation, Some(Attestation::Verified(_)));
+    let (severity, more) = if attested {
+        (Severity::Info, "the build is attested")
+    } else {
+        (Severity::Medium, "level 3 needs an attestation of the build")
+    };
+    let title = format!("the repository does not answer without signing in; {more}");
+    let found = finding("private-repository", severity, title).seen(named.unwrap_or_default());
+    let mut findings = verdict.findings;
+    findings.push(found.fix("make the repository public, or publish with an attestation of the build"));
+    let status = if attested { verdict.status } else { Status::Warn };
+    Verdict { status, findings, fails_from: (!attested).then_some(3), ..verdict }
 }
 
 fn judge_document(document: &Value) -> Verdict {
@@ -111,6 +136,29 @@ mod tests {
             let verdict = judge_document(&json!({"repository": {"type": "git", "url": url}}));
             assert_eq!(verdict.status, status, "{url}: {:?}", verdict.findings);
             assert_eq!(verdict.findings.first().map_or("", |f| f.rule.as_str()), rule, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_private_repository_needs_an_attestation_from_level_3() {
+        use crate::outside::Outside;
+
+        let verified = json!({"verified": {"subjects": [], "predicate_type": "x", "builder": "x"}});
+        for (repository, attestation, status, from) in [
+            (json!({"reachable": true}), Value::Null, Status::Pass, None),
+            (json!({}), Value::Null, Status::Pass, None),
+            (json!({"reachable": false}), Value::Null, Status::Warn, Some(3)),
+            (json!({"reachable": false}), json!("absent"), Status::Warn, Some(3)),
+            (json!({"reachable": false}), json!({"invalid": {"reason": "x"}}), Status::Warn, Some(3)),
+            (json!({"reachable": false}), verified, Status::Pass, None),
+            (json!({"reachable": false, "url": "https://github.com/acme/widget"}), Value::Null, Status::Warn, Some(3)),
+            (json!({"reachable": false, "url": "https://github.com/acme/other"}), Value::Null, Status::Pass, None),
+        ] {
+            let outside = json!({"version": 1, "repository": repository, "attestation": attestation});
+            let outside = Outside::read(outside.to_string().as_bytes()).unwrap();
+            let document = json!({"repository": {"type": "git", "url": "https://github.com/acme/widget"}});
+            let verdict = judge(&Evidence::of_document(&document).with_outside(outside).unwrap());
+            assert_eq!((verdict.status, verdict.fails_from), (status, from), "{repository} {attestation}: {verdict:?}");
         }
     }
 

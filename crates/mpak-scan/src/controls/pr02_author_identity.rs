@@ -63,11 +63,14 @@ fn tier(publisher: &Publisher) -> Option<u8> {
     if publisher.account_age_days.is_some_and(|days| days < ACCOUNT_AGE_DAYS_MIN) {
         return Some(publisher.tier.map_or(3, |tier| tier.max(3)));
     }
-    let platform = publisher
-        .issuer
-        .as_deref()
-        .is_some_and(|issuer| PLATFORM_ISSUERS.contains(&issuer.trim_end_matches('/')) && publisher.owner_id.is_some());
-    publisher.tier.or(Some(if platform { 1 } else { 3 }))
+    // An account whose age nobody knows is not an established one.
+    let established = is_of_platform(publisher) && publisher.account_age_days.is_some();
+    publisher.tier.or(Some(if established { 1 } else { 3 }))
+}
+
+fn is_of_platform(publisher: &Publisher) -> bool {
+    let issuer = publisher.issuer.as_deref().unwrap_or_default().trim_end_matches('/');
+    PLATFORM_ISSUERS.contains(&issuer) && publisher.owner_id.is_some()
 }
 
 fn judge_publisher(publisher: &Publisher) -> Verdict {
@@ -83,7 +86,9 @@ fn judge_publisher(publisher: &Publisher) -> Verdict {
     let mut findings = Vec::new();
     // 1. Level 3 wants a platform account or an organisation.
     if tier > 2 {
-        let title = format!("the publisher's identity is of tier {tier}; level 3 needs tier 1 or 2");
+        let unknown = publisher.tier.is_none() && publisher.account_age_days.is_none() && is_of_platform(publisher);
+        let why = if unknown { ", for the age of the account is not known" } else { "" };
+        let title = format!("the publisher's identity is of tier {tier}{why}; level 3 needs tier 1 or 2");
         findings.push(
             finding("low-tier", Severity::Medium, title)
                 .seen(who)
@@ -121,7 +126,8 @@ mod tests {
 
     #[test]
     fn each_row_of_the_table_is_judged() {
-        let good = json!({"verified": true, "issuer": PLATFORM_ISSUERS[0], "owner_id": "7", "owners_count": 2});
+        let good = json!({"verified": true, "issuer": PLATFORM_ISSUERS[0], "owner_id": "7", "owners_count": 2,
+            "account_age_days": 400});
         let with = |field: &str, value: Value| {
             let mut publisher = good.clone();
             publisher[field] = value;
@@ -135,6 +141,7 @@ mod tests {
             (with("owners_count", Value::Null), Status::Warn, Some(3), "PR-02/single-owner"),
             (with("tier", json!(3)), Status::Warn, Some(3), "PR-02/low-tier"),
             (with("tier", json!(2)), Status::Pass, None, ""),
+            (with("account_age_days", Value::Null), Status::Warn, Some(3), "PR-02/low-tier"),
             (with("account_age_days", json!(89)), Status::Warn, Some(3), "PR-02/low-tier"),
             (with("account_age_days", json!(90)), Status::Pass, None, ""),
             (with("issuer", json!("https://evil.example")), Status::Warn, Some(3), "PR-02/low-tier"),

@@ -41,6 +41,7 @@ fn finding(rule: &str, severity: Severity, title: impl Into<String>) -> Finding 
 
 fn judge_card(card: &Scorecard, as_of: Option<&str>) -> Verdict {
     let mut findings = Vec::new();
+    let mut missing: Vec<&str> = Vec::new();
     let mut from: Option<u8> = None;
     for (level, least) in SCORE_MIN {
         if card.score < least {
@@ -68,7 +69,10 @@ fn judge_card(card: &Scorecard, as_of: Option<&str>) -> Verdict {
                 findings.push(finding("check-failed", Severity::High, title).fix(remedy(name)));
             }
             Some(_) => {}
-            None => findings.push(finding("check-missing", Severity::Low, format!("the result has no check {name}"))),
+            None => {
+                missing.push(name);
+                findings.push(finding("check-missing", Severity::Low, format!("the result has no check {name}")));
+            }
         }
     }
     let age = card.date.as_deref().and_then(day).zip(as_of.and_then(day)).map(|(then, now)| now - then);
@@ -80,6 +84,12 @@ fn judge_card(card: &Scorecard, as_of: Option<&str>) -> Verdict {
     }
     match from {
         Some(3) => Verdict::fail("the source repository is not kept well enough", findings),
+        // What must pass and was not looked at is not known.
+        _ if !missing.is_empty() => {
+            let reason =
+                format!("the Scorecard result lacks what must pass whatever the score is: {}", missing.join(", "));
+            Verdict { findings, ..Verdict::not_run(reason) }
+        }
         from => {
             Verdict::pass_or_warn(format!("the Scorecard result is {:.1}", card.score), findings).failing_from(from)
         }
@@ -141,7 +151,10 @@ mod tests {
             (card(9.0, "Dangerous-Workflow", 0.0), Status::Fail, None, "PR-05/check-failed"),
             (card(9.0, "Branch-Protection", 4.0), Status::Fail, None, "PR-05/check-failed"),
             (card(9.0, "Branch-Protection", -1.0), Status::Warn, None, "PR-05/check-inconclusive"),
-            (json!({"score": 9.0}), Status::Warn, None, "PR-05/check-missing"),
+            (json!({"score": 9.0}), Status::NotRun, None, "PR-05/check-missing"),
+            (json!({"score": 4.0}), Status::Fail, None, "PR-05/low-score"),
+            (json!({"score": 9.0, "checks": {"Token-Permissions": 10}}), Status::NotRun, None, "PR-05/check-missing"),
+            (json!({"score": 9.0, "checks": {"Token-Permissions": 0}}), Status::Fail, None, "PR-05/check-failed"),
             (json!({"score": 9.0, "checks": checks, "date": "2026-10-21"}), Status::Warn, None, "PR-05/old-result"),
             (json!({"score": 9.0, "checks": checks, "date": "2026-10-22"}), Status::Pass, None, ""),
             (json!({"score": 9.0, "checks": checks, "repository": "acme/other"}), Status::NotRun, None, ""),

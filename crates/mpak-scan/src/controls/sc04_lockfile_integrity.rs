@@ -10,7 +10,9 @@ use mpak_bundle::dependencies::{Component, Ecosystem};
 
 use crate::control::{Status, Verdict};
 use crate::evidence::Evidence;
+use crate::outside::{Attestation, Signature, SignatureMethod, SignatureState};
 use crate::report::{Finding, Severity};
+use crate::signatures::{self, Worth};
 use crate::supply::{self, Supply};
 
 /// Packages that installers bring along and no lockfile names.
@@ -21,13 +23,18 @@ const FINDINGS_COUNT_MAX: usize = 50;
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     let supplies: Vec<Supply<'_>> =
         supply::supplies(evidence).into_iter().filter(|supply| !supply.installed.is_empty()).collect();
-    if supplies.is_empty() {
+    let seen = evidence.completeness();
+    if supplies.is_empty() && seen.changed.is_empty() && seen.without_hash.is_empty() {
         return Verdict::new(Status::NotApplicable, "nothing is vendored that a lockfile could be compared with");
     }
     let mut findings = Vec::new();
-    for path in evidence.completeness().changed.iter().take(FINDINGS_COUNT_MAX) {
-        let title = "the file is not the one that the package's RECORD names";
+    for path in seen.changed.iter().take(FINDINGS_COUNT_MAX) {
+        let title = "the file is not the one that the package's RECORD names: it is judged as the server's own";
         findings.push(finding("changed-file", Severity::High, title).at(path, None).fix(REINSTALL));
+    }
+    for path in seen.without_hash.iter().take(FINDINGS_COUNT_MAX) {
+        let title = "the record names files without digests: they are judged as the server's own";
+        findings.push(finding("record-without-digests", Severity::Low, title).at(path, None).fix(REINSTALL));
     }
     for supply in &supplies {
         let mut compared = false;
@@ -45,6 +52,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
             findings.push(finding("no-lockfile", Severity::Low, title).fix(fix));
         }
     }
+    findings.extend(unsigned(evidence, &supplies));
     if findings.iter().any(|f| f.severity >= Severity::High) {
         return Verdict::fail("what is vendored is not what the lockfile says", findings);
     }
@@ -53,6 +61,29 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
 
 fn finding(rule: &str, severity: Severity, title: impl Into<String>) -> Finding {
     Finding::new(format!("SC-04/{rule}"), severity, title)
+}
+
+/// Lockfiles of a signed bundle that nothing signed covers. Signatures of manifest and bill of materials do not cover
+/// them; the block that is appended to the whole file does, and so does an attestation of its digest.
+fn unsigned(evidence: &Evidence, supplies: &[Supply<'_>]) -> Option<Finding> {
+    let outside = evidence.outside();
+    let lock = supplies.iter().flat_map(|supply| &supply.lockfiles).next()?;
+    let is_mcpb = |s: &&Signature| s.method == SignatureMethod::Mcpb && s.detached.is_none();
+    let by_block =
+        outside.signatures.iter().flatten().filter(is_mcpb).any(|s| s.state != Some(SignatureState::Invalid))
+            || signatures::verified(evidence)
+                .iter()
+                .any(|one| one.method == SignatureMethod::Mcpb && matches!(one.worth, Worth::Holds(_)));
+    let by_attestation = match (&outside.attestation, evidence.artifact()) {
+        (Some(Attestation::Verified(provenance)), Some(artifact)) => provenance.subjects.contains(&artifact),
+        _ => false,
+    };
+    if by_block || by_attestation || !signatures::is_signed(evidence) {
+        return None;
+    }
+    let title = format!("the bundle is signed, and no signature covers `{}`", lock.path);
+    let fix = "sign the whole file (`mcpb sign`), or publish it with an attestation of its digest";
+    Some(finding("lockfile-unsigned", Severity::Low, title).at(&lock.path, None).fix(fix))
 }
 
 const REINSTALL: &str = "remove the folder, install again from the lockfile, and pack that";
@@ -267,6 +298,57 @@ mod tests {
                 ("lib/a/__init__.py", "x=1"),
             ];
             assert_eq!(verdict(&files).status, status, "{hash}: {:?}", verdict(&files));
+            // Also where nothing else says that a package is there.
+            if status == Status::Fail {
+                assert_eq!(verdict(&files[1..]).status, status, "{hash}: {:?}", verdict(&files[1..]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_lockfile_of_a_signed_bundle_is_signed_too() {
+        use crate::outside::Outside;
+        use mpak_bundle::digest::Sha256;
+
+        let lock = r#"{"packages":{"node_modules/a":{"version":"1.0.0"}}}"#;
+        let files = [("node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#), ("package-lock.json", lock)];
+        let subject =
+            |of: &[u8]| json!({"verified": {"subjects": [Sha256::of(of)], "predicate_type": "x", "builder": "x"}});
+        let signed = |method: &str, state: &str| json!([{"method": method, "state": state, "authorized": true}]);
+        let null = serde_json::Value::Null;
+        for (signatures, attestation, told) in [
+            (json!([]), null.clone(), false),
+            (null.clone(), null.clone(), false),
+            (signed("sigstore", "valid-trusted"), null.clone(), true),
+            (signed("sigstore", "valid-trusted"), subject(b"bundle"), false),
+            (signed("sigstore", "valid-trusted"), subject(b"other"), true),
+            (signed("mcpb", "valid-trusted"), null.clone(), false),
+            (signed("mcpb", "invalid"), null.clone(), true),
+        ] {
+            let outside = json!({"version": 1, "signatures": signatures, "attestation": attestation});
+            let outside = Outside::read(outside.to_string().as_bytes()).unwrap();
+            let evidence = Evidence::of_files(&json!({"name": "@acme/me"}), &files);
+            let evidence = evidence.with_artifact(Sha256::of(b"bundle")).unwrap().with_outside(outside).unwrap();
+            let verdict = judge(&evidence);
+            let found = verdict.findings.iter().any(|f| f.rule == "SC-04/lockfile-unsigned");
+            assert_eq!(found, told, "{signatures} {attestation}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_digests_is_told() {
+        for (record, told) in [
+            ("a/__init__.py,,3\na-1.dist-info/RECORD,,\n", true),
+            ("a/__pycache__/__init__.cpython-312.pyc,,\na-1.dist-info/RECORD,,\n", false),
+        ] {
+            let files = [
+                ("lib/a-1.dist-info/RECORD", record),
+                ("lib/a/__init__.py", "x=1"),
+                ("lib/a/__pycache__/__init__.cpython-312.pyc", "x"),
+            ];
+            let verdict = verdict(&files);
+            let found = verdict.findings.iter().any(|f| f.rule == "SC-04/record-without-digests");
+            assert_eq!(found, told, "{record}: {verdict:?}");
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Evidence;
 use crate::outside::{OtherArtifact, Outside};
 use crate::policy::Policy;
+use crate::signatures::Appended;
 use crate::suppressions::Suppressions;
 
 /// A place in a file of the bundle, with what stands there.
@@ -94,6 +95,16 @@ impl Evidence {
     /// Digest of the bundle's file.
     pub fn artifact(&self) -> Option<Sha256> {
         self.artifact
+    }
+
+    /// Files with detached signatures, with their content.
+    pub(crate) fn signature_files(&self) -> &[(String, Vec<u8>)] {
+        &self.signature_files
+    }
+
+    /// The signature that is appended to the bundle.
+    pub(crate) fn appended(&self) -> Option<&Appended> {
+        self.appended.as_ref()
     }
 
     /// The manifest's `_meta["org.mpaktrust"]`.

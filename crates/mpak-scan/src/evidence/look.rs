@@ -99,7 +99,8 @@ impl Plan<'_> {
         // 2. Read, and looked at unless it is known by its content.
         let looked = self.read(source, number, &wanted, buffer)?;
         // 3. Remembered.
-        if let (Some(cache), Some(known)) = (cache, looked.nothing()) {
+        let changed = self.sources.is_changed(&looked.fact.path, &looked.fact.sha256);
+        if let (Some(cache), Some(known), false) = (cache, looked.nothing(), changed) {
             let plain = self.key(cache, number, false, &known.sha256);
             packed.into_iter().chain([plain]).for_each(|key| cache.learn(key, known));
         }
@@ -107,7 +108,9 @@ impl Plan<'_> {
     }
 
     fn remembered(&self, cache: &Cache, key: Key, number: usize) -> Option<Looked> {
-        let known = cache.find(key).filter(|known| !self.speaks(number, known.kind))?;
+        let path = self.items[number].path.as_str();
+        let fits = |known: &Known| !self.speaks(number, known.kind) && !self.sources.is_changed(path, &known.sha256);
+        let known = cache.find(key).filter(fits)?;
         Some(Looked::known(self.fact(number, known.kind, known.sha256), known.examined_bytes))
     }
 
@@ -149,9 +152,10 @@ impl Plan<'_> {
         }
         // 2. Credentials.
         let secrets = secrets::scan_file(path, bytes);
-        // 3. Code.
-        let code = self.sources.read(number, path, bytes).map(Box::new);
-        let suspect = self.sources.suspect(number, path, bytes, code.is_some()).map(Box::new);
+        // 3. Code; a file that is not the recorded one is the server's own.
+        let own = self.sources.is_own(path) || self.sources.is_changed(path, &fact.sha256);
+        let code = self.sources.read(number, path, bytes, own).map(Box::new);
+        let suspect = self.sources.suspect(number, path, bytes, own, code.is_some()).map(Box::new);
         // 4. Records of package managers, programs, bills of materials, statements.
         let said = if wanted.program {
             Some(dependencies::read_program(path, bytes))

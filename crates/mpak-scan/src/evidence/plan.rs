@@ -15,7 +15,7 @@ use super::sources::Sources;
 use super::{SBOM_BYTES_MAX, SBOMS, texts};
 use crate::completeness::{self, Mentions};
 use crate::content::ContentKind;
-use crate::vex;
+use crate::{signatures, vex};
 
 /// Largest file that is held whole by every thread.
 const WHOLE_BYTES_MAX: u64 = 8 << 20;
@@ -106,8 +106,10 @@ impl<'a> Plan<'a> {
         let localised = localised.into_iter().map(|number| (number, most));
         let records = self.items.iter().enumerate().filter(|(_, item)| completeness::is_record(&item.path));
         let records = records.map(|(number, _)| (number, usize::try_from(completeness::RECORD_BYTES_MAX).unwrap_or(0)));
+        let signatures = self.signature_files().map(|number| (number, signatures::FILE_BYTES_MAX as usize));
+        let signatures: Vec<(usize, usize)> = signatures.collect();
         let mut left = KEPT_BYTES_MAX;
-        for (number, bytes) in asked.chain(localised).chain(records) {
+        for (number, bytes) in asked.chain(signatures).chain(localised).chain(records) {
             let bytes = bytes.max(self.heads.get(&number).copied().unwrap_or(0));
             let cost = self.items[number].bytes.min(bytes as u64);
             if cost <= left {
@@ -115,6 +117,13 @@ impl<'a> Plan<'a> {
                 self.heads.insert(number, bytes);
             }
         }
+    }
+
+    /// Numbers of the files with detached signatures, as many as are read.
+    pub(super) fn signature_files(&self) -> impl Iterator<Item = usize> + use<'_> {
+        let fits = |item: &Item| signatures::is_file(&item.path) && item.bytes <= signatures::FILE_BYTES_MAX;
+        let all = self.items.iter().enumerate().filter(move |(_, item)| fits(item));
+        all.map(|(number, _)| number).take(signatures::FILES_COUNT_MAX)
     }
 
     /// Numbers of the files that tell why others are there, to be read before those.

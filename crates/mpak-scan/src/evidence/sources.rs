@@ -4,10 +4,12 @@
 //! a flow that starts in a handler counts wherever it is (`decisions`: a record inside the bundle lowers
 //! nothing, it only says which package a file is of).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use memchr::memmem::Finder;
+use mpak_bundle::digest::Sha256;
 
 use super::source::Item;
 use crate::code::facts::{Reading, Unit};
@@ -15,6 +17,7 @@ use crate::code::flow::{self, Flow};
 use crate::code::program::Program;
 use crate::code::tools::{self, Handler};
 use crate::code::{self, SOURCE_BYTES_MAX};
+use crate::completeness::Reasons;
 use crate::malware::{self, Malware, Suspect};
 
 /// Most bytes of source code that are read; its facts are held until all of it is.
@@ -44,16 +47,25 @@ pub struct Code {
 }
 
 /// Whose a file is.
+///
+/// What a bundle says of itself proves nothing, so as little as possible is believed: a file is taken for vendored
+/// where an installed package's own record names its digest, or where it lies in an npm package, which has no record.
+/// What starts, what is of the bundle's own name, and what no record explains is the server's own.
 #[derive(Debug, Default)]
 pub(super) struct Ownership {
+    /// What package managers recorded; `None` until that is read.
+    reasons: Option<Arc<Reasons>>,
     /// Folders with a trailing `/` in which a package manager installed packages.
     installed: BTreeSet<String>,
-    /// The package that holds the entry point, where it is one of them.
-    entry_package: Option<String>,
+    /// Packages that hold what the manifest starts, by folder, and by the number of their record.
+    started: BTreeSet<String>,
+    started_records: BTreeSet<usize>,
+    /// Files whose bytes are not the recorded ones.
+    changed: HashSet<String>,
 }
 
 impl Ownership {
-    /// From all paths of a bundle.
+    /// From all paths of a bundle, before anything is read.
     pub(super) fn new<'p>(paths: impl Iterator<Item = &'p str>, entry_point: Option<&str>) -> Self {
         let mut installed = BTreeSet::new();
         for path in paths {
@@ -62,15 +74,24 @@ impl Ownership {
                 let end = at + part.len();
                 if part == "node_modules" {
                     installed.insert(path[..end].to_owned() + "/");
-                } else if part.ends_with(".dist-info") || part.ends_with(".egg-info") {
+                } else if part.ends_with(".dist-info") {
                     installed.insert(path[..at].to_owned());
                 }
                 at = end + 1;
             }
         }
-        let mut ownership = Self { installed, entry_package: None };
-        ownership.entry_package = entry_point.and_then(|entry| ownership.package(entry));
+        let mut ownership = Self { installed, ..Self::default() };
+        ownership.started.extend(entry_point.and_then(|entry| ownership.package(entry)));
         ownership
+    }
+
+    /// Adds what package managers recorded.
+    fn settle(&mut self, reasons: Arc<Reasons>) {
+        for path in reasons.started() {
+            self.started.extend(self.package(path));
+            self.started_records.extend(reasons.recorded(path).map(|(record, _)| record));
+        }
+        self.reasons = Some(reasons);
     }
 
     /// The folder of the installed package that a file is of.
@@ -95,19 +116,34 @@ impl Ownership {
         Some(path[..start].to_owned() + &name)
     }
 
-    /// Whether a file is the server's own.
+    /// Whether a file is the server's own, as far as its path tells.
     pub(super) fn is_own(&self, path: &str) -> bool {
-        match self.package(path) {
-            None => true,
-            package => package == self.entry_package,
+        if self.changed.contains(path) {
+            return true;
         }
+        let Some(package) = self.package(path) else { return true };
+        if self.started.contains(&package) {
+            return true;
+        }
+        let Some(reasons) = &self.reasons else { return false };
+        // Programs that an installer made for a project's functions are not the project's own code.
+        let made = package.rsplit('/').next().is_some_and(|folder| matches!(folder, "bin" | "Scripts"));
+        let started = |record: &usize| !made && self.started_records.contains(record);
+        let recorded = reasons.recorded(path).filter(|(record, _)| !started(record));
+        recorded.is_none() && !reasons.is_of_npm_package(path)
+    }
+
+    /// Whether a file's bytes are not those that a record names for it.
+    pub(super) fn is_changed(&self, path: &str, sha256: &Sha256) -> bool {
+        let recorded = self.reasons.as_ref().and_then(|reasons| reasons.recorded(path));
+        recorded.is_some_and(|(_, wanted)| wanted != *sha256)
     }
 }
 
 /// Which files are read as source code, decided before the first of them is.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    pub(super) ownership: Ownership,
+    ownership: Ownership,
     /// By number: whether the file may be read as code.
     may_be_read: Vec<bool>,
     unread: Vec<(String, String)>,
@@ -124,27 +160,49 @@ impl Sources {
     /// From all files: the server's own ones first, then the others, as far as the limit reaches.
     pub(super) fn new(items: &[Item], entry_point: Option<&str>) -> Self {
         let ownership = Ownership::new(items.iter().map(|item| item.path.as_str()), entry_point);
-        let mut sources = Self { ownership, may_be_read: vec![false; items.len()], unread: Vec::new() };
+        let mut sources = Self { ownership, ..Self::default() };
+        sources.choose(items);
+        sources
+    }
+
+    /// Adds what package managers recorded, and decides again.
+    pub(super) fn settle(&mut self, items: &[Item], reasons: Arc<Reasons>) {
+        self.ownership.settle(reasons);
+        self.choose(items);
+    }
+
+    /// Adds files whose bytes are not the recorded ones: they are the server's own.
+    pub(super) fn changed(&mut self, paths: &[String]) {
+        self.ownership.changed.extend(paths.iter().cloned());
+    }
+
+    /// Whether a file's bytes are not those that a record names for it.
+    pub(super) fn is_changed(&self, path: &str, sha256: &Sha256) -> bool {
+        self.ownership.is_changed(path, sha256)
+    }
+
+    /// Decides which files may be read.
+    fn choose(&mut self, items: &[Item]) {
+        (self.may_be_read, self.unread) = (vec![false; items.len()], Vec::new());
         let mut left = SOURCES_BYTES_MAX;
         for pass_own in [true, false] {
             for (number, item) in items.iter().enumerate().filter(|(_, item)| may_be_source(item)) {
-                let own = sources.ownership.is_own(&item.path);
+                let own = self.ownership.is_own(&item.path);
                 if own != pass_own {
                     continue;
                 }
                 if item.bytes > SOURCE_BYTES_MAX as u64 {
                     let reason = format!("it has {} bytes, expected at most {SOURCE_BYTES_MAX}", item.bytes);
-                    sources.not_read(own, &item.path, reason);
+                    self.not_read(own, &item.path, reason);
                 } else if item.bytes > left {
                     let reason = format!("the bundle has more than {SOURCES_BYTES_MAX} bytes of source code");
-                    sources.not_read(own, &item.path, reason);
+                    self.not_read(own, &item.path, reason);
                 } else {
                     left -= item.bytes;
-                    sources.may_be_read[number] = true;
+                    self.may_be_read[number] = true;
                 }
             }
         }
-        sources
     }
 
     fn not_read(&mut self, own: bool, path: &str, reason: String) {
@@ -166,9 +224,8 @@ impl Sources {
 
     /// Reads a whole file as code, where it is to be read: the server's own, and what registers tools.
     /// To be called on a thread with a large stack.
-    pub(super) fn read(&self, number: usize, path: &str, bytes: &[u8]) -> Option<Read> {
+    pub(super) fn read(&self, number: usize, path: &str, bytes: &[u8], own: bool) -> Option<Read> {
         let language = self.may_be_read[number].then(|| code::language(path, bytes))??;
-        let own = self.is_own(path);
         if !own && !registers_tools(bytes) {
             return None;
         }
@@ -179,9 +236,9 @@ impl Sources {
 
     /// Judges a file by itself for malware, where it is not judged together with the server's own code. To be
     /// called on a thread with a large stack.
-    pub(super) fn suspect(&self, number: usize, path: &str, bytes: &[u8], is_read: bool) -> Option<Suspect> {
+    pub(super) fn suspect(&self, number: usize, path: &str, bytes: &[u8], own: bool, is_read: bool) -> Option<Suspect> {
         let is_code = !is_read && self.may_be_read[number] && code::language(path, bytes).is_some();
-        let judge = || Suspect::of(path, bytes, self.is_own(path), is_code);
+        let judge = || Suspect::of(path, bytes, own, is_code);
         catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_panic| Some(Suspect::failed(path)))
     }
 
@@ -228,33 +285,112 @@ fn is_typing(path: &str) -> bool {
 mod tests {
     use super::*;
 
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use crate::completeness::Package;
+
+    /// The ownership of a bundle with these records and npm packages, by folder.
+    fn ownership(paths: &[&str], records: &[(&str, &str)], packages: &[(&str, &str)], entry: &str) -> Ownership {
+        let mut ownership = Ownership::new(paths.iter().copied(), Some(entry));
+        let records = records.iter().map(|(path, text)| (*path, text.as_bytes()));
+        let read = |(folder, text): &(&str, &str)| ((*folder).to_owned(), Package::read(text.as_bytes()).unwrap());
+        let packages: BTreeMap<String, Package> = packages.iter().map(read).collect();
+        let document = json!({"name": "@acme/me", "server": {"entry_point": entry}});
+        let reasons = Reasons::new(&paths.iter().copied().collect(), records, packages, Some(&document));
+        ownership.settle(Arc::new(reasons));
+        ownership
+    }
+
+    const HASH: &str = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0";
+
     #[test]
-    fn a_file_is_the_servers_own_unless_a_package_manager_installed_it() {
+    fn a_python_file_is_vendored_where_a_record_names_its_digest() {
         let paths = [
-            "manifest.json",
-            "server/index.js",
-            "node_modules/a/x.js",
-            "node_modules/@s/b/y.js",
+            "server/main.py",
+            "server/evil/x.py",
+            "server/x-1.dist-info/METADATA",
             "lib/six.py",
             "lib/requests/api.py",
-            "lib/requests-2.0.dist-info/METADATA",
-            "vendor/evil.py",
+            "lib/requests/added.py",
+            "lib/requests/bare.py",
+            "lib/requests-2.0.dist-info/RECORD",
             "lib/srv/main.py",
+            "lib/srv/core.py",
+            "lib/srvlib/y.py",
+            "lib/srv-1.dist-info/RECORD",
+            "lib/bin/srv",
+            "lib/me/core.py",
+            "lib/me-1.dist-info/RECORD",
+            "tools/run.py",
         ];
-        let ownership = Ownership::new(paths.into_iter(), Some("lib/srv/main.py"));
+        let requests = format!("requests/api.py,{HASH}\nrequests/bare.py,,\nsix.py,{HASH}\n../tools/run.py,{HASH}\n");
+        let srv = format!("srv/main.py,{HASH}\nsrv/core.py,{HASH}\nsrvlib/y.py,{HASH}\n../../bin/srv,{HASH}\n");
+        let me = format!("me/core.py,{HASH}\n");
+        let records = [
+            ("lib/requests-2.0.dist-info/RECORD", requests.as_str()),
+            ("lib/srv-1.dist-info/RECORD", &srv),
+            ("lib/me-1.dist-info/RECORD", &me),
+        ];
+        let mut ownership = ownership(&paths, &records, &[], "lib/srv/main.py");
         for (path, own) in [
-            ("server/index.js", true),
-            ("vendor/evil.py", true),
+            ("server/main.py", true),
+            // A folder for installed packages that somebody made up.
+            ("server/evil/x.py", true),
             ("lib/six.py", true),
-            ("lib/srv/main.py", true),
             ("lib/requests/api.py", false),
-            ("node_modules/a/x.js", false),
-            ("node_modules/@s/b/y.js", false),
-            ("src/inspector.js", true),
+            ("lib/requests/added.py", true),
+            ("lib/requests/bare.py", true),
+            // All of the project that starts, and the bundle's own.
+            ("lib/srv/main.py", true),
+            ("lib/srv/core.py", true),
+            ("lib/srvlib/y.py", true),
+            ("lib/bin/srv", false),
+            ("lib/me/core.py", true),
+            // A record speaks for the folder that it is in.
+            ("tools/run.py", true),
         ] {
             assert_eq!(ownership.is_own(path), own, "{path}");
         }
-        let ownership = Ownership::new(paths.into_iter(), Some("node_modules/@s/b/y.js"));
-        assert!(ownership.is_own("node_modules/@s/b/z/w.js") && !ownership.is_own("node_modules/a/x.js"));
+        // Other bytes are the server's own.
+        assert!(!ownership.is_changed("lib/requests/api.py", &Sha256::of(b"")));
+        assert!(ownership.is_changed("lib/requests/api.py", &Sha256::of(b"x")));
+        assert!(!ownership.is_changed("lib/requests/added.py", &Sha256::of(b"x")));
+        ownership.changed.insert("lib/requests/api.py".to_owned());
+        assert!(ownership.is_own("lib/requests/api.py"));
+    }
+
+    #[test]
+    fn an_npm_file_is_vendored_in_a_package_that_says_name_and_version() {
+        let paths = [
+            "src/inspector.js",
+            "node_modules/a/x.js",
+            "node_modules/a/dist/node_modules/inner/x.js",
+            "node_modules/@s/b/y.js",
+            "node_modules/nobody/x.js",
+            "node_modules/noversion/x.js",
+            "node_modules/@acme/me/x.js",
+        ];
+        let packages = [
+            ("node_modules/a", r#"{"name":"a","version":"1"}"#),
+            ("node_modules/@s/b", r#"{"name":"@s/b","version":"1"}"#),
+            ("node_modules/noversion", r#"{"name":"noversion"}"#),
+            ("node_modules/@acme/me", r#"{"name":"@acme/me","version":"1"}"#),
+        ];
+        let ownership = ownership(&paths, &[], &packages, "node_modules/@s/b/y.js");
+        for (path, own) in [
+            ("src/inspector.js", true),
+            ("node_modules/a/x.js", false),
+            ("node_modules/a/dist/node_modules/inner/x.js", false),
+            ("node_modules/@s/b/y.js", true),
+            ("node_modules/@s/b/z/w.js", true),
+            ("node_modules/nobody/x.js", true),
+            ("node_modules/noversion/x.js", true),
+            ("node_modules/@acme/me/x.js", true),
+            ("node_modules/.bin/a", false),
+        ] {
+            assert_eq!(ownership.is_own(path), own, "{path}");
+        }
     }
 }

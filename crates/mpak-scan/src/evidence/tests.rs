@@ -83,7 +83,7 @@ fn bundle() -> Counted {
         ("node_modules/a/lib/a.node", program(5_000)),
         ("node_modules/a/other.node", program(5_000)),
         ("lib/p-1.0.dist-info/METADATA", b"Name: p\nVersion: 1.0\n".to_vec()),
-        ("lib/p-1.0.dist-info/RECORD", b"p/__init__.py,sha256=AAAA,1\np-1.0.dist-info/METADATA,,\n".to_vec()),
+        ("lib/p-1.0.dist-info/RECORD", b"p/__init__.py,sha256=Nyet_1JOBhYCLq3Y9K8hoHeLKfxMd73-_Rr84sv15Lc,10\np-1.0.dist-info/METADATA,,\n".to_vec()),
         ("lib/p/__init__.py", b"import os\n".to_vec()),
         ("lib/p/extra.py", b"x = 1\n".to_vec()),
         ("sbom.json", br#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"name":"a","version":"1"}]}"#.to_vec()),
@@ -181,4 +181,78 @@ fn a_file_with_a_credential_is_looked_at_every_time() {
         cache.save().unwrap();
     }
     assert!(!folder.path().join("scan-cache").exists());
+}
+
+/// Findings of a control on a bundle whose handler calls a helper elsewhere in the bundle.
+fn found_in(path: &str, more: &[(&str, &str)], control: &str) -> Vec<String> {
+    let helper = "import subprocess\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n@mcp.tool()\n\
+        def run(command: str) -> str:\n    return subprocess.getoutput(command)\n";
+    let document = json!({"name": "@acme/me", "server": {"type": "python", "entry_point": "server/main.py"},
+        "_meta": {"org.mpaktrust": {"permissions": {"native": "none"}}}});
+    let mut files = vec![("server/main.py", "import helper\nimport helpers.x\n"), (path, helper)];
+    files.extend(more);
+    let report = scan(&Evidence::of_files(&document, &files));
+    let judged = report.controls.iter().find(|c| c.id == control).unwrap();
+    judged.findings.iter().filter(|f| f.file.as_deref() == Some(path)).map(|f| f.rule.clone()).collect()
+}
+
+#[test]
+fn what_no_record_explains_is_judged_in_full() {
+    const PATH: &str = "server/helpers/x.py";
+    const RECORD: &str = "server/helpers-1.dist-info/RECORD";
+    let metadata = ("server/helpers-1.dist-info/METADATA", "Name: helpers\nVersion: 1\n");
+    let helper = "import subprocess\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n@mcp.tool()\n\
+        def run(command: str) -> str:\n    return subprocess.getoutput(command)\n";
+    let hash = |text: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::of(text.as_bytes()).as_bytes())
+    };
+    let line = |text: &str| format!("helpers/x.py,sha256={},1\n", hash(text));
+    let (right, wrong) = (line(helper), line("another text"));
+    // CD-02 counts what the server's own code does.
+    for (files, own) in [
+        (vec![], true),
+        (vec![metadata], true),
+        (vec![metadata, (RECORD, "helpers/x.py,,\n")], true),
+        (vec![metadata, (RECORD, "other.py,,\n")], true),
+        (vec![metadata, (RECORD, wrong.as_str())], true),
+        (vec![metadata, (RECORD, &right)], false),
+    ] {
+        let found = found_in(PATH, &files, "CD-02");
+        assert_eq!(found.iter().any(|rule| rule == "CD-02/subprocess"), own, "{files:?}: {found:?}");
+    }
+    let changed = found_in(PATH, &[metadata, (RECORD, &wrong)], "SC-04");
+    assert_eq!(changed, ["SC-04/changed-file"]);
+    let unlisted = found_in("server/helpers/y.py", &[(RECORD, &right), (PATH, helper)], "AI-05");
+    assert_eq!(unlisted, ["AI-05/unlisted-file"]);
+}
+
+#[test]
+fn a_changed_file_is_judged_in_full_from_the_cache_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&folder.path().join("scan-cache"));
+    let source = "import helpers.x\n";
+    let helper = "import subprocess\nsubprocess.run(['ls'])\n";
+    let hash = |text: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::of(text.as_bytes()).as_bytes())
+    };
+    let manifest = json!({"name": "x", "server": {"type": "python", "entry_point": "server/main.py"}}).to_string();
+    let bundle = |recorded: &str| {
+        let record = format!("helpers/x.py,sha256={},1\n", hash(recorded));
+        let files = [
+            ("manifest.json", manifest.as_str()),
+            ("server/main.py", source),
+            ("server/helpers/x.py", helper),
+            ("server/helpers-1.dist-info/RECORD", &record),
+        ];
+        Counted::of(files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into())
+    };
+    // The file is remembered as vendored, and then recorded with another digest.
+    for (recorded, uses) in [(helper, 0), ("another text", 1), (helper, 0)] {
+        let how = Gathering { threads: Some(1), cache: Some(&cache) };
+        let evidence = Evidence::gather(&bundle(recorded), &Limits::default(), how).unwrap();
+        assert_eq!(evidence.capabilities().uses.len(), uses, "{recorded}");
+        cache.save().unwrap();
+    }
 }

@@ -127,7 +127,8 @@ fn evidence_from_outside_is_judged_and_bound_to_the_bundle() {
     let bytes = ZipBuilder::with_manifest(&manifest).build();
     let digest = mpak_bundle::digest::Sha256::of(&bytes);
     world.write("good.mcpb", bytes);
-    let publisher = json!({"verified": true, "issuer": "https://token.actions.githubusercontent.com", "owner_id": "1", "owners_count": 2});
+    let publisher = json!({"verified": true, "issuer": "https://token.actions.githubusercontent.com", "owner_id": "1", "owners_count": 2,
+        "account_age_days": 400});
     world.write("e.json", json!({"version": 1, "artifact": {"sha256": digest}, "publisher": publisher}).to_string());
     let report = world.mpak(&["scan", "good.mcpb", "--evidence", "e.json", "--json"]).json();
     let status = |report: &Value, id: &str| {
