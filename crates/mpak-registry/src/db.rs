@@ -288,6 +288,8 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
     use sqlx::Error as E;
     match error {
         E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => true,
+        // Whoever stands before the server takes the connection and ends it at once: there is no server.
+        E::Protocol(text) => text.starts_with("unexpected response from SSLRequest"),
         E::Database(e) => e.code().is_some_and(|code| {
             // PostgreSQL's classes: the connection, no resources, ended by the operator, no such user.
             let classes = ["08", "53", "57P", "28"];

@@ -9,6 +9,7 @@ use crate::home::Home;
 use crate::home::config_file::ConfigFile;
 use crate::home::secrets::Secrets;
 use crate::settings::Settings;
+use crate::ui;
 
 pub mod admin;
 pub mod advisories;
@@ -99,11 +100,22 @@ pub fn configured_registry(flag: Option<&str>, settings: &Settings) -> Result<Re
 
 /// A client of a registry, with the token that this machine has for it: MPAK_TOKEN, else the login's.
 pub fn client(registry: Registry, settings: &Settings) -> Result<Client, CommandError> {
-    let token = match &settings.token {
+    let token = match settings.token.as_ref().filter(|_| is_meant_for(&registry, settings)) {
         Some(token) => Some(token.clone()),
         None => Secrets::read(&Home::new(settings))?.login(registry.as_str()).map(|login| login.token.clone()),
     };
     Ok(Client::new(registry).with_token(token))
+}
+
+/// Whether MPAK_TOKEN may go to a registry. Where the environment names one, the token beside it is that one's;
+/// otherwise nothing tells whose it is but the user's choice.
+fn is_meant_for(registry: &Registry, settings: &Settings) -> bool {
+    let Some(named) = &settings.registry_url else { return true };
+    let is_meant = Registry::parse(named).is_ok_and(|named| named == *registry);
+    if !is_meant {
+        ui::note(&format!("MPAK_TOKEN belongs to {}; it is not sent to {registry}", ui::safe(named)));
+    }
+    is_meant
 }
 
 /// The token that speaks for the user.

@@ -12,11 +12,13 @@ mod stage;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
-use http::Request;
 use mpak_testkit::emulators::Protocol;
+use mpak_testkit::forge::Delivery;
+use reqwest::StatusCode;
 use site::{Bundle, Site, until};
-use stage::{ANNOUNCE, DOWNLOAD, LINKED_DOWNLOAD, Mode, Seen, Stage, Struck, UPLOAD, Wire, beside, on};
+use stage::{ANNOUNCE, By, DOWNLOAD, LINKED_DOWNLOAD, Mode, Seen, Stage, Struck, UPLOAD, Wire, beside, on};
 
+use crate::registry::Registry;
 use crate::world::Ran;
 
 /// How something is published.
@@ -62,7 +64,7 @@ fn publishes(site: &mut Site, door: Door, stages: &[Stage], struck: Struck) {
         // 3. What the publisher sees.
         match stage.seen(struck, site.mode) {
             Seen::Cut => assert_eq!(answer.status(), 0, "{stage:?}: {}", answer.json()),
-            Seen::Unavailable(words) => Site::assert_unavailable(&answer, words),
+            Seen::Unavailable(words) => site.assert_unavailable(&answer, words, *stage),
             Seen::Done => assert!([200, 201].contains(&answer.status()), "{stage:?}: {}", answer.json()),
         }
         // 4. What is there.
@@ -102,22 +104,22 @@ fn downloads(site: &mut Site, stages: &[Stage], struck: Struck) {
         Mode::Link => site.begin_announce(&site.release(&bundle)).answer(),
     };
     assert_eq!(published.json()["status"], "created");
-    for stage in stages {
+    for (stage, by) in stages.iter().flat_map(|stage| stage.ways().iter().map(move |by| (stage, *by))) {
         site.settle();
         let wire = stage.wire();
         let way = site.way(wire).expect("nobody sends anything");
         way.arm(stage.point(site, &bundle).expect("it is met on a wire"));
-        let request: Request = site.begin_blob(&bundle);
+        let request = site.begin_ask(&bundle, by);
         way.wait();
         site.strike(struck);
         site.way(wire).expect("as before").go_on();
         let answer = request.answer();
         site.mend();
-        let done = if site.mode == Mode::Mirror { 200 } else { 302 };
+        let done = if site.mode == Mode::Link && by != By::Json { 302 } else { 200 };
         match stage.seen(struck, site.mode) {
-            Seen::Cut => assert_eq!(answer.status(), 0, "{stage:?}: {}", answer.json()),
-            Seen::Unavailable(words) => Site::assert_unavailable(&answer, words),
-            Seen::Done => assert_eq!(answer.status(), done, "{stage:?}: {}", answer.json()),
+            Seen::Cut => assert_eq!(answer.status(), 0, "{stage:?} {by:?}: {}", answer.json()),
+            Seen::Unavailable(words) => site.assert_unavailable(&answer, words, *stage),
+            Seen::Done => assert_eq!(answer.status(), done, "{stage:?} {by:?}: {}", answer.json()),
         }
         site.assert_published(&bundle, true);
     }
@@ -199,8 +201,31 @@ fn a_person_gets_what_is_linked_from_its_release() {
     let pull = ["pull", &bundle.name, "--output", "pulled.mcpb"];
     let said = person(&mut site, &pull, Stage::AssetArriving, &bundle, Struck::Release).fails(6);
     assert!(said.contains("error: ") && !site.world.path("pulled.mcpb").exists(), "{said}");
+    // It is gone, or other bytes lie there.
+    let mut other = bundle.bytes.clone();
+    other[1_000] ^= 1;
+    for (delivery, code, words) in [
+        (Delivery::Status(StatusCode::NOT_FOUND), 5, "the file was not found at"),
+        (Delivery::Whole(other), 4, "integrity mismatch"),
+    ] {
+        site.redeliver(&bundle, delivery);
+        let pulled = site.world.mpak(&[&pull[..], &["--registry", &site.url()]].concat());
+        let said = pulled.fails(code);
+        assert!(said.contains(words) && !site.world.path("pulled.mcpb").exists(), "{said}");
+    }
+    site.redeliver(&bundle, Delivery::Whole(bundle.bytes.clone()));
     // The store has no part in it.
     person(&mut site, &pull, Stage::AssetArriving, &bundle, Struck::Store).ok();
+    assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
+    // What is restored elsewhere links to the same release.
+    let from = site.world.path("backup").display().to_string();
+    let made = site.world.mpak(&["admin", "backup", &from, "--config", &site.config(), "--json"]).json();
+    assert_eq!((&made["blobs"], &made["tables"]["artifacts"]["rows"]), (&0.into(), &1.into()));
+    let config = site.world.write("elsewhere.toml", "data = 'elsewhere'\n").display().to_string();
+    site.world.mpak(&["admin", "restore", &from, "--config", &config, "--verify"]).ok();
+    let elsewhere = Registry::start_configured(&site.world, "elsewhere");
+    std::fs::remove_file(site.world.path("pulled.mcpb")).unwrap();
+    site.world.mpak(&[&pull[..], &["--registry", &elsewhere.url]].concat()).ok();
     assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
 }
 
@@ -216,6 +241,7 @@ macro_rules! every_stage {
 every_stage! {
     an_upload_survives_the_death_of_the_process: publishes(&mut Site::start(), Door::Upload, UPLOAD, Struck::Process);
     an_upload_survives_the_loss_of_its_database_connections: publishes(&mut Site::start(), Door::Upload, UPLOAD, Struck::Database);
+    an_upload_survives_the_loss_of_the_database: publishes(&mut Site::start(), Door::Upload, UPLOAD, Struck::Outage);
     an_upload_survives_the_loss_of_the_store: publishes(&mut Site::start(), Door::Upload, UPLOAD, Struck::Store);
     an_announcement_survives_the_death_of_the_process: publishes(&mut Site::start(), Door::Announce, ANNOUNCE, Struck::Process);
     an_announcement_survives_the_loss_of_its_database_connections:
@@ -224,6 +250,7 @@ every_stage! {
     an_announcement_survives_the_loss_of_the_release_server: publishes(&mut Site::start(), Door::Announce, ANNOUNCE, Struck::Release);
     a_download_survives_the_death_of_the_process: downloads(&mut Site::start(), DOWNLOAD, Struck::Process);
     a_download_survives_the_loss_of_its_database_connections: downloads(&mut Site::start(), DOWNLOAD, Struck::Database);
+    a_download_survives_the_loss_of_the_database: downloads(&mut Site::start(), DOWNLOAD, Struck::Outage);
     a_download_survives_the_loss_of_the_store: downloads(&mut Site::start(), DOWNLOAD, Struck::Store);
     a_download_needs_no_release_server: downloads(&mut Site::start(), DOWNLOAD, Struck::Release);
     the_stages_of_google_cloud_storage_survive_the_death_of_the_process: of_store(Protocol::Google, Struck::Process);

@@ -33,6 +33,7 @@ mod info;
 mod init;
 mod login;
 mod logout;
+mod moves;
 mod operate;
 mod owner;
 mod pack;

@@ -1,4 +1,5 @@
-//! Two `mpak serve` on one PostgreSQL and one storage, one of them killed in the middle.
+//! Two `mpak serve` on one PostgreSQL and one object store, without a shared disk; one of them is killed in the
+//! middle, and its disk is lost.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mpak_bundle::digest::Sha256;
+use mpak_testkit::emulators::{Emulator, Protocol};
 use mpak_testkit::postgres::Database;
 use mpak_testkit::zip::{ZipBuilder, good_manifest};
 use serde_json::Value;
@@ -24,11 +26,11 @@ fn bundle(name: &str, version: &str) -> Vec<u8> {
     ZipBuilder::with_manifest(&manifest).build()
 }
 
-fn replica(world: &World, database: &Database, name: &str) -> Registry {
+fn replica(world: &World, database: &Database, store: &Emulator, name: &str) -> Registry {
     let file = format!(
-        "data = '{name}'\n[database]\nurl = '{}'\n[storage]\nurl = 'file:{}'\n[rates]\npublishes_per_minute = 0\n",
+        "data = '{name}'\n[database]\nurl = '{}'\n{}[rates]\npublishes_per_minute = 0\n",
         database.url(),
-        world.path("blobs").display(),
+        crate::moves::storage(store),
     );
     world.write(&format!("{name}.toml"), file);
     Registry::start_configured(world, name)
@@ -55,8 +57,9 @@ async fn publish(client: reqwest::Client, urls: [String; 2], token: String, numb
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
     let (world, database) = (World::new(), Database::create());
-    let one = replica(&world, &database, "one");
-    let two = replica(&world, &database, "two");
+    let store = tokio::task::spawn_blocking(|| Emulator::start(Protocol::S3)).await.unwrap();
+    let one = replica(&world, &database, &store, "one");
+    let two = replica(&world, &database, &store, "two");
     let (urls, token) = ([one.url.clone(), two.url.clone()], two.token.clone());
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
     let (acknowledged, next) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -81,6 +84,7 @@ async fn a_replica_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     one.kill();
+    std::fs::remove_dir_all(world.path("one")).unwrap();
     assert!(acknowledged.load(Ordering::SeqCst) < PUBLISHES, "killed in the middle");
     let mut published = BTreeMap::new();
     for publisher in publishers {
@@ -88,7 +92,7 @@ async fn a_replica_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
     }
     assert_eq!(published.len(), PUBLISHES);
     // The other one, and one that starts afterwards, know each of them once, with its bytes.
-    let three = replica(&world, &database, "three");
+    let three = replica(&world, &database, &store, "three");
     for url in [&two.url, &three.url] {
         let mut listed = BTreeMap::new();
         for package in 0..PACKAGES {

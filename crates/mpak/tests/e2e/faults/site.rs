@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::http::{Answer, Request};
-use super::stage::{Mode, Struck, Wire};
+use super::stage::{By, Mode, Stage, Struck, Wire};
 use crate::registry::Registry;
 use crate::world::World;
 
@@ -167,6 +167,11 @@ impl Site {
         self.registry.as_ref().unwrap().url.clone()
     }
 
+    /// Its configuration file.
+    pub fn config(&self) -> String {
+        self.world.path("site.toml").display().to_string()
+    }
+
     /// Allows publishing everything.
     pub fn token(&self) -> &str {
         &self.token
@@ -200,6 +205,7 @@ impl Site {
                 }
             }
             Struck::Database => self.database_way.cut(),
+            Struck::Outage => self.database_way.down(),
             Struck::Store => self.store_way.down(),
             Struck::Release => {
                 self.issuer_way.down();
@@ -210,9 +216,11 @@ impl Site {
 
     /// Brings everything back.
     pub fn mend(&mut self) {
-        for way in [&self.store_way, &self.issuer_way, &self.release_way] {
+        for way in [&self.database_way, &self.store_way, &self.issuer_way, &self.release_way] {
             way.up();
         }
+        // A scan that was begun is taken up again when its lease ends; nobody here waits a minute.
+        self.database.execute("UPDATE jobs SET leased_until_ms = 1 WHERE state = 'running'");
         if self.registry.is_none() {
             self.registry = Some(Registry::start_again(&self.world, "site", &self.token));
         }
@@ -229,7 +237,7 @@ impl Site {
     pub fn release(&self, bundle: &Bundle) -> Announcement {
         let file = bundle.file();
         let at = format!("{}/acme/storage/releases/download/v1.0.0/{file}", self.forge.url());
-        self.forge.asset("acme/storage", "v1.0.0", &file, Delivery::Whole(bundle.bytes.clone()));
+        self.redeliver(bundle, Delivery::Whole(bundle.bytes.clone()));
         self.forge.asset(REPOSITORY, "v1.0.0", &file, Delivery::Redirect(at));
         self.forge.tag(REPOSITORY, "v1.0.0", SHA);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -260,11 +268,20 @@ impl Site {
         request
     }
 
-    /// Begins to download by digest, as clients do that know it from an index.
-    pub fn begin_blob(&self, bundle: &Bundle) -> Request {
+    /// Delivers a released bundle in another way.
+    pub fn redeliver(&self, bundle: &Bundle, delivery: Delivery) {
+        self.forge.asset("acme/storage", "v1.0.0", &bundle.file(), delivery);
+    }
+
+    /// Begins to ask for a bundle.
+    pub fn begin_ask(&self, bundle: &Bundle, by: By) -> Request {
         let (first, others) = bundle.digest();
-        let path = format!("/blobs/sha256/{first}/{others}");
-        Request::begin(&self.url(), "GET", &path, &["accept: */*"], 0)
+        let path = match by {
+            By::Digest => format!("/blobs/sha256/{first}/{others}"),
+            By::Name | By::Json => format!("/v1/bundles/{}/versions/1.0.0/download", bundle.name),
+        };
+        let accept = if by == By::Json { "accept: application/json" } else { "accept: */*" };
+        Request::begin(&self.url(), "GET", &path, &[accept], 0)
     }
 
     /// Begins to download; not counted, so that nothing is written because of it.
@@ -292,8 +309,7 @@ impl Site {
     /// Asserts that database, blobs and events agree.
     #[track_caller]
     pub fn assert_agrees(&self) {
-        let config = self.world.path("site.toml").display().to_string();
-        let verified = self.world.mpak(&["admin", "verify", "--config", &config, "--json"]);
+        let verified = self.world.mpak(&["admin", "verify", "--config", &self.config(), "--json"]);
         assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
     }
 
@@ -327,11 +343,16 @@ impl Site {
 
     /// The sentence of an error, after checking that it is one of ours for a fault.
     #[track_caller]
-    pub fn assert_unavailable(answer: &Answer, words: &str) {
-        let Answer::Whole { status, head, .. } = answer else { panic!("cut instead of: {words}") };
+    pub fn assert_unavailable(&self, answer: &Answer, words: &str, stage: Stage) {
+        let Answer::Whole { status, head, .. } = answer else { panic!("{stage:?}: cut instead of: {words}") };
         let error = &answer.json()["error"];
-        assert_eq!((*status, &error["code"]), (503, &"SERVICE_UNAVAILABLE".into()), "{error}");
-        assert!(error["message"].as_str().unwrap().contains(words), "expected {words}: {error}");
+        assert_eq!(
+            (*status, &error["code"]),
+            (503, &"SERVICE_UNAVAILABLE".into()),
+            "{stage:?}: {error}\n{}",
+            std::fs::read_to_string(self.world.path("site.log")).unwrap()
+        );
+        assert!(error["message"].as_str().unwrap().contains(words), "{stage:?}: expected {words}: {error}");
         assert!(head.contains("\r\nretry-after: "), "{head}");
     }
 }

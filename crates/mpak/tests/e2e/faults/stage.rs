@@ -16,6 +16,8 @@ pub enum Struck {
     Process,
     /// All connections to the database end; new ones are served.
     Database,
+    /// The database is gone until the client has its answer.
+    Outage,
     /// The object store is gone until the client has its answer.
     Store,
     /// The servers that issue identities and deliver releases are.
@@ -101,6 +103,8 @@ pub enum Stage {
     CommitUnanswered,
     /// It is committed; the search index takes it up before the publisher is answered.
     Answering,
+    /// Announce: it is known, without a README; does the repository have one?
+    ReadmeAsked,
     /// Download: may the blob be seen?
     BlobPermitted,
     /// Download: where is a blob that is not kept?
@@ -133,7 +137,7 @@ pub const UPLOAD: &[Stage] = &[
     Answering,
 ];
 
-/// By announcement, these; a large blob is sent in parts as above.
+/// By announcement, these.
 pub const ANNOUNCE: &[Stage] = &[
     KeysAsked,
     ReleaseAsked,
@@ -146,11 +150,15 @@ pub const ANNOUNCE: &[Stage] = &[
     BlobLookedUp,
     BlobArriving,
     BlobUnanswered,
+    PartArriving,
+    PartsJoining,
+    PartsUnanswered,
     TransactionBegins,
     RowsArriving,
     CommitWithheld,
     CommitUnanswered,
     Answering,
+    ReadmeAsked,
 ];
 
 /// What is downloaded, these.
@@ -167,6 +175,17 @@ pub fn on(wire: Wire, stages: &[Stage]) -> Vec<Stage> {
 /// Those of some stages that are met on another wire than this one.
 pub fn beside(wire: Wire, stages: &[Stage]) -> Vec<Stage> {
     stages.iter().copied().filter(|stage| stage.wire() != wire).collect()
+}
+
+/// How something is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// As clients do that know its digest from an index.
+    Digest,
+    /// As those do that take the bytes, or go where they are.
+    Name,
+    /// As those do that want to be told where it is.
+    Json,
 }
 
 /// What the client is to see.
@@ -186,11 +205,23 @@ impl Stage {
         match self {
             BodyArriving => Wire::Client,
             KeysAsked => Wire::Issuer,
-            ReleaseAsked | ReleaseArriving | TagAsked | AssetRedirecting | AssetAsked | AssetArriving => Wire::Release,
+            ReleaseAsked | ReleaseArriving | TagAsked | AssetRedirecting | AssetAsked | AssetArriving | ReadmeAsked => {
+                Wire::Release
+            }
             BlobLookedUp | BlobArriving | BlobUnanswered | PartArriving | PartsJoining | PartsUnanswered => Wire::Store,
             BlobAsked | BlobAnswering | BlobLeaving => Wire::Store,
             TokenAsked | BytesComplete | TransactionBegins | RowsArriving | CommitWithheld | CommitUnanswered
             | Answering | BlobPermitted | ReleaseLookedUp => Wire::Database,
+        }
+    }
+
+    /// The ways of a download that come here.
+    pub fn ways(self) -> &'static [By] {
+        match self {
+            // Who asks by name is answered from memory.
+            BlobPermitted => &[By::Digest],
+            ReleaseLookedUp => &[By::Digest, By::Name, By::Json],
+            _ => &[By::Digest, By::Name],
         }
     }
 
@@ -213,6 +244,7 @@ impl Stage {
             AssetAsked => asset("storage", Hold::Request(0)),
             AssetArriving => asset("storage", Hold::Answer(HALF_BYTES)),
             // Nobody else asks by name, version and platform.
+            ReadmeAsked => at("GET /repos/acme/widget/contents/README.md", Hold::Request(0)),
             BytesComplete => at("p.name = $1 AND v.version = $2 AND a.os", Hold::Request(0)),
             BlobLookedUp => blob(Call::Look, Hold::Request(0)),
             BlobArriving => blob(Call::Put, Hold::Request(HALF_BYTES)),
@@ -227,7 +259,7 @@ impl Stage {
             // The index asks for this package alone; what it asks of earlier ones may come at any time.
             Answering => at(&format!("[\"{}\"]", bundle.name), Hold::Request(0)),
             BlobPermitted => at("SELECT p.state FROM artifacts a", Hold::Request(0)),
-            ReleaseLookedUp => at("SELECT a.source_url FROM blobs b", Hold::Request(0)),
+            ReleaseLookedUp => at("kept = 0", Hold::Request(0)),
             BlobAsked => blob(Call::Get, Hold::Request(0)),
             BlobAnswering => blob(Call::Get, Hold::Answer(0)),
             BlobLeaving => blob(Call::Get, Hold::Answer(HALF_BYTES)),
@@ -249,13 +281,18 @@ impl Stage {
                 // Connections that nobody uses at this moment are opened again.
                 _ => Seen::Done,
             },
+            Struck::Outage => match self {
+                // The database said yes already, or is not asked any more.
+                BlobAsked | BlobAnswering | BlobLeaving | Answering => Seen::Done,
+                _ => Seen::Unavailable("database does not answer"),
+            },
             // Nothing of a linked release goes there.
             Struck::Store if mode == Mode::Link => Seen::Done,
             Struck::Store => match self {
                 // The head was sent; only the missing end can tell.
                 BlobLeaving => Seen::Cut,
                 // It is asked for the last time in the transaction, before rows are written.
-                RowsArriving | CommitWithheld | CommitUnanswered | Answering => Seen::Done,
+                RowsArriving | CommitWithheld | CommitUnanswered | Answering | ReadmeAsked => Seen::Done,
                 _ => Seen::Unavailable("storage does not answer"),
             },
             Struck::Release => match self {
