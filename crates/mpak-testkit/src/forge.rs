@@ -1,7 +1,7 @@
 //! A forge on loopback: the parts of GitHub's and GitLab's API that a registry asks, and the server that
 //! delivers release assets, well or badly.
 //!
-//! Spec: GitHub REST API 2022-11-28 (releases, contents, git refs); GitLab API v4 (releases).
+//! Spec: GitHub REST API 2022-11-28 (releases, contents, git refs); GitLab API v4 (releases); Forgejo API v1 (tags).
 
 #![expect(clippy::missing_panics_doc, reason = "a stand-in that cannot be started ends the test")]
 
@@ -199,6 +199,7 @@ async fn answer(State(shared): State<Shared>, OriginalUri(uri): OriginalUri, hea
     match parts[..] {
         ["repos", owner, name, "releases", "tags", tag] => github_release(&shared, &format!("{owner}/{name}"), tag),
         ["repos", owner, name, "git", "ref", "tags", tag] => github_tag(&shared, &format!("{owner}/{name}"), tag),
+        ["repos", owner, name, "tags", tag] => forgejo_tag(&shared, &format!("{owner}/{name}"), tag),
         ["repos", owner, name, "contents", ref path @ ..] => {
             let reference = uri.query().and_then(|q| q.strip_prefix("ref=")).map(decoded).unwrap_or_default();
             github_file(&shared, &format!("{owner}/{name}"), &reference, &path.join("/"))
@@ -295,15 +296,25 @@ fn gitlab_release(shared: &Shared, project: &str, tag: &str) -> Response {
     }
 }
 
-fn github_tag(shared: &Shared, repository: &str, tag: &str) -> Response {
+/// The commit of a tag, told in a forge's own form.
+fn tag_answer(shared: &Shared, repository: &str, tag: &str, told: impl FnOnce(&str) -> Value) -> Response {
     let content = shared.content.lock().expect("no test panicked here");
     if let Some(status) = content.tag_outage {
         return status.into_response();
     }
     match content.tags.get(&(repository.to_owned(), tag.to_owned())) {
         None => not_found(),
-        Some(sha) => json_answer(&json!({"ref": format!("refs/tags/{tag}"), "object": {"type": "commit", "sha": sha}})),
+        Some(sha) => json_answer(&told(sha)),
     }
+}
+
+fn github_tag(shared: &Shared, repository: &str, tag: &str) -> Response {
+    let told = |sha: &str| json!({"ref": format!("refs/tags/{tag}"), "object": {"type": "commit", "sha": sha}});
+    tag_answer(shared, repository, tag, told)
+}
+
+fn forgejo_tag(shared: &Shared, repository: &str, tag: &str) -> Response {
+    tag_answer(shared, repository, tag, |sha| json!({"name": tag, "commit": {"sha": sha}}))
 }
 
 fn github_file(shared: &Shared, repository: &str, reference: &str, path: &str) -> Response {

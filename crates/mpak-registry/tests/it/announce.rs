@@ -601,3 +601,27 @@ async fn the_same_new_version_from_ten_builds_is_made_once() {
     assert_eq!((created, updated), (1, 9), "{all:?}");
     ci.registry.assert_agrees().await;
 }
+
+#[tokio::test]
+async fn of_ten_builds_with_other_bytes_exactly_one_is_published() {
+    let ci = Ci::start().await;
+    let first = ci.widget("1.0.0");
+    let all: Vec<Announcement> = (0..10)
+        .map(|number| {
+            let bytes = bundle_with(NAME, "1.0.0", "more.txt", format!("{number}").as_bytes());
+            let file = format!("bundle-{number}.mcpb");
+            ci.forge.asset(REPOSITORY, &first.tag, &file, Delivery::Whole(bytes.clone()));
+            let told = first.with("/artifact/filename", file).with("/artifact/size", bytes.len());
+            told.with("/artifact/sha256", Sha256::of(&bytes).to_string())
+        })
+        .collect();
+    let answers = futures_util::future::join_all(all.iter().map(|announced| ci.announce(announced))).await;
+    let won: Vec<usize> = (0..10).filter(|number| answers[*number].1["status"] == "created").collect();
+    assert_eq!(won.len(), 1, "{answers:?}");
+    for (status, body) in answers.iter().filter(|(_, body)| body["status"] != "created") {
+        assert_eq!((status.as_u16(), &body["error"]["code"]), (422, &json!("VERSION_IMMUTABLE")), "{body}");
+    }
+    let download = ci.registry.json(&format!("/v1/bundles/{NAME}/versions/1.0.0/download")).await;
+    assert_eq!(download["bundle"]["sha256"], all[won[0]].body["artifact"]["sha256"]);
+    ci.registry.assert_agrees().await;
+}

@@ -16,6 +16,7 @@ mod held;
 mod hostile;
 mod http;
 mod identity;
+mod issuers;
 mod lifecycle;
 mod link;
 mod metrics;

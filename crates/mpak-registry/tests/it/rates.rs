@@ -1,7 +1,7 @@
 //! Rates over real HTTP: 429 in the family of the route, what is left in headers, owners and connections.
 
 use serde_json::Value;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::world::{Registry, bundle};
 
@@ -111,4 +111,20 @@ async fn an_address_holds_only_so_many_connections() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(status, Some(200));
+}
+
+#[tokio::test]
+async fn more_connections_than_all_may_have_wait_for_one_to_end() {
+    let registry = Registry::start_with(|c| c.connections_max = 2).await;
+    let address = registry.url.strip_prefix("http://").unwrap().to_owned();
+    let connect = || tokio::net::TcpStream::connect(&address);
+    let held = (connect().await.unwrap(), connect().await.unwrap());
+    let mut third = connect().await.unwrap();
+    third.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    let early = tokio::time::timeout(std::time::Duration::from_millis(500), third.read(&mut answer)).await;
+    assert!(early.is_err(), "it was answered beside two others: {early:?}");
+    drop(held.0);
+    tokio::time::timeout(std::time::Duration::from_secs(10), third.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
 }

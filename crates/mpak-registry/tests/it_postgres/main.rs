@@ -28,6 +28,8 @@ mod hostile;
 mod http;
 #[path = "../it/identity.rs"]
 mod identity;
+#[path = "../it/issuers.rs"]
+mod issuers;
 #[path = "../it/lifecycle.rs"]
 mod lifecycle;
 #[path = "../it/link.rs"]

@@ -86,7 +86,7 @@ fn a_registry_moves_between_databases_and_stores_and_stays_the_same() {
         }
         admin(&world, place, &["backup", &to]).ok();
         let rows = rows(&world, &format!("backup-{number}"));
-        assert!(rows["artifacts.jsonl"].len() == 3 && rows["scans.jsonl"].len() > 0, "{rows:?}");
+        assert!(rows["artifacts.jsonl"].len() == 3 && !rows["scans.jsonl"].is_empty(), "{rows:?}");
         assert_eq!(*before.get_or_insert(rows.clone()), rows, "{place}");
     }
     drop(registry);

@@ -52,12 +52,8 @@ fn answers_are_as_the_description_says() {
 
 #[test]
 fn official_entries_are_valid_by_the_schema_of_server_json() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let schema = root.join("../shared/schemas/server-2025-12-11.schema.json");
-    if !schema.exists() {
-        eprintln!("not judged: {} is not there", schema.display());
-        return;
-    }
+    // The published schema of 2025-12-11 (MIT, Model Context Protocol) without its descriptions.
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/server.schema.json");
     let world = World::new();
     let registry = Registry::start(&world);
     let full = Server::new("widget", "1.0.0").manifest(|manifest| {

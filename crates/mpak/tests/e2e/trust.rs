@@ -71,6 +71,22 @@ fn a_ci_job_publishes_without_a_token() {
     }
 }
 
+/// As GitLab CI and others hand it over.
+#[test]
+fn a_job_that_has_its_token_in_the_environment_publishes_with_it() {
+    let ci = Ci::start();
+    let file = ci.widget("1.0.0");
+    let mut claims = ci.job("acme/widget", "two");
+    claims["aud"] = ci.registry.url.as_str().into();
+    let token = ci.issuer.token(&claims);
+    // It wins over what is for the asking, which fails here.
+    let world = ci.world.with("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another").with("MPAK_ID_TOKEN", format!("{token}\n"));
+    let published = world.mpak(&["publish", &file, "--json"]);
+    assert_eq!(published.json()["published"][0]["status"], "created", "{}", published.stderr);
+    assert!(published.stderr.contains("identity of this job (MPAK_ID_TOKEN)"), "{}", published.stderr);
+    assert!(!published.stderr.contains("eyJ") && !published.stdout.contains("eyJ"), "the token was printed");
+}
+
 #[test]
 fn an_identity_is_explained_and_nothing_is_published() {
     let ci = Ci::start();
