@@ -242,7 +242,13 @@ pub(crate) enum DbError {
     },
     /// The schema cannot be brought up to date.
     #[error("cannot bring the database up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// What this program would write does not fit what is there.
+    #[error("a newer version of mpak changed the database; its migration {migration} is not known here")]
+    Newer {
+        /// The first one that is not known.
+        migration: i64,
+    },
     /// Everything else.
     #[error("the database failed")]
     Sql(#[from] sqlx::Error),
@@ -260,6 +266,15 @@ pub(crate) enum DbError {
         /// The value.
         found: String,
     },
+}
+
+impl From<sqlx::migrate::MigrateError> for DbError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::VersionMissing(migration) => Self::Newer { migration },
+            error => Self::Migrate(error),
+        }
+    }
 }
 
 impl DbError {

@@ -213,9 +213,7 @@ fn refusal(error: &AdminError) -> CommandError {
         AdminError::Pattern(_) => (Kind::Usage, "give --package `@scope/name`, `@scope/*` or `*`"),
         AdminError::Days { .. } => (Kind::Usage, "give a number of days with --days N"),
         AdminError::NoRegistry { .. } => (Kind::NotFound, "give the folder of `mpak serve --data DIR`"),
-        AdminError::NoPackage { .. } => {
-            (Kind::NotFound, "see `mpak search`, or `mpak admin package list` for held ones")
-        }
+        AdminError::NoPackage { .. } => (Kind::NotFound, "see `mpak search`, or `mpak admin package held`"),
         AdminError::NoToken { .. } => (Kind::NotFound, "see `mpak admin token list`"),
         AdminError::Lifecycle(_) => (Kind::Refused, "see `mpak admin package show` and `mpak admin scope list`"),
         AdminError::Db(_) | AdminError::Runtime(_) => (Kind::Ours, "see the causes"),

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::faults::site::until;
 use crate::registry::Registry;
@@ -338,4 +339,103 @@ fn a_scope_is_reserved_and_released() {
     assert!(world.mpak(&["publish", &file, "--name", "@nova/widget"]).fails(3).contains("for Nova Inc"));
     world.mpak(&["admin", "scope", "release", "@nova", "--data", &data]).ok();
     world.mpak(&["publish", &file, "--name", "@nova/widget"]).ok();
+}
+
+#[test]
+fn a_package_is_hidden_released_rejected_and_brought_back() {
+    let (world, _registry) = crate::yank::published(&["1.0.0"]);
+    let data = world.path("registry").display().to_string();
+    let decide = |what: &str, reason: &[&str]| {
+        world.mpak(&[&["admin", "package", what, "@acme/widget", "--data", &data], reason].concat())
+    };
+    let shown = |code: i32| until("the decision", || world.mpak(&["show", "@acme/widget"]).code == code);
+    // The running server hears of each within its next look at the events.
+    decide("hold", &["--reason", "under review"]).ok();
+    shown(5);
+    let held = world.mpak(&["admin", "package", "held", "--data", &data]).ok();
+    assert!(held.contains("@acme/widget") && held.contains("under review"), "{held}");
+    decide("release", &[]).ok();
+    shown(0);
+    assert!(decide("reject", &[]).fails(3).contains("is public"));
+    decide("hold", &[]).ok();
+    decide("reject", &["--reason", "a trick"]).ok();
+    shown(5);
+    assert!(world.mpak(&["admin", "package", "removed", "--data", &data]).ok().contains("a trick"));
+    decide("restore", &[]).ok();
+    shown(0);
+    assert!(decide("restore", &[]).fails(3).contains("is public"));
+    world.mpak(&["admin", "verify", "--data", &data]).ok();
+}
+
+#[test]
+fn a_token_does_what_its_actions_say_and_nothing_else() {
+    let (world, _registry) = crate::yank::published(&["1.0.0"]);
+    let data = world.path("registry").display().to_string();
+    let create = |actions: &[&str]| {
+        let mut arguments = vec!["admin", "token", "create", "--name", "one", "--data", &data, "--json"];
+        arguments.extend(actions.iter().flat_map(|action| ["--action", action]));
+        world.mpak(&arguments)
+    };
+    let token = |actions: &[&str]| create(actions).json()["token"].as_str().unwrap().to_owned();
+    let [publish, yank, both] = [token(&["publish"]), token(&["yank"]), token(&["publish", "yank"])];
+    let file = world.path("widget.mcpb").display().to_string();
+    let run = |token: &str, arguments: &[&str]| {
+        world.command(arguments).env("MPAK_TOKEN", token).output().map(Ran::from).unwrap().code
+    };
+    for (token, name, publishes, yanks) in
+        [(&publish, "@one/widget", 0, 3), (&yank, "@two/widget", 3, 0), (&both, "@three/widget", 0, 0)]
+    {
+        assert_eq!(run(token, &["publish", &file, "--name", name]), publishes, "{name}");
+        assert_eq!(run(token, &["yank", "@acme/widget@1.0.0", "--reason", "x"]), yanks, "{name}");
+        world.mpak(&["unyank", "@acme/widget@1.0.0"]);
+    }
+    assert!(create(&["everything"]).fails(2).contains("everything"));
+}
+
+#[test]
+fn who_is_shut_out_or_made_a_reader_does_nothing_more() {
+    let (world, registry) = crate::yank::published(&["1.0.0"]);
+    let data = world.path("registry").display().to_string();
+    crate::login::log_in(&world, &registry);
+    let user = |arguments: &[&str]| world.mpak(&[&["admin", "user"], arguments, &["--data", &data, "--json"]].concat());
+    // Another administrator: the only one is not shut out.
+    let add = ["add", "ada", "--issuer", "https://id.example", "--subject", "42", "--role", "admin"];
+    user(&add).ok();
+    let listed = user(&["list"]).json();
+    let own =
+        listed["users"].as_array().unwrap().iter().find(|user| user["login"] == "admin").unwrap()["id"].to_string();
+    let file = world.path("widget.mcpb").display().to_string();
+    let run = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        Ran::from(command.env_remove("MPAK_TOKEN").output().unwrap())
+    };
+    run(&["publish", &file, "--name", "@before/widget"]).ok();
+    user(&["role", &own, "reader"]).ok();
+    assert_eq!(run(&["publish", &file, "--name", "@after/widget"]).code, 3);
+    run(&["whoami"]).ok();
+    user(&["disable", &own]).ok();
+    run(&["whoami"]).fails(1);
+    user(&["role", &own, "publisher"]).ok();
+    user(&["enable", &own]).ok();
+}
+
+#[test]
+fn several_processes_that_bring_a_database_up_to_date_at_once_agree_and_a_newer_one_is_refused() {
+    let world = World::new();
+    let data = data(&world);
+    let migrate = || world.command(&["admin", "migrate", "--data", &data]);
+    let children: Vec<_> = (0..4).map(|_| migrate().stderr(Stdio::piped()).spawn().unwrap()).collect();
+    for child in children {
+        Ran::from(child.wait_with_output().unwrap()).ok();
+    }
+    verify(&world, &data).ok();
+    spoil(
+        &world,
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+         values (9000, 'of tomorrow', 1, x'00', 0)",
+    );
+    for arguments in [&["admin", "migrate"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let refused = world.mpak(&[arguments, &["--data", &data]].concat());
+        assert!(refused.code != 0 && refused.stderr.contains("newer"), "{}", refused.stderr);
+    }
 }

@@ -6,11 +6,14 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use mpak_testkit::emulators::{Emulator, Protocol};
+use mpak_testkit::forge::{Delivery, Forge};
+use mpak_testkit::issuer::{Issuer, SHA};
 use mpak_testkit::zip::{ZipBuilder, good_manifest};
 use serde_json::Value;
 
 use crate::faults::http::Request;
-use crate::faults::site::until;
+use crate::faults::site::{Announcement, Bundle, REPOSITORY, until};
 use crate::faults::sqlite::WriteLock;
 use crate::world::{Ran, World};
 
@@ -51,9 +54,15 @@ impl Drop for Full {
 
 /// Starts `mpak serve` from a shell script that makes room scarce; `$0` is the data folder.
 fn start(world: &World, before: &[&str], script: &str) -> Full {
+    start_with(world, before, script, &[])
+}
+
+/// The same with more arguments of `mpak serve`.
+fn start_with(world: &World, before: &[&str], script: &str, more: &[&str]) -> Full {
     let data = world.path("data");
     fs::create_dir(&data).unwrap();
-    let serve = world.command(&["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let serve = world.command(&[&arguments, more].concat());
     let mut words = before.iter().copied().chain(["sh", "-c", script]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words).arg(&data).arg(serve.get_program()).args(serve.get_args());
@@ -149,6 +158,7 @@ fn check(before: &[&str], script: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(refuses_and_goes_on(&full));
     assert_agrees(&world, &full, 1);
+    until("the file of the static index", || full.data.join("public/index/v1/@acme/small.json").exists());
 }
 
 #[test]
@@ -196,4 +206,37 @@ fn a_disk_that_is_full_when_the_bundle_is_recorded_is_told_and_nothing_is_record
     let answer = begin().answer();
     assert_eq!(answer.json()["status"], "created", "{}\n{log}", answer.json());
     assert_agrees(&world, &full, 1);
+}
+
+/// What is fetched lies on the disk for a while, also where an object store keeps the blobs.
+#[test]
+fn a_release_that_does_not_fit_on_the_disk_is_told_and_a_smaller_one_is_published() {
+    let world = World::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (issuer, forge) = runtime.block_on(async { (Issuer::start().await, Forge::start().await) });
+    let store = Emulator::start(Protocol::S3);
+    let config = format!(
+        "[outbound]\nallow_loopback = true\n[[publishing.issuer]]\nkind = 'github'\nissuer = '{}'\napi_url = '{}'\n{}",
+        issuer.url(),
+        forge.url(),
+        crate::moves::storage(&store),
+    );
+    let config = world.write("registry.toml", config).display().to_string();
+    let script = "mount -t tmpfs -o size=8m tmpfs \"$0\" && exec \"$@\"";
+    let full = start_with(&world, &["unshare", "-rm"], script, &["--config", &config]);
+    forge.tag(REPOSITORY, "v1.0.0", SHA);
+    let announce = |bundle: &Bundle| {
+        forge.asset(REPOSITORY, "v1.0.0", &bundle.file(), Delivery::Whole(bundle.bytes.clone()));
+        Announcement::of(&issuer, bundle).begin(&full.url).answer()
+    };
+    let refused = announce(&Bundle::new("@acme/large", true));
+    assert_eq!((refused.status(), &refused.json()["error"]["code"]), (507, &"STORAGE_FULL".into()), "{refused:?}");
+    assert_eq!(files(&full.data.join("tmp")), 0);
+    let done = announce(&Bundle::new("@acme/small", false));
+    assert_eq!(done.json()["status"], "created", "{}", done.json());
+    let verify = world.command(&["admin", "verify", "--data", world.path("data").to_str().unwrap(), "--json"]);
+    let mut command = full.beside(verify.get_program().to_str().unwrap());
+    let ran = Ran::from(command.args(verify.get_args()).args(["--config", &config]).output().unwrap());
+    assert_eq!(ran.json()["artifacts"], 1, "{}", ran.stderr);
+    ran.ok();
 }

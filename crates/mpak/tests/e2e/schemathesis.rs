@@ -18,7 +18,8 @@ const PROGRAM: &str = "schemathesis==4.32.5";
 /// What must hold. Wrong methods are 404 here, as existing clients expect, and the flat server list takes
 /// wrong parameters, so those two checks are left out.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
-                      response_schema_conformance,response_headers_conformance";
+                      response_schema_conformance,response_headers_conformance,\
+                      negative_data_rejection,ignored_auth";
 
 #[test]
 fn answers_are_as_the_description_says() {

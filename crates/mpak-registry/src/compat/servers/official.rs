@@ -150,7 +150,7 @@ fn read_cursor(cursor: &str) -> Option<(String, String)> {
 #[utoipa::path(
     get, path = "/servers", tag = "official",
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
-        ("search" = Option<String>, Query, max_length = 200), ("updated_since" = Option<String>, Query, format = DateTime, description = "RFC 3339"),
+        ("search" = Option<String>, Query, max_length = 200), ("updated_since" = Option<String>, Query, description = "A time of RFC 3339; empty as if it were not there"),
         ("version" = Option<String>, Query, description = "Semver, or latest"), ("include_deleted" = Option<bool>, Query)),
     responses((status = 200, description = "A page", body = OfficialList)),
 )]

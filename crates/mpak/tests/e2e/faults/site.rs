@@ -28,7 +28,7 @@ const NOISE_BYTES: usize = 256 << 10;
 /// More than the store takes in one piece.
 const NOISE_BYTES_LARGE: usize = 9 << 20;
 /// Of the builds that announce.
-const REPOSITORY: &str = "acme/widget";
+pub const REPOSITORY: &str = "acme/widget";
 
 /// One store of each protocol for all sites, each below a prefix of its own. They end with this process.
 static STORES: [(Protocol, LazyLock<Emulator>); 3] = [
@@ -235,37 +235,16 @@ impl Site {
 
     /// Releases a bundle, from where a redirect leads, and gives what announces it.
     pub fn release(&self, bundle: &Bundle) -> Announcement {
-        let file = bundle.file();
-        let at = format!("{}/acme/storage/releases/download/v1.0.0/{file}", self.forge.url());
+        let at = format!("{}/acme/storage/releases/download/v1.0.0/{}", self.forge.url(), bundle.file());
         self.redeliver(bundle, Delivery::Whole(bundle.bytes.clone()));
-        self.forge.asset(REPOSITORY, "v1.0.0", &file, Delivery::Redirect(at));
+        self.forge.asset(REPOSITORY, "v1.0.0", &bundle.file(), Delivery::Redirect(at));
         self.forge.tag(REPOSITORY, "v1.0.0", SHA);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let issuer = self.issuer.url();
-        let issued_at = i64::try_from(now).unwrap();
-        let stamp = Stamp { issuer: &issuer, audience: "https://mpak.dev", issued_at, jti: &bundle.name };
-        let body = json!({
-            "name": bundle.name, "version": "1.0.0", "manifest": bundle.manifest, "release_tag": "v1.0.0",
-            "prerelease": false,
-            "artifact": {
-                "filename": file, "os": "any", "arch": "any",
-                "sha256": Sha256::of(&bundle.bytes).to_string(), "size": bundle.bytes.len(),
-            },
-        });
-        Announcement {
-            token: self.issuer.token(&github_claims(stamp, REPOSITORY, "v1.0.0")),
-            body: body.to_string().into_bytes(),
-        }
+        Announcement::of(&self.issuer, bundle)
     }
 
     /// Begins to announce, all at once; the same token is good for every try.
     pub fn begin_announce(&self, announcement: &Announcement) -> Request {
-        let token = format!("authorization: Bearer {}", announcement.token);
-        let headers = [&*token, "content-type: application/json"];
-        let mut request =
-            Request::begin(&self.url(), "POST", "/v1/bundles/announce", &headers, announcement.body.len());
-        request.send(&announcement.body);
-        request
+        announcement.begin(&self.url())
     }
 
     /// Delivers a released bundle in another way.
@@ -361,6 +340,34 @@ impl Site {
 pub struct Announcement {
     token: String,
     body: Vec<u8>,
+}
+
+impl Announcement {
+    /// Of a bundle that is released as [`Bundle::file`] of [`REPOSITORY`]'s `v1.0.0`.
+    pub fn of(issuer: &Issuer, bundle: &Bundle) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let url = issuer.url();
+        let issued_at = i64::try_from(now).unwrap();
+        let stamp = Stamp { issuer: &url, audience: "https://mpak.dev", issued_at, jti: &bundle.name };
+        let body = json!({
+            "name": bundle.name, "version": "1.0.0", "manifest": bundle.manifest, "release_tag": "v1.0.0",
+            "prerelease": false,
+            "artifact": {
+                "filename": bundle.file(), "os": "any", "arch": "any",
+                "sha256": Sha256::of(&bundle.bytes).to_string(), "size": bundle.bytes.len(),
+            },
+        });
+        Self { token: issuer.token(&github_claims(stamp, REPOSITORY, "v1.0.0")), body: body.to_string().into_bytes() }
+    }
+
+    /// Begins to send it to a registry.
+    pub fn begin(&self, url: &str) -> Request {
+        let token = format!("authorization: Bearer {}", self.token);
+        let headers = [&*token, "content-type: application/json"];
+        let mut request = Request::begin(url, "POST", "/v1/bundles/announce", &headers, self.body.len());
+        request.send(&self.body);
+        request
+    }
 }
 
 /// Waits for what another process does.
