@@ -53,7 +53,7 @@ pub(crate) enum Worth {
 
 /// Whether a file is a detached signature. Source: MTF 0.1 §5.2.3.
 pub(crate) fn is_file(path: &str) -> bool {
-    path.strip_prefix("manifest.").is_some_and(|rest| rest == "sig" || rest.ends_with(".sig"))
+    path.strip_prefix("manifest.").is_some_and(|rest| rest == "sig" || rest.strip_suffix(".sig").is_some())
 }
 
 /// Whether a file is a Sigstore bundle. Source: MTF 0.1 §5.2.3.

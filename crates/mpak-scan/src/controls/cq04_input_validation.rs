@@ -44,3 +44,46 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let reason = format!("{} of {} tool handlers check their input", tools.len() - unchecked, tools.len());
     Verdict::pass_or_warn(reason, found).failing_from((unchecked > 0).then_some(4))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn verdict(path: &str, source: &str) -> Verdict {
+        let document = json!({"server": {"type": "python", "entry_point": path}});
+        judge(&Evidence::of_files(&document, &[(path, source)]))
+    }
+
+    #[test]
+    fn a_handler_without_any_check_warns_at_level_3_and_fails_from_level_4() {
+        let python = |signature: &str| {
+            format!(
+                "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n@mcp.tool()\ndef run({signature}) -> str:\n    return 'x'\n"
+            )
+        };
+        for (signature, status, from, severity) in [
+            ("name: str", Status::Pass, None, None),
+            ("", Status::Pass, None, None),
+            ("name: str, count: int = 3", Status::Pass, None, None),
+            ("name: str, other", Status::Warn, None, Some(Severity::Low)),
+            ("name", Status::Warn, Some(4), Some(Severity::Medium)),
+        ] {
+            let verdict = verdict("server/main.py", &python(signature));
+            assert_eq!((verdict.status, verdict.fails_from), (status, from), "{signature}: {verdict:?}");
+            assert_eq!(verdict.findings.first().map(|f| f.severity), severity, "{signature}: {verdict:?}");
+            assert!(verdict.findings.iter().all(|f| f.rule == "CQ-04/unchecked" && f.line.is_some()), "{verdict:?}");
+        }
+        let low =
+            "server.setRequestHandler(CallToolRequestSchema, async (request) => run(request.params.arguments));\n";
+        let verdict = verdict("server/index.js", low);
+        assert_eq!((verdict.status, verdict.fails_from), (Status::Warn, Some(4)), "{verdict:?}");
+    }
+
+    #[test]
+    fn code_without_handlers_is_not_judged_and_no_code_is_not_applicable() {
+        assert_eq!(verdict("server/main.py", "print(1)\n").status, Status::NotRun);
+        assert_eq!(verdict("server/main.rb", "puts 1\n").status, Status::NotApplicable);
+    }
+}

@@ -132,6 +132,8 @@ mod tests {
             (with("subjects", json!([Sha256::of(b"other")])), Status::Fail, "PR-03/subject-mismatch"),
             (with("predicate_type", json!("https://slsa.dev/provenance/v0.2")), Status::Fail, "PR-03/wrong-predicate"),
             (with("commit", Value::Null), Status::Warn, "PR-03/no-commit"),
+            // Nobody has verified it yet: never passed.
+            (json!({"bundle": {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}}), Status::NotRun, ""),
             (json!("absent"), Status::Fail, "PR-03/missing-attestation"),
             (json!({"invalid": {"reason": "bad signature"}}), Status::Fail, "PR-03/invalid-attestation"),
             (Value::Null, Status::NotRun, ""),

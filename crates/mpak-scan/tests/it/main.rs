@@ -5,6 +5,7 @@ mod controls;
 mod forms;
 mod hostile;
 mod levels;
+mod published;
 mod quality;
 mod replay;
 mod report;

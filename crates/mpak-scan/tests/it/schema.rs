@@ -38,6 +38,9 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, closed: bool, ou
             "enum" => rule.as_array().expect("a sound schema").contains(value),
             "minimum" => value.as_f64().is_none_or(|n| n >= rule.as_f64().expect("a sound schema")),
             "maximum" => value.as_f64().is_none_or(|n| n <= rule.as_f64().expect("a sound schema")),
+            "minItems" => {
+                value.as_array().is_none_or(|items| items.len() as u64 >= rule.as_u64().expect("a sound schema"))
+            }
             "minLength" => {
                 value.as_str().is_none_or(|text| text.chars().count() as u64 >= rule.as_u64().expect("a sound schema"))
             }

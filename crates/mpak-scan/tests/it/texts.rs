@@ -14,7 +14,9 @@ const BENIGN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/dev-d
 #[test]
 fn benign_texts_of_real_servers_are_left_alone() {
     let Ok(lines) = fs::read_to_string(BENIGN) else {
-        println!("not judged: {BENIGN} is not there");
+        // Past the capture of the test runner: nobody must take this for a check.
+        let line = format!("NOT CHECKED against real descriptions: {BENIGN} is not there\n");
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).expect("a terminal");
         return;
     };
     let mut servers: BTreeMap<String, Vec<Value>> = BTreeMap::new();
