@@ -17,7 +17,7 @@ pub const MY_TOKEN: &str = "/api/v1/me/token";
 pub struct Me {
     /// The person; nobody where an administrator made the token.
     pub login: Option<String>,
-    /// The person's address, for sessions.
+    /// The person's address, where the provider tells it.
     pub email: Option<String>,
     /// `reader`, `publisher`, `admin`.
     pub role: Option<String>,

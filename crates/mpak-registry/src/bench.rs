@@ -172,6 +172,7 @@ async fn write(c: &mut Connection, invented: &Invented) -> DbResult<()> {
                 release_tag: None,
                 release_url: None,
                 provenance_json: None,
+                shown: true,
                 publish_method: "upload",
                 published_at_ms: version.published_at_ms,
             },

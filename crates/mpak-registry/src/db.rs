@@ -38,6 +38,7 @@ pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod owners;
 pub(crate) mod packages;
+pub(crate) mod reindexes;
 pub(crate) mod reservations;
 pub(crate) mod scans;
 pub(crate) mod scopes;

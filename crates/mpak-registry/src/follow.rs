@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use tokio::sync::watch;
 
-use crate::db::{DbResult, events};
+use crate::db::{DbResult, events, reindexes};
 use crate::search::SearchError;
 use crate::state::AppState;
 
@@ -78,6 +78,11 @@ pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
 
 /// Takes over the next events; `false` when there is none.
 async fn follow(state: &AppState) -> Result<bool, SearchError> {
+    let asked = reindexes::last(&mut *state.db.read().await?).await?;
+    if asked != state.search.made_for() {
+        state.search.remake(&state.db, asked).await?;
+        tracing::info!("the search index was made anew, as an administrator asked");
+    }
     let through = state.followed.position().through;
     let events = next(state, through).await?;
     let Some((last, _)) = events.last() else { return Ok(false) };

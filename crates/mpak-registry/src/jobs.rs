@@ -23,6 +23,9 @@ const BEAT: Duration = Duration::from_secs(15);
 const ATTEMPTS_MAX: i64 = 3;
 /// Wait before the next attempt, times the number of attempts.
 const RETRY_MS: i64 = 20_000;
+/// Wait before what was away is asked for again: twice as long each time.
+const AWAY_MS: i64 = 10_000;
+const AWAY_MS_MAX: i64 = 30 * 60_000;
 /// How often due retries, and jobs of other replicas, are looked for when nothing new is announced.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -39,10 +42,12 @@ pub(crate) async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
             Ok(Some(job)) => {
                 let worked = tokio::select! {
                     worked = work(&state, &job) => worked,
-                    () = stopped(&mut stop) => give_back(&state, &job).await,
+                    () = stopped(&mut stop) => give_back(&state, &job).await.map(|()| Worked::Off),
                 };
                 match worked {
-                    Ok(()) => continue,
+                    Ok(Worked::Off) => continue,
+                    // Everything lies in the storage: nothing else goes on, either.
+                    Ok(Worked::NoStorage) => {}
                     Err(error) => tracing::error!(error = %error, artifact = %job.subject, "a job was not finished"),
                 }
             }
@@ -117,8 +122,16 @@ async fn next(state: &AppState) -> DbResult<Option<jobs::Job>> {
     Ok(job)
 }
 
+/// How a job ended.
+enum Worked {
+    /// It is done, failed, or is tried later.
+    Off,
+    /// The storage is away.
+    NoStorage,
+}
+
 /// Works a job off, for as long as it is ours.
-async fn work(state: &AppState, job: &jobs::Job) -> DbResult<()> {
+async fn work(state: &AppState, job: &jobs::Job) -> DbResult<Worked> {
     // One attempt more than allowed: the server died under the others.
     let result = if job.attempts > ATTEMPTS_MAX {
         Err(ScanError::Fatal { attempts: ATTEMPTS_MAX })
@@ -126,20 +139,34 @@ async fn work(state: &AppState, job: &jobs::Job) -> DbResult<()> {
         let span = tracing::trace_span!(target: "mpak_trace", "stage", otel.name = "scan");
         tokio::select! {
             judged = scan::judge(&job.subject, state).instrument(span) => judged,
-            () = keep(state, job) => return Ok(()),
+            () = keep(state, job) => return Ok(Worked::Off),
         }
     };
     let result = match result {
         Ok(Some(judged)) => finish(state, job, &judged).await,
-        Ok(None) => return drop_job(state, job).await,
+        Ok(None) => return drop_job(state, job).await.map(|()| Worked::Off),
         Err(error) => Err(error),
     };
     match result {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(Worked::Off),
         // The job stays ours until its lease ends; then it is taken up again.
         Err(ScanError::Db(error)) if error.is_unavailable() => Err(error),
-        Err(error) => fail(state, job, &error).await,
+        Err(error) if error.is_away() => {
+            put_back(state, job, &error).await?;
+            Ok(if matches!(error, ScanError::Blob(_)) { Worked::NoStorage } else { Worked::Off })
+        }
+        Err(error) => fail(state, job, &error).await.map(|()| Worked::Off),
     }
+}
+
+/// What is away for a while is no fault of the bundle: the job waits for it, however long.
+async fn put_back(state: &AppState, job: &jobs::Job, error: &ScanError) -> DbResult<()> {
+    let doublings = u32::try_from(job.put_back_count).unwrap_or(u32::MAX).min(16);
+    let wait_ms = (AWAY_MS << doublings).min(AWAY_MS_MAX);
+    tracing::warn!(artifact = %job.subject, error = %error, wait_ms, "what a scan needs is away; it is tried later");
+    let mut tx = state.db.update().await?;
+    jobs::put_back(&mut tx, job, &error.to_string(), state.clock().now_ms() + wait_ms).await?;
+    tx.commit().await
 }
 
 /// Extends the lease until the job is not ours any more.

@@ -10,6 +10,7 @@ use mpak_bundle::digest::{Hashing, Sha256};
 use thiserror::Error;
 use url::Url;
 
+use crate::auth::asker;
 use crate::db::{DbError, DbResult, blobs};
 use crate::outbound::{Bounds, Fetch, OutboundError};
 use crate::state::AppState;
@@ -50,13 +51,38 @@ pub(crate) enum LinkedError {
     Io(#[from] io::Error),
 }
 
-/// Where the bytes of a blob are that the registry does not keep. Asks the database only where such blobs
-/// can be.
-pub(crate) async fn address(state: &AppState, sha256: &Sha256) -> DbResult<Option<String>> {
+impl LinkedError {
+    /// Whether it may work later by itself: no answer, or one that says so. What is gone or other bytes is not.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Gone { status, .. } => *status >= 500 || matches!(status, 408 | 429),
+            Self::Outbound(error) => error.is_away(),
+            Self::Db(error) => error.is_unavailable(),
+            Self::Io(_) => true,
+            Self::Address { .. } | Self::Changed { .. } => false,
+        }
+    }
+}
+
+/// Where the bytes of an artifact are when the registry does not keep them: at its own release, so that
+/// nobody who releases the same bytes elsewhere is asked by its users. Asks the database only where such
+/// blobs can be.
+pub(crate) async fn address_of(state: &AppState, artifact_id: i64) -> DbResult<Option<String>> {
     if !state.may_link {
         return Ok(None);
     }
-    blobs::source_of(&mut *state.db.read().await?, sha256).await
+    blobs::source_of_artifact(&mut *state.db.read().await?, artifact_id).await
+}
+
+/// Where the bytes of a blob are that the registry does not keep: at the first release of a package that
+/// the asker may read.
+pub(crate) async fn address_for(state: &AppState, sha256: &Sha256) -> DbResult<Option<String>> {
+    if !state.may_link {
+        return Ok(None);
+    }
+    let sources = blobs::public_sources(&mut *state.db.read().await?, sha256).await?;
+    let reader = asker::current().reader;
+    Ok(sources.into_iter().find(|(package, _)| reader.may_read(package)).map(|(_, address)| address))
 }
 
 /// Fetches linked bytes into a file that is gone when it is closed.

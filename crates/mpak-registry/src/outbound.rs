@@ -202,6 +202,21 @@ pub(crate) enum OutboundError {
     },
 }
 
+impl OutboundError {
+    /// Whether the same fetch may work later: nobody answered, or not to the end.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Idle { .. } | Self::Crawls { .. } => true,
+            Self::Url { .. }
+            | Self::NotPublic { .. }
+            | Self::Redirects { .. }
+            | Self::TooLarge { .. }
+            | Self::Json { .. }
+            | Self::Client { .. } => false,
+        }
+    }
+}
+
 /// The door.
 pub(crate) struct Outbound {
     config: config::Outbound,

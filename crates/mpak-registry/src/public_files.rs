@@ -10,7 +10,7 @@
 //!
 //! A worker follows the events and writes the file of each package that they are about; of several
 //! replicas with an object store one at a time does. Everything here can be made again from the
-//! database; without `public-through` it is.
+//! database; without `public-through`, or when an administrator asks for it (`admin reindex`), it is.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +29,7 @@ use crate::auth::access::Reader;
 use crate::blob::BlobError;
 use crate::blob::remote::Remote;
 use crate::config::Access;
-use crate::db::{DbError, Turn, events};
+use crate::db::{DbError, Turn, events, reindexes};
 use crate::state::AppState;
 
 /// How often new events are looked for.
@@ -55,14 +55,15 @@ enum PublicError {
 /// Keeps the files up to date until told to stop.
 pub(crate) async fn keep(state: AppState, mut stop: watch::Receiver<bool>) {
     let place = Place::of(&state);
-    let told_to = told_to(&state.config.access);
-    let (mut begun, mut seen) = (false, 0);
+    let (mut begun, mut told_to, mut seen) = (None, String::new(), 0);
     while !*stop.borrow() {
         let kept = async {
-            if !begun {
-                place.begin(&state).await?;
+            let asked = reindexes::last(&mut *state.db.read().await?).await?;
+            if begun != Some(asked) {
+                place.begin().await?;
+                told_to = made_for(&state.config.access, asked);
                 seen = place.through(&told_to).await?;
-                begun = true;
+                begun = Some(asked);
             }
             follow(&state, &place, (&mut seen, &told_to)).await
         };
@@ -116,9 +117,11 @@ async fn follow(state: &AppState, place: &Place, (seen, told_to): (&mut i64, &st
     Ok(true)
 }
 
-/// Whom the files are for: when that changes, all are written anew, and those of private packages go.
-fn told_to(access: &Access) -> String {
-    Sha256::of(format!("{access:?}").as_bytes()).to_string()
+/// For whom the files are, and for which request to make them anew: when that changes, all are written, and
+/// those of private packages go.
+fn made_for(access: &Access, asked: i64) -> String {
+    let request = if asked == 0 { String::new() } else { format!(" {asked}") };
+    Sha256::of(format!("{access:?}{request}").as_bytes()).to_string()
 }
 
 /// Where the files lie.
@@ -143,13 +146,10 @@ impl Place {
     }
 
     /// Writes what does not depend on packages.
-    async fn begin(&self, state: &AppState) -> Result<(), PublicError> {
-        let public_url = state.config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
-        let elsewhere = index::relative_root(if matches!(self, Self::Store(_)) { "." } else { "blobs" });
-        let root = match self {
-            Self::Folder { .. } => public_url.map_or(elsewhere, index::root),
-            Self::Store(_) => elsewhere,
-        };
+    async fn begin(&self) -> Result<(), PublicError> {
+        // Whoever serves or copies the files serves all of them: what they name lies beside them, wherever that
+        // is, also when the registry itself is gone.
+        let root = index::relative_root(if matches!(self, Self::Store(_)) { "." } else { "blobs" });
         self.write(".well-known/mpak.json", Some(root)).await?;
         match self {
             #[cfg(unix)]

@@ -13,7 +13,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering as Atomic};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use thiserror::Error;
@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::answers::gather::{Gathered, gather};
 use crate::auth::access::Reader;
 use crate::counts::Counts;
-use crate::db::{Db, DbError, catalogue, events};
+use crate::db::{Db, DbError, catalogue, events, reindexes};
 use crate::state::AppState;
 
 mod dense;
@@ -115,6 +115,8 @@ pub(crate) struct Search {
     scratches: Scratches,
     /// Up to which event all is indexed; later ones may be, too.
     mark: Mutex<Option<Mark>>,
+    /// For which request to make everything anew it was made.
+    made_for: AtomicI64,
     file: PathBuf,
     tray: Arc<Tray>,
     /// Packages that wait to be indexed; the number of all that ever did.
@@ -127,16 +129,7 @@ pub(crate) struct Search {
 impl Search {
     /// Takes up the kept index, or makes it of the whole catalogue.
     pub(crate) async fn load(db: &Db, data: &Path) -> Result<Self, SearchError> {
-        let search = Self {
-            index: RwLock::default(),
-            scratches: Scratches::default(),
-            mark: Mutex::default(),
-            file: data.join(FILE),
-            tray: Arc::new(Tray::new(data)),
-            waiting: Mutex::default(),
-            indexing: tokio::sync::Mutex::default(),
-            indexed: AtomicU64::new(0),
-        };
+        let search = Self::empty(data, reindexes::last(&mut *db.read().await?).await?);
         if search.take_up(db).await? {
             search.catch_up(db).await?;
         } else {
@@ -146,6 +139,43 @@ impl Search {
             search.take_up(db).await?;
         }
         Ok(search)
+    }
+
+    fn empty(data: &Path, made_for: i64) -> Self {
+        Self {
+            index: RwLock::default(),
+            scratches: Scratches::default(),
+            mark: Mutex::default(),
+            made_for: AtomicI64::new(made_for),
+            file: data.join(FILE),
+            tray: Arc::new(Tray::new(data)),
+            waiting: Mutex::default(),
+            indexing: tokio::sync::Mutex::default(),
+            indexed: AtomicU64::new(0),
+        }
+    }
+
+    /// For which request to make everything anew it was made.
+    pub(crate) fn made_for(&self) -> i64 {
+        self.made_for.load(Atomic::Acquire)
+    }
+
+    /// Makes it anew of the whole catalogue, beside the one that answers meanwhile.
+    pub(crate) async fn remake(&self, db: &Db, asked: i64) -> Result<(), SearchError> {
+        let fresh = Self::empty(self.file.parent().unwrap_or(Path::new(".")), asked);
+        fresh.make(db).await?;
+        // What was published meanwhile; nothing is indexed until the new one takes its place.
+        let _turn = self.indexing.lock().await;
+        fresh.catch_up(db).await?;
+        let mark = fresh.mark.lock().unwrap_or_else(PoisonError::into_inner).take();
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        self.set(fresh.index());
+        self.made_for.store(asked, Atomic::Release);
+        // From the file, most of it need not be in memory.
+        if self.write().await? {
+            self.take_up(db).await?;
+        }
+        Ok(())
     }
 
     /// Reads the file, if it is of this registry.
@@ -160,7 +190,7 @@ impl Search {
                 return Ok(false);
             }
         };
-        let about = events::about(&mut *db.read().await?, mark.seq).await?;
+        let about = events::about(&mut *db.read().await?, mark.seq).await?.map(|about| self.marked(about));
         if about.as_ref() != Some(&mark.about) {
             tracing::warn!(path = %self.file.display(), "the kept search index is of other events; it is made anew");
             return Ok(false);
@@ -173,7 +203,7 @@ impl Search {
 
     async fn make(&self, db: &Db) -> Result<(), SearchError> {
         // Before the rows, so that what changes meanwhile is read again.
-        let mark = last_mark(db).await?;
+        let mark = self.last_mark(db).await?;
         let mut last = String::new();
         loop {
             let mut read = db.read().await?;
@@ -191,7 +221,7 @@ impl Search {
     /// Indexes what happened since the last event that is known to be indexed, also what other processes did.
     pub(crate) async fn catch_up(&self, db: &Db) -> Result<(), SearchError> {
         let after = self.mark.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |mark| mark.seq);
-        let Some(last) = last_mark(db).await?.filter(|last| last.seq > after) else { return Ok(()) };
+        let Some(last) = self.last_mark(db).await?.filter(|last| last.seq > after) else { return Ok(()) };
         let mut read = db.read().await?;
         let changed = events::packages_between(&mut read, after, last.seq).await?;
         drop(read);
@@ -286,6 +316,20 @@ impl Search {
         Ok(())
     }
 
+    async fn last_mark(&self, db: &Db) -> Result<Option<Mark>, SearchError> {
+        let mut read = db.read().await?;
+        let Some(seq) = events::last_seq(&mut read).await? else { return Ok(None) };
+        Ok(events::about(&mut read, seq).await?.map(|about| Mark { seq, about: self.marked(about) }))
+    }
+
+    /// What tells a kept index from those of other registries and of before a request to make it anew.
+    fn marked(&self, about: String) -> String {
+        match self.made_for() {
+            0 => about,
+            asked => format!("{about} #{asked}"),
+        }
+    }
+
     fn index(&self) -> Arc<Index> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -349,12 +393,6 @@ pub(crate) async fn find(state: &AppState, query: Query) -> Result<Page, SearchE
 #[cfg(test)]
 pub(crate) fn texts_of(gathered: &Gathered) -> crate::answers::Texts {
     Document::new(gathered).texts
-}
-
-async fn last_mark(db: &Db) -> Result<Option<Mark>, SearchError> {
-    let mut read = db.read().await?;
-    let Some(seq) = events::last_seq(&mut read).await? else { return Ok(None) };
-    Ok(events::about(&mut read, seq).await?.map(|about| Mark { seq, about }))
 }
 
 #[cfg(test)]

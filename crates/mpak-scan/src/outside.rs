@@ -105,6 +105,8 @@ pub struct Repository {
     pub commit_found: Option<bool>,
     /// Whether the platform says that the commit's signature is good.
     pub commit_signed: Option<bool>,
+    /// Commit that the tag of the release names.
+    pub tag_commit: Option<String>,
 }
 
 /// How a signature is made.
@@ -418,7 +420,7 @@ mod tests {
                 "repository_id": "1", "owner_id": "2", "workflow": ".github/workflows/x.yml", "ref": "refs/tags/v1",
                 "sha": "0".repeat(40), "tier": 1, "account_age_days": 400, "owners_count": 2, "keys": ["cd".repeat(32)]},
             "repository": {"url": "https://github.com/a/b", "reachable": true, "commit": "0".repeat(40),
-                "commit_found": true, "commit_signed": true},
+                "commit_found": true, "commit_signed": true, "tag_commit": "0".repeat(40)},
             "signatures": [{"method": "sigstore", "state": "valid-trusted", "signer": "x", "authorized": true,
                 "detached": {"payload": {}, "algorithm": "ed25519", "public_key": "", "signature": ""}}],
             "attestation": {"verified": {"subjects": ["ab".repeat(32)], "predicate_type": "https://slsa.dev/provenance/v1",

@@ -10,7 +10,7 @@ use super::{AdminError, existing, with_db};
 use crate::blob::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Db, DbError, packages, verify};
+use crate::db::{Db, DbError, packages, reindexes, verify};
 
 /// Why a registry was not kept up.
 #[derive(Debug, Error)]
@@ -106,8 +106,8 @@ pub struct Reindexed {
     pub jobs: u64,
 }
 
-/// Makes again what follows from the database: latest versions, the static files, failed scans. A running
-/// server does the work; otherwise the next start.
+/// Makes again what follows from the database: latest versions here; search index and static files, wherever
+/// they lie, by every server that runs on it, otherwise by the next start; failed scans by whoever scans.
 ///
 /// # Errors
 /// [`UpkeepError`].
@@ -122,13 +122,8 @@ pub fn reindex(config: &Config, clock: &Clock) -> Result<Reindexed, UpkeepError>
         }
         let mut tx = db.update().await?;
         let jobs = verify::retry_failed_jobs(&mut tx, clock.now_ms()).await?;
+        reindexes::ask(&mut tx, clock.now_ms()).await?;
         tx.commit().await?;
-        let through = config.data.join("public-through");
-        match std::fs::remove_file(&through) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(UpkeepError::File { path: through.display().to_string(), source })
-            }
-            _ => Ok(Reindexed { packages: ids.len() as u64, jobs }),
-        }
+        Ok(Reindexed { packages: ids.len() as u64, jobs })
     })
 }

@@ -45,13 +45,15 @@ pub(crate) async fn blob(
     if blobs::is_hidden(&mut *state.db.read().await?, &sha256).await? {
         return Err(not_found());
     }
-    send(&state, Wanted { sha256, size_bytes: None, filename: None }, &method, &headers).await
+    send(&state, Wanted { sha256, artifact: None, size_bytes: None, filename: None }, &method, &headers).await
 }
 
 /// What is to be sent.
 pub(crate) struct Wanted<'a> {
     /// Which blob.
     pub(crate) sha256: Sha256,
+    /// The artifact whose bytes they are, where it is known: only its own release gives them then.
+    pub(crate) artifact: Option<i64>,
     /// Its length, where that is known.
     pub(crate) size_bytes: Option<u64>,
     /// The name of the file to save it as.
@@ -65,7 +67,7 @@ pub(crate) async fn send(
     method: &Method,
     headers: &HeaderMap,
 ) -> ApiResult<Response> {
-    let Wanted { sha256, size_bytes, filename } = wanted;
+    let Wanted { sha256, artifact, size_bytes, filename } = wanted;
     let sha256 = &sha256;
     let etag = format!("\"sha256-{sha256}\"");
     // 1. The asker has it.
@@ -73,7 +75,11 @@ pub(crate) async fn send(
         return respond(StatusCode::NOT_MODIFIED, &etag, filename, Body::empty(), &[]);
     }
     // 2. Its release gives it, or the store, whose signed addresses are for GET only.
-    if let Some(address) = linked::address(state, sha256).await? {
+    let released = match artifact {
+        Some(artifact) => linked::address_of(state, artifact).await?,
+        None => linked::address_for(state, sha256).await?,
+    };
+    if let Some(address) = released {
         return moved(&address, "public, max-age=300");
     }
     if *method == Method::GET

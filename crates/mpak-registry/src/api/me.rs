@@ -35,7 +35,12 @@ pub(crate) async fn me(State(state): State<AppState>, headers: HeaderMap) -> Api
         packages: token::packages(&row)?,
         expires_at: rfc3339(row.expires_at_ms),
     };
-    Ok(cached(json(&Me { login: row.user_login, email: None, role: row.user_role, token: Some(token) }), "no-store"))
+    let user = match row.user_id {
+        Some(id) => users::find(&mut *state.db.read().await?, id).await?,
+        None => None,
+    };
+    let email = user.and_then(|user| user.email);
+    Ok(cached(json(&Me { login: row.user_login, email, role: row.user_role, token: Some(token) }), "no-store"))
 }
 
 /// `DELETE /api/v1/me/token`

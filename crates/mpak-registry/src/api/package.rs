@@ -20,8 +20,11 @@ use crate::auth::actor::{Actor, actor, visitor};
 use crate::clock::rfc3339;
 use crate::db::events::Event;
 use crate::db::packages::Package;
+use crate::db::scans::Certified;
 use crate::db::transfers::Transfer;
-use crate::db::{Connection, events, owners, packages, tombstones, transfers, users, versions, yanks};
+use crate::db::{
+    Connection, artifacts, events, owners, packages, scans, tombstones, transfers, users, versions, yanks,
+};
 use crate::error::{ApiError, ApiResult};
 use crate::http::json;
 use crate::lifecycle::deprecate::Notice;
@@ -123,21 +126,34 @@ pub(crate) async fn show(
 async fn described(c: &mut Connection, state: &AppState, package: &Package) -> ApiResult<Value> {
     let yanked: HashMap<i64, yanks::Yank> =
         yanks::of_package(c, package.id).await?.into_iter().map(|y| (y.version_id, y)).collect();
+    let listed = versions::list(c, package.id).await?;
+    let mut platforms: HashMap<i64, Vec<Value>> = HashMap::new();
+    for artifact in artifacts::of_package(c, package.id).await? {
+        let platform = json!({"os": artifact.platform.os.as_str(), "arch": artifact.platform.arch.as_str()});
+        platforms.entry(artifact.version_id).or_default().push(platform);
+    }
+    let ids: Vec<i64> = listed.iter().map(|v| v.id).collect();
+    let mut certified: HashMap<i64, Vec<Certified>> = HashMap::new();
+    for reached in scans::certified(c, &ids).await? {
+        certified.entry(reached.version_id).or_default().push(reached);
+    }
     let version = |v: &versions::Listed| {
+        let reached = certified.get(&v.id).and_then(|all| Certified::worst(all.iter()));
+        let platforms = platforms.get(&v.id).map_or(&[][..], Vec::as_slice);
         let yank = yanked.get(&v.id).map(|y| json!({"at": rfc3339(y.at_ms), "reason": y.reason}));
         json!({
             "version": v.version, "published_at": rfc3339(v.published_at_ms),
-            "downloads": state.counts.version(v.id), "yanked": yank,
+            "downloads": state.counts.version(v.id), "yanked": yank, "platforms": platforms,
+            "level": reached.and_then(|r| r.level), "score": reached.and_then(|r| r.score),
         })
     };
-    let listed = versions::list(c, package.id).await?;
     let owners = owners::list(c, package.id).await?;
     let owner = |o: &owners::Owner| {
         json!({
             "login": o.login, "via": o.via, "since": rfc3339(o.created_at_ms), "allows_tokens": o.allows_tokens != 0,
         })
     };
-    let gone = tombstones::of_package(c, &package.name).await?;
+    let gone = tombstones::told_of_package(c, &package.name).await?;
     let gone = gone.iter().filter(|t| t.version != tombstones::WHOLE);
     let transfer = match transfers::open(c, package.id).await? {
         Some(transfer) => Some(told(c, &transfer).await?),

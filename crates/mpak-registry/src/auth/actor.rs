@@ -169,7 +169,9 @@ pub(crate) async fn actor(state: &AppState, headers: &HeaderMap) -> Result<Actor
         let (user_id, login, role) = (person.user_id(), person.login().to_owned(), person.role());
         return Ok(Actor::Person(Person { user_id, login, role }));
     }
-    let row = token::known(&state.db, headers, state.clock().now_ms()).await?;
+    let now_ms = state.clock().now_ms();
+    let row = token::known(&state.db, headers, now_ms).await?;
+    token::note_use(&state.db, &row, now_ms);
     let person = match row.user_id {
         Some(user_id) => Some(person(&mut *state.db.read().await?, user_id).await?),
         None => None,

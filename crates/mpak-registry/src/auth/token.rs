@@ -23,6 +23,8 @@ const PREFIX: &str = "mpak_";
 /// Longest life of a token.
 pub(crate) const DAYS_MAX: u32 = 90;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Uses within this time are noted once.
+const USE_MS: i64 = 60_000;
 
 /// The action of tokens for CI.
 pub(crate) const PUBLISH: &str = "publish";
@@ -177,7 +179,29 @@ pub(crate) async fn sent(db: &Db, headers: &HeaderMap) -> Result<Option<tokens::
 pub(crate) async fn readable(db: &Db, headers: &HeaderMap, now_ms: i64) -> Result<Option<Vec<String>>, DbError> {
     let Some(row) = sent(db, headers).await?.filter(|row| valid(row, now_ms).is_ok()) else { return Ok(None) };
     let reads = actions(&row)?.iter().any(|action| GRANTS.contains(&action.as_str()));
+    if reads {
+        note_use(db, &row, now_ms);
+    }
     if reads { packages(&row).map(Some) } else { Ok(None) }
+}
+
+/// Notes that a token is used, for its list; at most once a minute, and beside the request, which neither waits
+/// for it nor fails with it. A publish notes it itself.
+pub(super) fn note_use(db: &Db, row: &tokens::Token, now_ms: i64) {
+    if row.last_used_at_ms.is_some_and(|at_ms| (at_ms..at_ms + USE_MS).contains(&now_ms)) {
+        return;
+    }
+    let (db, id) = (db.clone(), row.id);
+    tokio::spawn(async move {
+        let noted = async {
+            let mut tx = db.update().await?;
+            tokens::used(&mut tx, id, now_ms).await?;
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "the use of a token was not noted");
+        }
+    });
 }
 
 /// The text of a request's `Authorization: Bearer …`.

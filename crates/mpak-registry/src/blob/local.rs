@@ -103,6 +103,8 @@ impl Local {
     /// The file of a blob, and its length.
     pub(super) fn file(&self, sha256: &Sha256) -> Result<(File, u64), BlobError> {
         let file = File::open(self.path(sha256)).map_err(|e| match e.kind() {
+            // Without the folder, as where a disk is not mounted, nothing is known of a single blob.
+            io::ErrorKind::NotFound if !self.root.is_dir() => BlobError::Unavailable(Box::new(e)),
             io::ErrorKind::NotFound => BlobError::Missing { sha256: *sha256 },
             _ => e.into(),
         })?;
@@ -245,5 +247,15 @@ mod tests {
         blobs.delete(&expect[0].0).unwrap();
         blobs.delete(&expect[0].0).unwrap();
         assert_eq!(blobs.size(&expect[0].0).unwrap(), None);
+    }
+
+    #[test]
+    fn without_its_folder_a_store_is_away_and_not_empty() {
+        let data = tempfile::tempdir().unwrap();
+        let blobs = Local::open(&data.path().join("blobs")).unwrap();
+        let sha256 = Sha256::of(b"bytes");
+        assert!(matches!(blobs.file(&sha256), Err(BlobError::Missing { .. })));
+        fs::remove_dir(data.path().join("blobs/sha256")).unwrap();
+        assert!(matches!(blobs.file(&sha256), Err(BlobError::Unavailable(_))));
     }
 }

@@ -82,11 +82,12 @@ pub(crate) async fn download(
     let notice = notice(&fate, found.name(), &name, offer.yanked.as_deref());
     let filename = format!("{}-{wanted}.mcpb", name.base());
     if !accepts(&headers, "application/json") {
-        let wanted = blob::Wanted { sha256, size_bytes: Some(artifact.size), filename: Some(&filename) };
+        let size_bytes = Some(artifact.size);
+        let wanted = blob::Wanted { sha256, artifact: Some(artifact.id), size_bytes, filename: Some(&filename) };
         return blob::send(&state, wanted, &method, &headers).await;
     }
     let now_ms = state.clock().now_ms();
-    let url = match linked::address(&state, &sha256).await? {
+    let url = match linked::address_of(&state, artifact.id).await? {
         Some(release) => release,
         None => match blob::signed_url(&state, &sha256, Some(&filename)).await? {
             Some(signed) => signed.into(),
@@ -188,7 +189,7 @@ pub(crate) async fn artifact(
         state.counts.add(Counted { artifact: artifact.id, version: version_id, package: package.id });
     }
     let (sha256, size_bytes) = (artifact.sha256, Some(artifact.size_bytes));
-    let wanted = blob::Wanted { sha256, size_bytes, filename: Some(&file) };
+    let wanted = blob::Wanted { sha256, artifact: Some(artifact.id), size_bytes, filename: Some(&file) };
     blob::send(&state, wanted, &method, &headers).await
 }
 

@@ -32,6 +32,10 @@ pub fn toml(loaded: &Loaded) -> String {
     if issuers.is_none_or(Vec::is_empty) {
         text.push_str("# Without any: GitHub Actions and GitLab CI under their public names.\n");
     }
+    text.push_str("# [[publishing.issuer]]\n");
+    for (name, form, help) in ISSUER_KEYS {
+        let _ = writeln!(text, "# {name} = {form}    # {}", help.replace('`', ""));
+    }
     for issuer in issuers.into_iter().flatten() {
         let _ = write!(
             text,
@@ -99,6 +103,9 @@ pub fn markdown() -> String {
         let _ = writeln!(text, "{}", row(key));
     }
     text.push_str(ISSUERS);
+    for (name, _, help) in ISSUER_KEYS {
+        let _ = writeln!(text, "| `{name}` | {help} |");
+    }
     text
 }
 
@@ -137,6 +144,26 @@ service can read: other users of a machine see flags.
 `mpak admin` reads the same file and variables, so it works on the same registry.
 ";
 
+/// What can be said of an issuer: key, form, meaning.
+const ISSUER_KEYS: [(&str, &str, &str); 7] = [
+    ("kind", "\"github\"", "`github`, `gitlab` or `generic`: how its claims are read"),
+    ("issuer", "\"https://…\"", "`iss` of its tokens"),
+    ("jwks_url", "\"https://…\"", "its keys; otherwise found by discovery"),
+    (
+        "audience",
+        "[\"https://…\"]",
+        "accepted audiences besides the registry's own address; otherwise `https://mpak.dev`, for announcements",
+    ),
+    ("api_url", "\"https://…\"", "its API for releases and files"),
+    ("default_scopes", "true", "whether its owners may create the scope of their name; usual for `github` only"),
+    (
+        "mapping",
+        "\"circleci\"",
+        "for `generic`: how its claims are named, for example `circleci`; otherwise what the issuer is known for, or \
+         `forgejo`",
+    ),
+];
+
 const ISSUERS: &str = "
 ## `[[publishing.issuer]]`
 
@@ -145,13 +172,6 @@ CI under their public names are meant.
 
 | Key | What it is |
 |---|---|
-| `kind` | `github`, `gitlab` or `generic`: how its claims are read |
-| `issuer` | `iss` of its tokens |
-| `jwks_url` | its keys; otherwise found by discovery |
-| `audience` | accepted audiences besides the registry's own address; otherwise `https://mpak.dev`, for announcements |
-| `api_url` | its API for releases and files |
-| `default_scopes` | whether its owners may create the scope of their name; usual for `github` only |
-| `mapping` | for `generic`: how its claims are named, for example `circleci`; otherwise what the issuer is known for, or `forgejo` |
 ";
 
 #[cfg(test)]
@@ -186,6 +206,20 @@ mod tests {
             assert!(secret || a.value == b.value, "{}", a.key.path);
         }
         assert_eq!(first.issuers, again.issuers);
+    }
+
+    /// Every key of an issuer loads, and there is no other.
+    #[test]
+    fn the_keys_of_issuers_are_those_that_are_read() {
+        let mut file = String::from("[[publishing.issuer]]\n");
+        for (name, form, _) in ISSUER_KEYS {
+            let _ = writeln!(file, "{name} = {}", form.replace('…', "ci.example"));
+        }
+        assert_eq!(loaded(&file).config.publishing.issuer.len(), 1);
+        let error = toml::from_str::<crate::config::Issuer>("who = 1").unwrap_err().to_string();
+        let (_, read) = error.split_once("expected one of ").unwrap();
+        let told: Vec<String> = ISSUER_KEYS.iter().map(|(name, ..)| format!("`{name}`")).collect();
+        assert_eq!(read.trim(), told.join(", "));
     }
 
     #[test]

@@ -25,14 +25,30 @@ pub(crate) async fn insert_linked(c: &mut Connection, sha256: &Sha256, size_byte
     Ok(())
 }
 
-/// Where the bytes of a blob are that is not kept: at its newest release.
+/// Most releases of the same bytes that are looked at.
+const SOURCES_COUNT_MAX: i64 = 1_000;
+
+/// Where the bytes of an artifact are that are not kept: at its own release, whoever else released them.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn source_of(c: &mut Connection, sha256: &Sha256) -> DbResult<Option<String>> {
-    let sql = "SELECT a.source_url FROM blobs b JOIN artifacts a ON a.digest = b.digest \
-               WHERE b.digest = $1 AND b.kept = 0 AND a.source_url IS NOT NULL ORDER BY a.id DESC LIMIT 1";
-    Ok(on!(c => sqlx::query_scalar(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await)?)
+pub(crate) async fn source_of_artifact(c: &mut Connection, artifact_id: i64) -> DbResult<Option<String>> {
+    let sql = "SELECT a.source_url FROM artifacts a JOIN blobs b ON b.digest = a.digest \
+               WHERE a.id = $1 AND b.kept = 0 AND a.source_url IS NOT NULL";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(artifact_id).fetch_optional(c).await)?)
+}
+
+/// Public packages whose releases have the bytes of a blob that is not kept, with the address of each: who
+/// released them first comes first.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn public_sources(c: &mut Connection, sha256: &Sha256) -> DbResult<Vec<(String, String)>> {
+    let sql = "SELECT p.name, a.source_url FROM blobs b JOIN artifacts a ON a.digest = b.digest \
+               JOIN versions v ON v.id = a.version_id JOIN packages p ON p.id = v.package_id \
+               WHERE b.digest = $1 AND b.kept = 0 AND a.source_url IS NOT NULL AND p.state = 'public' \
+               ORDER BY a.id LIMIT $2";
+    Ok(on!(c => sqlx::query_as(sql).bind(&sha256.as_bytes()[..]).bind(SOURCES_COUNT_MAX).fetch_all(c).await)?)
 }
 
 /// Whether there is any blob that is not kept.

@@ -111,12 +111,15 @@ pub(crate) struct Event {
     pub(crate) payload_json: String,
 }
 
-/// What happened to a package under one of its names, newest first, from before a position.
+/// What happened to a package under one of its names, newest first, from before a position; not what happened
+/// to versions that went before anybody saw them.
 ///
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn of_package(c: &mut Connection, name: &str, before: i64, limit: i64) -> DbResult<Vec<Event>> {
     let sql = "SELECT seq, at_ms, kind, version, actor, payload_json FROM events \
-               WHERE package = $1 AND seq < $2 AND kind <> 'scanned' ORDER BY seq DESC LIMIT $3";
+               WHERE package = $1 AND seq < $2 AND kind <> 'scanned' AND NOT EXISTS (SELECT 1 FROM tombstones t \
+               WHERE t.package = events.package AND t.version = events.version AND t.hidden = 1) \
+               ORDER BY seq DESC LIMIT $3";
     Ok(on!(c => sqlx::query_as(sql).bind(name).bind(before).bind(limit).fetch_all(c).await)?)
 }

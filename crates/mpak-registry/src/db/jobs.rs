@@ -16,6 +16,8 @@ pub(crate) struct Job {
     pub(crate) subject: String,
     /// How often it was started, this time included.
     pub(crate) attempts: i64,
+    /// How often it was put back, because what it needs was away.
+    pub(crate) put_back_count: i64,
 }
 
 /// Turns of jobs: those with more go first.
@@ -32,7 +34,7 @@ pub(crate) mod priority {
 /// [`super::DbError`].
 pub(crate) async fn enqueue(c: &mut Connection, kind: &str, subject: &str, priority: i64, now_ms: i64) -> DbResult<()> {
     let sql = "INSERT INTO jobs (kind, subject, state, priority, run_at_ms) VALUES ($1, $2, 'queued', $3, $4) \
-               ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, run_at_ms = excluded.run_at_ms \
+               ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, put_back_count = 0, run_at_ms = excluded.run_at_ms \
                WHERE jobs.state = 'failed'";
     execute!(c => sqlx::query(sql).bind(kind).bind(subject).bind(priority).bind(now_ms))?;
     Ok(())
@@ -48,7 +50,7 @@ pub(crate) async fn enqueue_unscanned(c: &mut Connection, kind: &str, basis: &Ba
                SELECT $1, CAST(a.id AS TEXT), 'queued', $2, $3, $4 FROM artifacts a \
                WHERE NOT EXISTS (SELECT 1 FROM scans s WHERE s.artifact_id = a.id AND s.ruleset = $5 \
                AND s.advisories = $6 AND s.id = (SELECT max(n.id) FROM scans n WHERE n.artifact_id = a.id)) \
-               ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, asked = excluded.asked, \
+               ON CONFLICT (kind, subject) DO UPDATE SET state = 'queued', attempts = 0, put_back_count = 0, asked = excluded.asked, \
                run_at_ms = excluded.run_at_ms WHERE jobs.state = 'failed' AND jobs.asked <> excluded.asked";
     Ok(execute!(c => sqlx::query(sql)
         .bind(kind)
@@ -79,11 +81,11 @@ pub(crate) async fn lease(c: &mut Connection, kind: &str, now_ms: i64, leased_un
         sqlite: "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
                  WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
                  OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY priority DESC, run_at_ms, id LIMIT 1) \
-                 RETURNING id, subject, attempts",
+                 RETURNING id, subject, attempts, put_back_count",
         postgres: "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3 \
                  WHERE id = (SELECT id FROM jobs WHERE kind = $1 AND ((state = 'queued' AND run_at_ms <= $2) \
                  OR (state = 'running' AND leased_until_ms <= $2)) ORDER BY priority DESC, run_at_ms, id LIMIT 1 \
-                 FOR UPDATE SKIP LOCKED) RETURNING id, subject, attempts");
+                 FOR UPDATE SKIP LOCKED) RETURNING id, subject, attempts, put_back_count");
     Ok(on!(c => sqlx::query_as(sql).bind(kind).bind(now_ms).bind(leased_until_ms).fetch_optional(c).await)?)
 }
 
@@ -104,6 +106,18 @@ pub(crate) async fn give_back(c: &mut Connection, job: &Job) -> DbResult<()> {
     let sql = "UPDATE jobs SET state = 'queued', attempts = attempts - 1, leased_until_ms = 0 \
                WHERE id = $1 AND attempts = $2 AND state = 'running'";
     execute!(c => sqlx::query(sql).bind(job.id).bind(job.attempts))?;
+    Ok(())
+}
+
+/// Puts a job back that could not be done because something is away; it does not count as an attempt. The
+/// reason is noted.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn put_back(c: &mut Connection, job: &Job, error: &str, retry_at_ms: i64) -> DbResult<()> {
+    let sql = "UPDATE jobs SET state = 'queued', attempts = attempts - 1, put_back_count = put_back_count + 1, \
+               leased_until_ms = 0, error = $3, run_at_ms = $4 WHERE id = $1 AND attempts = $2 AND state = 'running'";
+    execute!(c => sqlx::query(sql).bind(job.id).bind(job.attempts).bind(text(error)).bind(retry_at_ms))?;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Server {
     pub(crate) deprecated_message: Option<String>,
     /// What to use instead.
     pub(crate) deprecated_replacement: Option<String>,
+    /// Since when nobody should.
+    pub(crate) deprecated_at_ms: Option<i64>,
     /// Key of the version.
     pub(crate) version_id: i64,
     /// Semver.
@@ -67,7 +69,11 @@ pub(crate) enum Wanted<'a> {
 }
 
 const COLUMNS: &str = "SELECT p.id AS package_id, p.name AS package, p.latest_version, p.repository, \
-    p.deprecated_message, p.deprecated_replacement, v.id AS version_id, v.version, \
+    p.deprecated_message, p.deprecated_replacement, \
+    CASE WHEN p.deprecated_message IS NULL THEN NULL ELSE \
+    (SELECT max(d.at_ms) FROM events d WHERE d.kind = 'deprecated' AND (d.package = p.name \
+    OR d.package IN (SELECT a.name FROM aliases a WHERE a.package_id = p.id))) END AS deprecated_at_ms, \
+    v.id AS version_id, v.version, \
     v.publish_method, v.published_at_ms, v.provenance_json, y.at_ms AS yanked_at_ms, y.reason AS yank_reason, \
     (SELECT max(e.at_ms) FROM events e WHERE e.package = p.name AND (e.version = v.version OR e.version IS NULL)) \
     AS changed_at_ms \
@@ -131,18 +137,34 @@ pub(crate) async fn naming_themselves(c: &mut Connection, scope: &str) -> DbResu
     Ok(on!(c => sqlx::query_as(sql).bind(&from).bind(&to).fetch_all(c).await)?)
 }
 
-/// Deleted versions, of one package or of all, since a time.
+/// Deleted versions, of one package or of all, since a time: under the name that their package has now, and
+/// under each name that it had while they were there. A former name is gone, too, and says what follows it. What
+/// was never public is not among them.
 ///
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn gone(c: &mut Connection, package: Option<&str>, since_ms: i64) -> DbResult<Vec<Gone>> {
-    let sql = "SELECT e.package, e.version, CAST(min(e.at_ms) AS BIGINT) AS published_at_ms, \
-               CAST(max(t.at_ms) AS BIGINT) AS at_ms, max(t.reason) AS reason \
-               FROM tombstones t JOIN events e ON e.package = t.package AND e.kind = 'artifact_published' \
-               AND (t.version = e.version OR t.version = '') \
-               WHERE t.at_ms >= $1 AND ($2 = '' OR t.package = $2) GROUP BY e.package, e.version \
-               ORDER BY e.package, e.version";
+    const SEEN: &str = "NOT EXISTS (SELECT 1 FROM tombstones h WHERE h.package = t.package \
+        AND h.version = e.version AND h.hidden = 1) AND NOT EXISTS (SELECT 1 FROM packages q \
+        JOIN versions w ON w.package_id = q.id JOIN unseen_versions u ON u.version_id = w.id \
+        WHERE q.name = t.package AND w.version = e.version)";
+    const PUBLISHED: &str = "e.kind = 'artifact_published' AND (t.version = e.version OR t.version = '')";
+    const ASKED: &str = "t.hidden = 0 AND t.at_ms >= $1 AND ($2 = '' OR t.package = $2)";
+    let sql = format!(
+        "SELECT package, version, CAST(min(published_at_ms) AS BIGINT) AS published_at_ms, \
+         CAST(max(at_ms) AS BIGINT) AS at_ms, max(reason) AS reason FROM (\
+         SELECT t.package, e.version, e.at_ms AS published_at_ms, t.at_ms, t.reason \
+         FROM tombstones t JOIN events e ON e.package = t.package AND {PUBLISHED} WHERE {ASKED} AND {SEEN} \
+         UNION ALL SELECT t.package, e.version, e.at_ms AS published_at_ms, t.at_ms, t.reason \
+         FROM tombstones t JOIN packages p ON p.name = t.package JOIN aliases a ON a.package_id = p.id \
+         JOIN events e ON e.package = a.name AND {PUBLISHED} WHERE {ASKED} AND {SEEN} \
+         UNION ALL SELECT a.name AS package, v.version, v.published_at_ms, a.at_ms, 'Renamed to ' || p.name || '.' \
+         FROM aliases a JOIN packages p ON p.id = a.package_id JOIN versions v ON v.package_id = p.id \
+         WHERE p.state = 'public' AND v.published_at_ms <= a.at_ms AND a.at_ms >= $1 AND ($2 = '' OR a.name = $2)\
+         ) AS gone GROUP BY package, version ORDER BY package, version"
+    );
     let package = package.unwrap_or_default();
+    let sql = sqlx::AssertSqlSafe(sql);
     Ok(on!(c => sqlx::query_as(sql).bind(since_ms).bind(package).fetch_all(c).await)?)
 }
 

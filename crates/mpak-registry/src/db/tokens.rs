@@ -22,7 +22,7 @@ pub(crate) struct Token {
     pub(crate) expires_at_ms: i64,
     /// Since when it is not.
     pub(crate) revoked_at_ms: Option<i64>,
-    /// Last accepted publish.
+    /// Last accepted publish, change or read, to the minute.
     pub(crate) last_used_at_ms: Option<i64>,
     /// Whose it is; nobody's when an administrator made it.
     pub(crate) user_id: Option<i64>,

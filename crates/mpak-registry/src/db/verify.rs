@@ -75,7 +75,9 @@ pub(crate) async fn contradictions(c: &mut Connection) -> DbResult<Vec<String>> 
         "SELECT 'event ' || e.seq || ' tells of ' || e.package || ' ' || e.version || \
          ', of which there is neither an artifact nor a tombstone' FROM events e \
          WHERE e.kind = 'artifact_published' AND NOT EXISTS (SELECT 1 FROM artifacts a WHERE a.event_seq = e.seq) \
-         AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.package = e.package AND t.version IN (e.version, ''))",
+         AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.package = e.package AND t.version IN (e.version, '')) \
+         AND NOT EXISTS (SELECT 1 FROM aliases n JOIN packages p ON p.id = n.package_id \
+         JOIN tombstones t ON t.package = p.name WHERE n.name = e.package AND t.version IN (e.version, ''))",
         "SELECT p.name || ' ' || v.version || ' has no artifact' FROM versions v \
          JOIN packages p ON p.id = v.package_id \
          WHERE NOT EXISTS (SELECT 1 FROM artifacts a WHERE a.version_id = v.id)",
@@ -133,6 +135,7 @@ pub(crate) async fn package_ids(c: &mut Connection) -> DbResult<Vec<i64>> {
 /// # Errors
 /// [`DbError`].
 pub(crate) async fn retry_failed_jobs(c: &mut Connection, now_ms: i64) -> DbResult<u64> {
-    let sql = "UPDATE jobs SET state = 'queued', attempts = 0, run_at_ms = $1 WHERE state = 'failed'";
+    let sql =
+        "UPDATE jobs SET state = 'queued', attempts = 0, put_back_count = 0, run_at_ms = $1 WHERE state = 'failed'";
     Ok(execute!(c => sqlx::query(sql).bind(now_ms))?)
 }

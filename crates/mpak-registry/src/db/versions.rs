@@ -40,6 +40,8 @@ pub(crate) struct Listed {
     pub(crate) publish_method: String,
     /// First publish of this version.
     pub(crate) published_at_ms: i64,
+    /// Whether it was ever public.
+    pub(crate) shown: i64,
 }
 
 /// A version to be written.
@@ -63,6 +65,8 @@ pub(crate) struct New<'a> {
     pub(crate) release_url: Option<&'a str>,
     /// Who built it, as the wire's full provenance.
     pub(crate) provenance_json: Option<&'a str>,
+    /// Whether its package is public.
+    pub(crate) shown: bool,
     /// Now.
     pub(crate) published_at_ms: i64,
 }
@@ -99,7 +103,9 @@ pub(crate) async fn id_of(c: &mut Connection, package_id: i64, version: &str) ->
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn list(c: &mut Connection, package_id: i64) -> DbResult<Vec<Listed>> {
-    let sql = "SELECT id, version, publish_method, published_at_ms FROM versions \
+    let sql = "SELECT id, version, publish_method, published_at_ms, \
+               CAST(CASE WHEN u.version_id IS NULL THEN 1 ELSE 0 END AS BIGINT) AS shown \
+               FROM versions LEFT JOIN unseen_versions u ON u.version_id = versions.id \
                WHERE package_id = $1 ORDER BY published_at_ms DESC, id DESC";
     Ok(on!(c => sqlx::query_as(sql).bind(package_id).fetch_all(c).await)?)
 }
@@ -113,7 +119,7 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
                (package_id, version, server_type, manifest_json, readme, publish_method, published_at_ms, \
                release_tag, release_url, provenance_json) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
-    Ok(on!(c => sqlx::query_scalar(sql)
+    let id: i64 = on!(c => sqlx::query_scalar(sql)
         .bind(new.package_id)
         .bind(new.version)
         .bind(new.server_type)
@@ -125,7 +131,21 @@ pub(crate) async fn insert(c: &mut Connection, new: New<'_>) -> DbResult<i64> {
         .bind(new.release_url)
         .bind(new.provenance_json)
         .fetch_one(c)
-        .await)?)
+        .await)?;
+    if !new.shown {
+        execute!(c => sqlx::query("INSERT INTO unseen_versions (version_id) VALUES ($1)").bind(id))?;
+    }
+    Ok(id)
+}
+
+/// Notes that the versions of a package are public now.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn mark_shown(c: &mut Connection, package_id: i64) -> DbResult<()> {
+    let sql = "DELETE FROM unseen_versions WHERE version_id IN (SELECT id FROM versions WHERE package_id = $1)";
+    execute!(c => sqlx::query(sql).bind(package_id))?;
+    Ok(())
 }
 
 /// Gives a version the README of its repository, where its bundle has none.
@@ -150,6 +170,7 @@ pub(crate) async fn delete(c: &mut Connection, id: i64) -> DbResult<()> {
     execute!(c => sqlx::query("DELETE FROM artifacts WHERE version_id = $1").bind(id))?;
     execute!(c => sqlx::query("DELETE FROM yanks WHERE version_id = $1").bind(id))?;
     execute!(c => sqlx::query("DELETE FROM repository_readmes WHERE version_id = $1").bind(id))?;
+    execute!(c => sqlx::query("DELETE FROM unseen_versions WHERE version_id = $1").bind(id))?;
     execute!(c => sqlx::query("DELETE FROM versions WHERE id = $1").bind(id))?;
     Ok(())
 }

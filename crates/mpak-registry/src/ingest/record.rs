@@ -216,11 +216,11 @@ pub(crate) async fn record(
     // 4. What happened.
     let event_seq = append_event(&mut tx, &stored, now_ms).await?;
     // 5. Package, version and artifact.
-    let package_id = ensure_package(&mut tx, upload, held, now_ms).await?;
+    let (package_id, shown) = ensure_package(&mut tx, upload, held, now_ms).await?;
     if let Some(identity) = upload.publisher.identity() {
         trusted_publishers::pin(&mut tx, package.as_str(), &identity.repository).await?;
     }
-    let version_id = ensure_version(&mut tx, package_id, &stored, now_ms).await?;
+    let version_id = ensure_version(&mut tx, (package_id, shown), &stored, now_ms).await?;
     let artifact = artifacts::New {
         version_id,
         platform: upload.platform,
@@ -274,15 +274,16 @@ async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbRes
     events::append(c, event).await
 }
 
+/// The package's key, and whether all see it.
 async fn ensure_package(
     c: &mut Connection,
     upload: &Upload,
     held: Option<&str>,
     now_ms: i64,
-) -> Result<i64, RecordError> {
+) -> Result<(i64, bool), RecordError> {
     let package = upload.publisher.package();
     if let Some(package) = packages::find_any(c, package.as_str()).await? {
-        return Ok(package.id);
+        return Ok((package.id, package.state == packages::PUBLIC));
     }
     let id = packages::insert(c, package.as_str(), &upload.version.to_string(), now_ms).await?;
     if let Some(user_id) = upload.publisher.user_id() {
@@ -301,10 +302,15 @@ async fn ensure_package(
         };
         events::append(c, event).await?;
     }
-    Ok(id)
+    Ok((id, held.is_none()))
 }
 
-async fn ensure_version(c: &mut Connection, package_id: i64, stored: &Stored, now_ms: i64) -> DbResult<i64> {
+async fn ensure_version(
+    c: &mut Connection,
+    (package_id, shown): (i64, bool),
+    stored: &Stored,
+    now_ms: i64,
+) -> DbResult<i64> {
     let version = stored.upload().version.to_string();
     if let Some(id) = versions::id_of(c, package_id, &version).await? {
         return Ok(id);
@@ -321,6 +327,7 @@ async fn ensure_version(c: &mut Connection, package_id: i64, stored: &Stored, no
         release_tag: release.map(|r| r.tag.as_str()),
         release_url: release.map(|r| r.url.as_str()),
         provenance_json: provenance.as_deref(),
+        shown,
         published_at_ms: now_ms,
     };
     versions::insert(c, new).await

@@ -55,6 +55,17 @@ pub(crate) enum ScanError {
     Db(#[from] DbError),
 }
 
+impl ScanError {
+    /// Whether it may work later by itself: what the scan needs is away, and the bundle has no part in it.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Blob(error) => matches!(error, BlobError::Unavailable(_) | BlobError::Full(_) | BlobError::Io(_)),
+            Self::Linked(error) => error.is_away(),
+            _ => false,
+        }
+    }
+}
+
 /// An artifact with a report that is not stored yet.
 #[derive(Debug)]
 pub(crate) struct Judged {
@@ -95,7 +106,7 @@ pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Option<Judg
     drop(c);
     // 2. Its bytes.
     let sha256 = artifact.sha256()?;
-    let file = file(state, &sha256).await?;
+    let file = file(state, artifact_id, &sha256).await?;
     // 3. The judgement, bound to what it was made from.
     let mut basis = basis(state).await;
     basis.evidence = Sha256::of(evidence.to_string().as_bytes()).to_string();
@@ -106,9 +117,9 @@ pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Option<Judg
     Ok(Some(Judged { artifact_id, artifact, sha256, basis, report }))
 }
 
-/// The bytes: ours, or those of the release.
-async fn file(state: &AppState, sha256: &Sha256) -> Result<File, ScanError> {
-    match linked::address(state, sha256).await? {
+/// The bytes: ours, or those of the artifact's own release.
+async fn file(state: &AppState, artifact_id: i64, sha256: &Sha256) -> Result<File, ScanError> {
+    match linked::address_of(state, artifact_id).await? {
         Some(address) => Ok(linked::fetch(state, sha256, &address).await?),
         None => Ok(state.blobs.file(sha256).await?),
     }

@@ -49,19 +49,21 @@ pub(crate) async fn delete(
     if !by.is_admin() {
         going.iter().try_for_each(|v| deletable(state, v, now_ms))?;
     }
-    // 3. The versions go, and are never used again.
+    // 3. The versions go, and are never used again; of what nobody saw, nobody is told.
+    let unseen = tombstones::never_shown(&mut tx, &package.name, &listed).await?;
     let mut digests = Vec::new();
     for v in &going {
         digests.extend(artifacts::of_version(&mut tx, v.id).await?.into_iter().map(|a| a.sha256));
         versions::delete(&mut tx, v.id).await?;
-        tombstones::insert(&mut tx, &package.name, &v.version, now_ms, reason.as_deref()).await?;
+        let told = (reason.as_deref(), v.shown == 0);
+        tombstones::insert(&mut tx, &package.name, &v.version, now_ms, told).await?;
         let payload = json!({"reason": reason, "downloads": state.counts.version(v.id)});
         note(&mut tx, by, "version_deleted", &package.name, Some(&v.version), &payload, now_ms).await?;
     }
     // 4. Without versions there is no package.
     let whole = going.len() == listed.len();
     if whole {
-        bury(&mut tx, by, &package, reason.as_deref(), now_ms).await?;
+        bury(&mut tx, by, &package, (reason.as_deref(), unseen), now_ms).await?;
     } else {
         packages::choose_latest(&mut tx, package.id).await?;
     }
@@ -88,13 +90,13 @@ async fn bury(
     c: &mut Connection,
     by: By<'_>,
     package: &Package,
-    reason: Option<&str>,
+    (reason, unseen): (Option<&str>, bool),
     now_ms: i64,
 ) -> LifecycleResult<()> {
     packages::set_state(c, package.id, packages::REMOVED, reason).await?;
     let former = packages::former_names(c, package.id).await?;
     for name in former.iter().chain([&package.name]) {
-        tombstones::insert(c, name, tombstones::WHOLE, now_ms, reason).await?;
+        tombstones::insert(c, name, tombstones::WHOLE, now_ms, (reason, unseen)).await?;
     }
     if let Some(transfer) = transfers::open(c, package.id).await? {
         transfers::end(c, transfer.id, "cancelled").await?;

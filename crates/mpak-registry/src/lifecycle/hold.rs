@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{By, LifecycleError, LifecycleResult, checked, note};
 use crate::auth::actor::Action;
 use crate::db::packages::{HELD, PUBLIC, REMOVED};
-use crate::db::{Db, packages, reservations, tombstones};
+use crate::db::{Db, packages, reservations, tombstones, versions};
 
 /// What is decided about a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +69,22 @@ pub(crate) async fn decide(
         return Err(LifecycleError::State { package: package.name, expected: from[0], found: package.state });
     }
     // What was deleted with its versions does not come back.
-    let restorable = crate::db::versions::list(&mut tx, package.id).await?;
-    if decision == Decision::Restore && restorable.is_empty() {
+    let listed = versions::list(&mut tx, package.id).await?;
+    if decision == Decision::Restore && listed.is_empty() {
         return Err(LifecycleError::NoVersion);
     }
     packages::set_state(&mut tx, package.id, to, reason.as_deref().filter(|_| to != PUBLIC)).await?;
     match to {
         // What nobody saw leaves no tombstone to be seen.
         REMOVED if decision == Decision::Reject => {}
-        REMOVED => tombstones::insert(&mut tx, &package.name, tombstones::WHOLE, now_ms, reason.as_deref()).await?,
+        REMOVED => {
+            let told = (reason.as_deref(), tombstones::never_shown(&mut tx, &package.name, &listed).await?);
+            tombstones::insert(&mut tx, &package.name, tombstones::WHOLE, now_ms, told).await?;
+        }
         _ => tombstones::remove(&mut tx, &package.name, tombstones::WHOLE).await?,
+    }
+    if to == PUBLIC {
+        versions::mark_shown(&mut tx, package.id).await?;
     }
     note(&mut tx, by, kind, &package.name, None, &json!({"reason": reason}), now_ms).await?;
     tx.commit().await?;

@@ -50,7 +50,9 @@ impl Dense {
         let mut tables: Vec<Table> = Vec::new();
         for (part, meant) in index.parts().iter().zip(&word.meant) {
             for meant in meant {
-                let known = tables.iter().position(|t| t.factor == meant.factor && t.is_piece == meant.is_piece);
+                let known = tables
+                    .iter()
+                    .position(|t| t.factor.to_bits() == meant.factor.to_bits() && t.is_piece == meant.is_piece);
                 let at = known.unwrap_or_else(|| {
                     tables.push(self.table(meant));
                     tables.len() - 1

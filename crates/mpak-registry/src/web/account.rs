@@ -103,7 +103,7 @@ fn item(row: &tokens::Token, now_ms: i64) -> Result<Item, Fault> {
         actions: token::actions(row)?.join(", "),
         packages: Shown::word(&token::packages(row)?.join(", "), 600),
         expires: day(row.expires_at_ms),
-        used: row.last_used_at_ms.map_or_else(|| "never published".to_owned(), |at| format!("published {}", day(at))),
+        used: row.last_used_at_ms.map_or_else(|| "never used".to_owned(), |at| format!("last used {}", day(at))),
         expired: row.expires_at_ms <= now_ms,
     })
 }

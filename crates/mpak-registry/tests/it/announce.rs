@@ -430,6 +430,9 @@ async fn a_build_of_a_branch_is_accepted_and_recorded() {
     claims["ref_type"] = "branch".into();
     let (status, body) = answer(ci.post(&ci.issuer.token(&claims), &announced.body)).await;
     assert_eq!(status, 200, "{body}");
+    let detail = ci.registry.json(&format!("/v1/bundles/{NAME}")).await;
+    let recorded = &detail["provenance"]["claims"];
+    assert_eq!((&recorded["ref"], &recorded["ref_type"]), (&json!("refs/heads/main"), &json!("branch")), "{detail}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Names that look like something else: held until somebody decides, and seen by nobody until then.
 
+use std::fmt::Write as _;
+
 use mpak_registry::admin::{self, package::Verdict};
 use serde_json::Value;
 
@@ -148,6 +150,94 @@ async fn the_first_name_of_an_empty_catalogue_is_held_when_it_mimics() {
     }
 }
 
+/// State and reason of a package, as the registry's administrator sees them.
+async fn state(registry: &Registry, name: &str) -> (String, String) {
+    let url = format!("{}/api/v1/packages/{name}", registry.url);
+    let shown = registry.client.get(url).bearer_auth(&registry.token).send().await.unwrap();
+    let shown: Value = shown.json().await.unwrap();
+    (shown["state"].as_str().unwrap().to_owned(), shown["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn names_that_models_invent_and_letters_that_look_alike_are_held() {
+    let registry = Registry::start().await;
+    for (name, reason) in [
+        ("@mcp/filesystem", "language models invent this scope"),
+        ("@mcp-servers/weather", "language models invent this scope"),
+        ("@official/weather", "it claims to be official"),
+        ("@g1thub/weather", "could be taken for `@github`: it is read as it"),
+        ("@rnicrosoft/weather", "could be taken for `@microsoft`: it is read as it"),
+        ("@git-hub/weather", "could be taken for `@github`"),
+        ("@stripe-official/pay", "could be taken for `@stripe`: a word was added to it"),
+    ] {
+        registry.publish(name, "1.0.0", "any", &bundle(name, "1.0.0")).await;
+        let (state, told) = state(&registry, name).await;
+        assert_eq!(state, "held", "{name}: {told}");
+        assert!(told.contains(reason), "{name}: {told}");
+        assert_eq!(registry.get(&format!("/v1/bundles/{name}")).await.status(), 404, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_near_a_popular_one_is_held_once_it_is_popular() {
+    let registry = Registry::start().await;
+    let publish = async |name: &str| {
+        registry.publish(name, "1.0.0", "any", &bundle(name, "1.0.0")).await;
+        state(&registry, name).await
+    };
+    publish("@pixel/spreadsheets").await;
+    let path = "/v1/bundles/@pixel/spreadsheets/versions/1.0.0/download";
+    for _ in 0..99 {
+        registry.json(path).await;
+    }
+    assert_eq!(publish("@one/spredsheets").await.0, "public", "99 downloads make no name popular");
+    registry.json(path).await;
+    for (name, how) in [
+        ("@two/spreadshets", "`@pixel/spreadsheets`, which many people use"),
+        ("@three/spreadsheets-next", "`@pixel/spreadsheets`, which many people use"),
+        ("@four/pixel-spreadsheets", "the scope is part of the name"),
+    ] {
+        let (state, reason) = publish(name).await;
+        assert_eq!(state, "held", "{name}: {reason}");
+        assert!(reason.contains(how), "{name}: {reason}");
+    }
+    for name in ["@five/calendar", "@pixel/spredsheets"] {
+        assert_eq!(publish(name).await.0, "public", "{name}: another thing, or their own");
+    }
+}
+
+#[tokio::test]
+async fn its_owner_sees_a_held_package_with_a_browser_and_others_do_not() {
+    let registry = Registry::start().await;
+    let mut browser = Browser::new(&registry);
+    browser.follow(&registry.sign_in_link().unwrap()).await;
+    let csrf = browser.csrf().await;
+    let fields = [("csrf", csrf.as_str()), ("name", "own"), ("publish", "on"), ("days", "7"), ("packages", "*")];
+    let page = browser.post("/account/tokens", &fields).await;
+    let token = page.text.split("<code>mpak_").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
+    for name in [NAME, "@g1thub/weather"] {
+        let by: Vec<String> = vec![format!("mpak_{token}"), registry.token.clone()];
+        let url = format!("{}/api/v1/packages/{name}/versions/1.0.0/artifacts/any", registry.url);
+        let token = &by[usize::from(name != NAME)];
+        let put = registry.client.put(url).bearer_auth(token).body(bundle(name, "1.0.0")).send().await.unwrap();
+        assert_eq!(put.status(), 201, "{}", put.text().await.unwrap());
+    }
+    // No administrator any more: an owner of one of the two.
+    let (config, clock) = (registry.config(), registry.clock());
+    let changed = move || {
+        let id = admin::users::list(&config).unwrap()[0].id;
+        admin::users::set_role(&config, id, "publisher", &clock).unwrap();
+    };
+    tokio::task::spawn_blocking(changed).await.unwrap();
+    let own = browser.get(&format!("/packages/{NAME}")).await;
+    assert_eq!(own.status, 200);
+    assert!(own.text.contains("Held for review:") && own.text.contains("@anthropic"), "{}", own.text);
+    assert_eq!(browser.get("/packages/@g1thub/weather").await.status, 404, "somebody else's");
+    assert_eq!(browser.get("/admin").await.status, 403);
+    let mut stranger = Browser::new(&registry);
+    assert_eq!(stranger.get(&format!("/packages/{NAME}")).await.status, 404);
+}
+
 #[tokio::test]
 async fn an_administrator_decides_by_the_page() {
     let (registry, _) = held().await;
@@ -186,6 +276,83 @@ async fn a_rejected_package_is_gone_for_its_publisher_too() {
     let again = registry.put(NAME, "2.0.0", "any", bundle(NAME, "2.0.0")).send().await.unwrap();
     assert_eq!(again.status(), 422);
     assert_eq!(again.json::<Value>().await.unwrap()["error"]["code"], "RETIRED");
+}
+
+/// Everything that strangers are told of a name.
+async fn told_of(registry: &Registry, name: &str) -> String {
+    let server = format!("dev.mpak.{}", name.trim_start_matches('@').replace('/', "%2F"));
+    let mut told = String::new();
+    for path in [
+        format!("/packages/{name}"),
+        format!("/packages/{name}/1.0.0"),
+        format!("/packages/{name}/1.1.0"),
+        format!("/api/v1/packages/{name}"),
+        format!("/api/v1/packages/{name}/events"),
+        "/v0.1/servers?include_deleted=true".to_owned(),
+        "/v0.1/servers?updated_since=2020-01-01T00:00:00Z".to_owned(),
+        format!("/v0.1/servers/{server}/versions?include_deleted=true"),
+        format!("/v0.1/servers/{server}/versions/1.0.0?include_deleted=true"),
+        format!("/v0.1/servers/{server}/versions/1.1.0?include_deleted=true"),
+        format!("/v1/servers/{server}/versions"),
+        "/v1/servers".to_owned(),
+        format!("/index/v1/{name}.json"),
+    ] {
+        let response = registry.client.get(format!("{}{path}", registry.url)).send().await.unwrap();
+        writeln!(told, "{path} {}\n{}", response.status(), response.text().await.unwrap()).unwrap();
+    }
+    told
+}
+
+async fn delete(registry: &Registry, path: &str, reason: &str) {
+    let url = format!("{}/api/v1/packages/{path}", registry.url);
+    let body = serde_json::json!({"reason": reason});
+    let answer = registry.client.delete(url).bearer_auth(&registry.token).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+}
+
+#[tokio::test]
+async fn what_was_never_public_leaves_nothing_that_is_told() {
+    const REASON: &str = "nobodys-business";
+    for verdict in [None, Some(Verdict::Reject), Some(Verdict::Remove)] {
+        let (registry, _) = held().await;
+        match verdict {
+            None => delete(&registry, NAME, REASON).await,
+            Some(verdict) => {
+                let (config, clock) = (registry.config(), registry.clock());
+                let decided = move || admin::package::decide(&config, NAME, verdict, Some(REASON), &clock).unwrap();
+                tokio::task::spawn_blocking(decided).await.unwrap();
+            }
+        }
+        // As of a name that nobody ever used.
+        let (told, other) = (told_of(&registry, NAME).await, told_of(&registry, "@antropik/filesystem").await);
+        assert!(!told.contains(REASON), "{verdict:?}: {told}");
+        assert_eq!(told.replace("antropic", "antropik"), other, "{verdict:?}");
+        // It is kept from being used again all the same.
+        let again = registry.put(NAME, "3.0.0", "any", bundle(NAME, "3.0.0")).send().await.unwrap();
+        assert_eq!(again.json::<Value>().await.unwrap()["error"]["code"], "RETIRED", "{verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_went_while_it_was_held_is_not_told_of_later_and_a_public_one_is() {
+    let (registry, _) = held().await;
+    registry.publish(NAME, "1.1.0", "any", &bundle(NAME, "1.1.0")).await;
+    delete(&registry, &format!("{NAME}/versions/1.0.0"), "unseen").await;
+    decide(&registry, Verdict::Release).await;
+    found(&registry, 1).await;
+    let told = told_of(&registry, NAME).await;
+    assert!(!told.contains("unseen") && !told.contains("\"1.0.0\""), "{told}");
+    assert!(told.contains("1.1.0"), "{told}");
+    // What was public is told of, also when it goes while the package is held again.
+    registry.publish(NAME, "1.2.0", "any", &bundle(NAME, "1.2.0")).await;
+    decide(&registry, Verdict::Hold).await;
+    registry.publish(NAME, "1.3.0", "any", &bundle(NAME, "1.3.0")).await;
+    delete(&registry, &format!("{NAME}/versions/1.2.0"), "was-there").await;
+    delete(&registry, &format!("{NAME}/versions/1.3.0"), "never-there").await;
+    delete(&registry, NAME, "all-went").await;
+    let told = told_of(&registry, NAME).await;
+    assert!(told.contains("was-there") && told.contains("all-went"), "{told}");
+    assert!(!told.contains("never-there") && !told.contains("1.3.0"), "{told}");
 }
 
 #[tokio::test]

@@ -211,6 +211,47 @@ async fn what_nobody_depends_on_is_deleted_and_never_used_again() {
 }
 
 #[tokio::test]
+async fn the_managed_versions_tell_platforms_level_and_score() {
+    let registry = Registry::start_with(|c| c.scanning.enabled = true).await;
+    registry.publish("@acme/widget", "1.0.0", "any", &bundle("@acme/widget", "1.0.0")).await;
+    registry.publish("@acme/widget", "1.0.0", "linux-x64", &bundle_with("@acme/widget", "1.0.0", "x", b"y")).await;
+    let mut version = Value::Null;
+    for _ in 0..500 {
+        version = registry.json("/api/v1/packages/@acme/widget").await["versions"][0].clone();
+        if version["score"].is_u64() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let platforms = json!([{"os": "linux", "arch": "x64"}, {"os": "any", "arch": "any"}]);
+    assert_eq!(version["platforms"], platforms, "{version}");
+    let path = "/api/v1/packages/@acme/widget/versions/1.0.0/artifacts/any/report";
+    let report = registry.json(path).await["report"].clone();
+    assert_eq!((&version["level"], &version["score"]), (&report["level"], &report["score"]), "{version}");
+}
+
+#[tokio::test]
+async fn what_nobody_ever_downloaded_is_deleted_however_old_it_is() {
+    let registry = Registry::start().await;
+    let ada = person(&registry, "ada", "publisher").await;
+    for version in ["1.0.0", "1.1.0"] {
+        assert_eq!(publish_as(&registry, &ada, "@ada/notes", version).await, 201);
+    }
+    download(&registry, "@ada/notes", "1.0.0").await;
+    registry.wait_ms(400 * DAY_MS);
+    // Her token is over by then; she has another.
+    let ada = person(&registry, "ada", "publisher").await;
+    refused(
+        ask(&registry, &ada, Method::DELETE, "@ada/notes/versions/1.0.0", json!({})).await,
+        403,
+        "downloaded 1 times",
+    );
+    let (status, body) = ask(&registry, &ada, Method::DELETE, "@ada/notes/versions/1.1.0", json!({})).await;
+    assert_eq!((status, &body["versions"]), (200, &json!(["1.1.0"])), "{body}");
+    assert_eq!(registry.json("/v1/bundles/@ada/notes").await["latest_version"], "1.0.0");
+}
+
+#[tokio::test]
 async fn bytes_that_another_package_names_stay() {
     let registry = Registry::start().await;
     let bytes = bundle("widget", "1.0.0");

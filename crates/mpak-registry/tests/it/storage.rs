@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::world::{Registry, START_MS, bundle, bundle_with};
 
 /// The registry's storage is this emulator's bucket.
-fn on(emulator: &Emulator) -> impl Fn(&mut Config) + Send + Sync + 'static {
+pub(crate) fn on(emulator: &Emulator) -> impl Fn(&mut Config) + Send + Sync + 'static {
     let (url, endpoint) = (emulator.url(), emulator.endpoint().parse().unwrap());
     let (id, key) = (emulator.access_key_id(), Secret::new(emulator.secret_access_key()));
     move |config| {

@@ -128,3 +128,44 @@ fn tokens_that_make_no_sense_are_not_made() {
     assert!(matches!(make("ci", "*", 91), Err(AdminError::Days { .. })));
     assert!(make("ci", "@acme/*", 90).is_ok());
 }
+
+#[tokio::test]
+async fn every_use_of_a_token_is_told_not_only_publishes() {
+    let registry = Registry::start_with(|c| c.access.reads = mpak_registry::config::Reads::Private).await;
+    registry.publish("@acme/widget", "1.0.0", "any", &bundle("@acme/widget", "1.0.0")).await;
+    let token_for = async |action: &'static str| {
+        let (config, clock) = (registry.config(), registry.clock());
+        let made = move || admin::create_token_for(&config, action, &[action], &["*".to_owned()], 90, &clock).unwrap();
+        tokio::task::spawn_blocking(made).await.unwrap().token
+    };
+    let used = async |name: &'static str| {
+        let (config, clock) = (registry.config(), registry.clock());
+        let listed = move || admin::list_tokens(&config, &clock).unwrap();
+        let listed = tokio::task::spawn_blocking(listed).await.unwrap();
+        listed.into_iter().find(|t| t.name == name).unwrap().last_used_at
+    };
+    let (reader, yanker) = (token_for("read").await, token_for("yank").await);
+    assert_eq!((used("read").await, used("yank").await), (None, None));
+    let url = |path: &str| format!("{}{path}", registry.url);
+    let read = registry.client.get(url("/v1/bundles/@acme/widget")).bearer_auth(&reader).send().await.unwrap();
+    assert_eq!(read.status(), 200);
+    let yank = url("/api/v1/packages/@acme/widget/versions/1.0.0/yank");
+    let yanked = registry.client.put(yank).bearer_auth(&yanker).body("{}").send().await.unwrap();
+    assert_eq!(yanked.status(), 200, "{}", yanked.text().await.unwrap());
+    let told = async |name: &'static str, before: Option<String>| {
+        for _ in 0..200 {
+            let now = used(name).await;
+            if now.is_some() && now != before {
+                return now;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("the use of `{name}` is not told");
+    };
+    let first = told("read", None).await;
+    told("yank", None).await;
+    // An hour later it is another time.
+    registry.wait_ms(60 * 60_000);
+    registry.client.get(url("/v1/bundles/@acme/widget")).bearer_auth(&reader).send().await.unwrap();
+    told("read", first).await;
+}

@@ -97,6 +97,46 @@ async fn tokens_are_refused_for_what_identities_publish() {
 }
 
 #[tokio::test]
+async fn tokens_publish_again_only_while_two_owners_allow_them() {
+    let ci = Ci::start().await;
+    ci.publish("acme/widget", NAME, "1.0.0").await;
+    let token = |login: &'static str| {
+        let (config, clock) = (ci.registry.config(), ci.registry.clock());
+        let made = move || mpak_registry::admin::person::add(&config, login, None, "publisher", &clock).unwrap().token;
+        async { tokio::task::spawn_blocking(made).await.unwrap() }
+    };
+    let (ada, bob) = (token("ada").await, token("bob").await);
+    let change = async |method: reqwest::Method, token: &str, path: &str| {
+        let url = format!("{}/api/v1/packages/{NAME}/{path}", ci.registry.url);
+        let (status, body) = answer(ci.registry.client.request(method, url).bearer_auth(token)).await;
+        assert_eq!(status, 200, "{body}");
+    };
+    let publish = async |version: &str| answer(ci.registry.put(NAME, version, "any", bundle(NAME, version))).await;
+    for login in ["ada", "bob"] {
+        change(reqwest::Method::PUT, &ci.registry.token, &format!("owners/{login}")).await;
+    }
+    assert_eq!(publish("1.0.1").await.0, 403, "nobody allows it");
+    change(reqwest::Method::PUT, &ada, "tokens").await;
+    let (status, body) = publish("1.0.1").await;
+    assert_eq!(
+        (status.as_u16(), message(&body)),
+        (403, "`@acme/widget` is published by `acme/widget`; tokens are refused")
+    );
+    change(reqwest::Method::PUT, &bob, "tokens").await;
+    let (status, body) = publish("1.0.1").await;
+    assert_eq!(status, 201, "{body}");
+    // Identities go on.
+    ci.publish("acme/widget", NAME, "1.1.0").await;
+    // One of them withdraws; or is no owner any more.
+    change(reqwest::Method::DELETE, &ada, "tokens").await;
+    assert_eq!(publish("1.1.1").await.0, 403);
+    change(reqwest::Method::PUT, &ada, "tokens").await;
+    assert_eq!(publish("1.1.1").await.0, 201);
+    change(reqwest::Method::DELETE, &ci.registry.token, "owners/bob").await;
+    assert_eq!(publish("1.1.2").await.0, 403);
+}
+
+#[tokio::test]
 async fn a_token_publishes_one_version_with_all_its_platforms() {
     let ci = Ci::start().await;
     let token = ci.token("acme/widget", "v1.0.0");
@@ -247,6 +287,16 @@ async fn a_changed_workflow_is_accepted_and_told() {
     let admin = ci.registry.token.clone();
     let (_, listed) = answer(ci.publishers(reqwest::Method::GET, "").bearer_auth(admin)).await;
     assert_eq!(listed["trusted_publishers"][0]["workflow"], ".github/workflows/other.yml");
+    // Readers see from what to what, as an event and on the page.
+    let (before, after) = (".github/workflows/release.yml", ".github/workflows/other.yml");
+    let events = ci.registry.json(&format!("/api/v1/packages/{NAME}/events")).await;
+    let changed: Vec<&Value> =
+        events["events"].as_array().unwrap().iter().filter(|e| e["kind"] == "workflow_changed").collect();
+    assert_eq!(changed.len(), 1, "{events}");
+    let details = &changed[0]["details"];
+    assert_eq!((&details["from"], &details["to"]), (&json!(before), &json!(after)), "{events}");
+    let page = ci.registry.get(&format!("/packages/{NAME}")).await.text().await.unwrap();
+    assert!(page.contains(&format!("Published by the workflow {after}, before by {before}")), "{page}");
 }
 
 #[tokio::test]

@@ -273,7 +273,24 @@ pub(crate) async fn checklist() -> Registry {
     registry
 }
 
-/// Changes the stored rows of a stopped registry, as another version or a crash would have left them.
+/// Runs statements on the database of a stopped registry.
+pub(crate) async fn run_sql(registry: &Registry, statements: &[&'static str]) {
+    use sqlx::Connection as _;
+    if let Some(database) = &registry.postgres {
+        for sql in statements {
+            database.execute(sql);
+        }
+        return;
+    }
+    let path = registry.data().join("registry.db").display().to_string();
+    let mut c = sqlx::SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
+    for sql in statements {
+        sqlx::query(*sql).execute(&mut c).await.unwrap();
+    }
+    c.close().await.unwrap();
+}
+
+/// Changes a stored row beside the registry, as another version or a crash would have left it.
 pub(crate) async fn change_rows(registry: &Registry, sql: &'static str) {
     use sqlx::Connection as _;
     if let Some(database) = &registry.postgres {

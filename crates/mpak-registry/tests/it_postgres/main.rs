@@ -36,6 +36,8 @@ mod lifecycle;
 mod link;
 #[path = "../it/metrics.rs"]
 mod metrics;
+#[path = "../it/official.rs"]
+mod official;
 #[path = "../it/openapi.rs"]
 mod openapi;
 mod outage;
@@ -47,6 +49,8 @@ mod private;
 mod publish;
 #[path = "../it/rates.rs"]
 mod rates;
+#[path = "../it/reindex.rs"]
+mod reindex;
 #[path = "../it/replay_action.rs"]
 mod replay_action;
 #[path = "../it/replays.rs"]

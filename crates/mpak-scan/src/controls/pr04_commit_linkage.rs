@@ -32,7 +32,12 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     if !contradictions.is_empty() {
         return Verdict::fail("the commit does not agree with what is known of the build", contradictions);
     }
-    // 3. Somebody must have seen the commit in the repository.
+    // 3. What was built is what the release's tag names.
+    let untagged = untagged(evidence, commit);
+    if !untagged.is_empty() {
+        return Verdict::fail("the bundle was not built from the tag of its release", untagged);
+    }
+    // 4. Somebody must have seen the commit in the repository.
     let same = |s: &Statement<'_>| s.commit == Some(commit) && repository.is_some() && s.repository == repository;
     let seen = looked.and_then(|r| r.commit_found).unwrap_or(false) || said.iter().any(same);
     if !seen {
@@ -40,7 +45,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
             "nobody has seen the commit in the repository: give registry evidence with `--evidence`",
         );
     }
-    // 4. And its signature.
+    // 5. And its signature.
     let mut findings = Vec::new();
     if looked.and_then(|r| r.commit_signed) != Some(true) {
         let title = "the commit's signature is not known to be good";
@@ -102,6 +107,24 @@ fn statements(evidence: &Evidence) -> Vec<Statement<'_>> {
         said.push(Statement { who: "the publisher's identity", commit: publisher.sha.as_deref(), repository });
     }
     said
+}
+
+/// Whether the tag that readers find beside the release leads to what was built. A branch moves on: who looks
+/// at it later sees something else.
+fn untagged(evidence: &Evidence, commit: &str) -> Vec<Finding> {
+    const FIX: &str = "let the workflow run for the tag, and publish from that run";
+    let mut findings = Vec::new();
+    let publisher = evidence.outside().publisher.as_ref().filter(|p| p.verified);
+    if let Some(built) = publisher.and_then(|p| p.git_ref.as_deref()).filter(|r| !r.starts_with("refs/tags/")) {
+        let title = "the build that published the bundle ran on no tag";
+        findings.push(finding("not-from-a-tag", Severity::High, title).seen(built).fix(FIX));
+    }
+    let tagged = evidence.outside().repository.as_ref().and_then(|r| r.tag_commit.as_deref());
+    if let Some(tagged) = tagged.filter(|tagged| !tagged.eq_ignore_ascii_case(commit)) {
+        let title = format!("the tag of the release names another commit than `{commit}`");
+        findings.push(finding("tag-mismatch", Severity::High, title).seen(tagged).fix(FIX));
+    }
+    findings
 }
 
 /// Whether a look at the repository was for this commit.
@@ -191,6 +214,34 @@ mod tests {
             let verdict = verdict(&json!(COMMIT), &outside);
             assert_eq!(verdict.status, status, "{outside}: {verdict:?}");
             assert!(rule.is_empty() || verdict.findings.iter().any(|f| f.rule == rule), "{outside}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_build_of_anything_but_the_releases_tag_fails() {
+        let publisher =
+            |git_ref: Value| json!({"verified": true, "repository": "acme/widget", "sha": COMMIT, "ref": git_ref});
+        for (outside, rules) in [
+            (json!({"publisher": publisher(json!("refs/tags/v1.0.0"))}), vec![]),
+            (json!({"publisher": publisher(Value::Null)}), vec![]),
+            (json!({"publisher": publisher(json!("refs/heads/main"))}), vec!["PR-04/not-from-a-tag"]),
+            (json!({"publisher": publisher(json!("refs/pull/7/merge"))}), vec!["PR-04/not-from-a-tag"]),
+            (json!({"repository": {"commit": COMMIT, "commit_found": true, "tag_commit": COMMIT}}), vec![]),
+            (
+                json!({"publisher": publisher(json!("refs/heads/main")), "repository": {"tag_commit": "f".repeat(40)}}),
+                vec!["PR-04/not-from-a-tag", "PR-04/tag-mismatch"],
+            ),
+            (
+                json!({"publisher": {"verified": false, "ref": "refs/heads/main"},
+                    "repository": {"commit": COMMIT, "commit_found": true}}),
+                vec![],
+            ),
+        ] {
+            let verdict = verdict(&json!(COMMIT), &outside);
+            let found: Vec<&str> = verdict.findings.iter().map(|f| f.rule.as_str()).collect();
+            let found: Vec<&str> = found.into_iter().filter(|rule| *rule != "PR-04/unsigned-commit").collect();
+            assert_eq!(found, rules, "{outside}");
+            assert_eq!(verdict.status == Status::Fail, !rules.is_empty(), "{outside}: {verdict:?}");
         }
     }
 

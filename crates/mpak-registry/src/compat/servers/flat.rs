@@ -14,7 +14,7 @@ use super::{BRIEFLY, ENTRY_BYTES, ServerError, ServerResult, Shape, name, quoted
 use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::db::servers::{self, Wanted};
-use crate::db::versions;
+use crate::db::{packages, versions};
 use crate::error::ApiError;
 use crate::http::{cached, json, json_text};
 use crate::search::{self, Found, Page, Query, Sort};
@@ -203,8 +203,16 @@ pub(super) async fn package(state: &AppState, wanted: &str) -> Result<Found, Ser
     if let Some(found) = name::underived_text(wanted).and_then(|package| state.search.entry(&reader, &package)) {
         return Ok(found);
     }
-    // 2. A name that an author asked for.
-    let named = name::resolve(&mut *state.db.read().await?, wanted).await?;
+    // 2. A name that it had before.
+    let mut c = state.db.read().await?;
+    if let Some(before) = name::underived_text(wanted).filter(|before| reader.may_read(before))
+        && let Some(now) = packages::renamed(&mut c, &before).await?
+        && let Some(found) = state.search.entry(&reader, &now)
+    {
+        return Ok(found);
+    }
+    // 3. A name that an author asked for.
+    let named = name::resolve(&mut c, wanted).await?;
     let found = named.and_then(|package| state.search.entry(&reader, &package));
     found.ok_or_else(|| ServerError::not_found(format!("Server '{}' not found", quoted(wanted))))
 }
@@ -219,7 +227,7 @@ pub(crate) async fn all_versions(State(state): State<AppState>, Path(wanted): Pa
     let package = package(&state, &wanted).await?.name().to_owned();
     let mut c = state.db.read().await?;
     let not_found = || ServerError::not_found(format!("Server '{}' not found", quoted(&wanted)));
-    let found = crate::db::packages::find(&mut c, &package).await?.ok_or_else(not_found)?;
+    let found = packages::find(&mut c, &package).await?.ok_or_else(not_found)?;
     let listed = versions::list(&mut c, found.id).await?;
     let version = |v: versions::Listed| ServerVersion {
         is_latest: v.version == found.latest_version,

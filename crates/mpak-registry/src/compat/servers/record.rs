@@ -236,7 +236,7 @@ impl Record {
             }
             (None, Some(message)) => {
                 let instead = row.deprecated_replacement.as_deref().map(|name| format!(" Use {name} instead."));
-                ("deprecated", Some(format!("{message}{}", instead.unwrap_or_default())), None)
+                ("deprecated", Some(format!("{message}{}", instead.unwrap_or_default())), row.deprecated_at_ms)
             }
             (None, None) => ("active", None, None),
         };

@@ -74,7 +74,8 @@ fn repository(event: &Value) -> Option<Value> {
     let url = address(identity["issuer"].as_str(), identity["repository"].as_str())?;
     let commit = identity["sha"].as_str()?;
     // Only a tag that names the built commit shows that it is there.
-    Some(json!({"url": url, "commit": commit, "commit_found": (tag_sha == commit).then_some(true)}))
+    let commit_found = tag_sha.eq_ignore_ascii_case(commit).then_some(true);
+    Some(json!({"url": url, "commit": commit, "commit_found": commit_found, "tag_commit": tag_sha}))
 }
 
 #[cfg(test)]
@@ -109,7 +110,8 @@ mod tests {
     fn a_commit_counts_as_found_only_where_the_tag_names_it() {
         let event = |tag_sha: Value| json!({"identity": {"issuer": GITHUB, "repository": "a/b", "sha": "aa"}, "release": {"tag_sha": tag_sha}});
         assert_eq!(repository(&event(json!("aa"))).unwrap()["commit_found"], true);
-        assert_eq!(repository(&event(json!("bb"))).unwrap()["commit_found"], Value::Null);
+        let other = repository(&event(json!("bb"))).unwrap();
+        assert_eq!((&other["commit_found"], &other["tag_commit"]), (&Value::Null, &"bb".into()));
         assert_eq!(repository(&event(Value::Null)), None);
     }
 }

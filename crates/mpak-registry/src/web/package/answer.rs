@@ -127,7 +127,7 @@ async fn answer(
 async fn missing(c: &mut Connection, name: &PackageName, version: Option<&str>) -> DbResult<Response> {
     let lost = if version.is_some() { Lost::Version } else { Lost::Package };
     let what = version.map_or_else(|| name.to_string(), |version| format!("{name}@{version}"));
-    let gone = tombstones::of_package(c, name.as_str()).await?;
+    let gone = tombstones::told_of_package(c, name.as_str()).await?;
     let tombstone = gone.iter().find(|t| t.version == version.unwrap_or(tombstones::WHOLE));
     Ok(tombstone.map_or_else(|| lost::not_found(lost, &what), |tombstone| lost::gone(lost, &what, tombstone)))
 }

@@ -164,8 +164,15 @@ fn sentence(event: &Event, details: &Value) -> String {
         "rejected" => format!("Rejected after review{because}"),
         "removed" => format!("Removed{because}"),
         "restored" => "Restored".to_owned(),
-        "workflow_changed" => "Published by another workflow than before".to_owned(),
-        "repository_renamed" => "Its repository has another name".to_owned(),
+        "workflow_changed" => match (text("from"), text("to")) {
+            (Some(from), Some(to)) => format!("Published by the workflow {to}, before by {from}"),
+            (Some(from), None) => format!("Published by a workflow that does not tell its name, before by {from}"),
+            _ => "Published by another workflow than before".to_owned(),
+        },
+        "repository_renamed" => match (text("from"), text("to")) {
+            (Some(from), Some(to)) => format!("Its repository {from} became {to}"),
+            _ => "Its repository has another name".to_owned(),
+        },
         "publisher_trusted" => "A repository may publish it".to_owned(),
         other => other.replace('_', " "),
     }
