@@ -10,6 +10,7 @@ pub mod flow;
 pub mod program;
 pub mod shapes;
 pub mod tools;
+pub mod weak;
 
 mod builder;
 mod javascript;
@@ -22,7 +23,7 @@ use builder::Builder;
 use facts::{Language, Reading, Unit};
 
 /// Largest source file that is parsed.
-pub const SOURCE_BYTES_MAX: usize = 4 << 20;
+pub const SOURCE_BYTES_MAX: usize = 8 << 20;
 /// Deepest nesting of brackets, and of indentation, that a parser is given.
 pub const NESTING_MAX: usize = 400;
 

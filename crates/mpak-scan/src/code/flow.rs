@@ -14,25 +14,27 @@ use std::rc::Rc;
 use super::facts::{ClassId, ExprId, FunctionId, Language, Span, Unit, VarId};
 use super::program::{Meaning, Program, UnitId};
 use super::shapes::Shape;
-use super::tools::Handler;
+use super::tools::{self, Handler};
 
 mod calls;
 mod entering;
 mod env;
 mod expressions;
 mod guards;
+mod input;
 mod judge;
 mod names;
 mod results;
 pub mod sinks;
 mod statements;
+mod tables;
 #[cfg(test)]
 mod tests;
 pub mod value;
 
 use env::Env;
 use sinks::SinkKind;
-use value::{Origin, Safe, Source, Step, Taint, Value};
+use value::{Origin, Resolved, Safe, Source, Step, Taint, Value};
 
 /// Deepest chain of calls that is followed.
 const CALLS_DEPTH_MAX: usize = 8;
@@ -92,11 +94,19 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
         visited: BTreeSet::new(),
         shapes: HashMap::new(),
         meanings: HashMap::new(),
+        known: HashMap::new(),
         tables: HashMap::new(),
         proofs: Vec::new(),
         locals: program.units().map(|(_, unit)| locals(unit)).collect(),
         depth: 0,
         proving: 0,
+        never_came_back: false,
+        settled: HashMap::new(),
+        bundled: program.units().filter(|(_, unit)| is_bundled(unit)).map(|(id, _)| id).collect(),
+        listeners: BTreeMap::new(),
+        registered: Vec::new(),
+        registered_before: handlers.iter().map(|handler| (handler.unit, handler.function)).collect(),
+        speaks: tools::speaks_itself(program, handlers),
         steps: 0,
         root_steps: 0,
         cut: false,
@@ -107,17 +117,23 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
         engine.judged = first_party(unit);
         engine.root(id, FunctionId::TOP, Vec::new());
     }
-    let top = engine.env.open();
+    let mut top = engine.env.open();
     // 2. What the model calls; twice, so that what one handler stores another one finds.
     for _ in 0..2 {
         for handler in handlers {
-            engine.env.restart(top);
+            engine.next_root(&mut top);
             engine.judged = true;
             engine.handler(handler);
         }
+        engine.registered_ones(&mut top, 0);
     }
+    let before = engine.registered.len();
     // 3. What nobody called.
     for (id, unit) in program.units().filter(|(_, unit)| first_party(unit)) {
+        // What a bundler put in and no handler reaches is nobody's handler.
+        if engine.bundled.contains(&id) && !(handlers.is_empty() && engine.registered.is_empty()) {
+            continue;
+        }
         for at in 1..unit.functions.len() {
             let function = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
             if !engine.visited.contains(&(id, function)) {
@@ -128,6 +144,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
             }
         }
     }
+    engine.registered_ones(&mut top, before);
     (engine.found.into_values().collect(), !engine.cut)
 }
 
@@ -137,6 +154,9 @@ struct Place {
     unit: UnitId,
     function: FunctionId,
 }
+
+/// What a value may be, where that is known.
+type Means = Option<Rc<Vec<Meaning>>>;
 
 /// Functions of the program.
 type Functions = Vec<(UnitId, FunctionId)>;
@@ -156,6 +176,8 @@ struct Engine<'p> {
     shapes: HashMap<Origin, Shape>,
     /// What names mean, asked again and again.
     meanings: HashMap<(UnitId, FunctionId, ExprId), Rc<Meaning>>,
+    /// The same, of names that are something.
+    known: HashMap<(UnitId, FunctionId, ExprId), Means>,
     /// Functions that a callee may stand for where it is looked up.
     tables: HashMap<(UnitId, ExprId), Rc<Functions>>,
     /// Functions that are run for what their answer proves, innermost last.
@@ -166,6 +188,19 @@ struct Engine<'p> {
     depth: u32,
     /// How many tests are looked at inside each other.
     proving: u32,
+    /// Whether the last call of a function of the bundle raised on all ways.
+    never_came_back: bool,
+    /// Parameters that settle a promise, with what they were given.
+    settled: HashMap<(UnitId, VarId), Value>,
+    /// Files that a bundler made of many, most of them of others.
+    bundled: BTreeSet<UnitId>,
+    /// Functions that wait for events, by the event's name.
+    listeners: BTreeMap<String, Functions>,
+    /// Handlers that were found while code ran, and all that are known.
+    registered: Vec<Handler>,
+    registered_before: BTreeSet<(UnitId, FunctionId)>,
+    /// Whether the server speaks the protocol itself, without a library.
+    speaks: bool,
     steps: u64,
     root_steps: u64,
     /// Whether something was not followed to its end.
@@ -187,7 +222,9 @@ impl Engine<'_> {
     fn source(&mut self, source: Source, name: &str, unit: UnitId, span: Span, what: String) -> Value {
         let origin = self.origin(name);
         let path = Rc::new(Step { unit, span, what, before: None, length: 1 });
-        let taint = Taint { source, origin, safe: Safe::default(), resolved: false, direct: true, starts: true, path };
+        let (safe, resolved) = (Safe::default(), Resolved::default());
+        let taint =
+            Taint { source, origin, safe, resolved, edited: false, followed: false, direct: true, starts: true, path };
         Value { taints: vec![taint], ..Value::default() }
     }
 
@@ -259,6 +296,39 @@ impl Engine<'_> {
         self.root(handler.unit, handler.function, args);
     }
 
+    /// Forgets what only the last root knew. What outlives it is kept: variables of the file, and of functions
+    /// that closures stand in, which other handlers may be.
+    fn next_root(&mut self, top: &mut env::Layer) {
+        let changes = self.env.restart(*top);
+        let mut kept = false;
+        for ((unit, var), value) in changes.vars() {
+            let function = self.program.unit(unit).vars[var.0 as usize].function;
+            let closes_over = self.locals[unit.0 as usize][function.0 as usize].is_empty();
+            let keeps = |value: &Value| !value.taints.is_empty() || value.fields.is_some() || value.items.is_some();
+            if (function == FunctionId::TOP || closes_over)
+                && let Some(value) = value.filter(keeps)
+            {
+                let before = self.env.get((unit, var)).cloned().unwrap_or_default();
+                self.env.set((unit, var), before.or(&value));
+                kept = true;
+            }
+        }
+        if kept {
+            *top = self.env.open();
+        }
+    }
+
+    /// Runs handlers that were found while code ran.
+    fn registered_ones(&mut self, top: &mut env::Layer, from: usize) {
+        let mut at = from;
+        while let Some(handler) = self.registered.get(at).cloned() {
+            self.next_root(top);
+            self.judged = true;
+            self.handler(&handler);
+            at += 1;
+        }
+    }
+
     fn unknown_inputs(&mut self, unit: UnitId, function: FunctionId) -> Vec<Value> {
         let source = self.program.unit(unit);
         let found = source.function(function);
@@ -310,10 +380,17 @@ impl Engine<'_> {
 
     /// What a value's source is safe for at this point.
     fn safe(&self, taint: &Taint) -> Safe {
-        taint.safe.and(self.env.proven(taint.origin))
+        let proven = self.env.proven(taint.origin);
+        // A path that is checked with its links followed is known as far as its dots are resolved.
+        let seen = proven.has(Safe::LINKS_SEEN) && taint.resolved >= Resolved::Dots;
+        let proven = if taint.followed { proven.without(Safe::BELOW) } else { proven };
+        taint.safe.and(if seen { proven.and(Safe::PATH) } else { proven })
     }
 
-    fn report(&mut self, place: Place, flow: Flow) {
+    fn report(&mut self, place: Place, mut flow: Flow) {
+        if flow.source == Some(Source::Unknown) && self.bundled.contains(&place.unit) {
+            flow.danger = flow.danger.min(Danger::Medium);
+        }
         if !self.judged && flow.source != Some(Source::Tool) {
             return;
         }
@@ -325,6 +402,19 @@ impl Engine<'_> {
             }
         }
     }
+}
+
+/// Whether a bundler made a file of many: it says so, or its lines are long.
+fn is_bundled(unit: &Unit) -> bool {
+    const SIGNS: [&str; 6] =
+        ["__commonJS", "__webpack_require__", "// node_modules/", "/node_modules/", "__toESM(", "parcelRequire"];
+    const LINE_BYTES_MIN: usize = 400;
+    const FILE_BYTES_MIN: usize = 16 << 10;
+    if matches!(unit.language, Language::Python | Language::Shell) || unit.source.len() < FILE_BYTES_MIN {
+        return false;
+    }
+    let lines = memchr::memchr_iter(b'\n', unit.source.as_bytes()).count() + 1;
+    SIGNS.iter().any(|sign| unit.source.contains(sign)) || unit.source.len() / lines > LINE_BYTES_MIN
 }
 
 /// Variables of each function that is closed around no other.

@@ -5,9 +5,18 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, Language, Statement, Unit, VarId};
+use super::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, Language, Unit, VarId};
+
+mod classes;
+mod links;
+mod modules;
+mod possible;
+
+pub use classes::ClassKey;
+use classes::Families;
+use links::Links;
 
 /// Most steps from a name to what it means.
 const STEPS_MAX: u32 = 24;
@@ -18,14 +27,8 @@ const MEANINGS_COUNT_MAX: usize = 200_000;
 /// Most expressions that are looked at for what one means.
 const FOLLOWED_COUNT_MAX: u32 = 256;
 
-/// Most assignments of one variable that are looked at for what it means.
+/// Most assignments of one variable, and answers of one function, that are looked at for what it means.
 const DEFINITIONS_COUNT_MAX: usize = 8;
-
-/// Most expressions that one may stand for.
-const POSSIBLE_COUNT_MAX: usize = 64;
-
-/// Most expressions that are looked at for what one may stand for.
-const POSSIBLE_STEPS_MAX: usize = 256;
 
 /// Key of a unit in [`Program::units`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,18 +59,7 @@ pub struct Program {
     by_path: HashMap<String, UnitId>,
     /// What was asked for already: the same is asked in every round.
     meanings: Mutex<HashMap<(UnitId, FunctionId, ExprId), Meaning>>,
-}
-
-/// What is asked of one unit again and again.
-#[derive(Debug, Default)]
-struct Links {
-    /// Values that a variable is assigned, anywhere.
-    definitions: HashMap<VarId, Vec<ExprId>>,
-    imports: HashMap<VarId, usize>,
-    /// Values that a function gives back, the first few.
-    returns: HashMap<FunctionId, Vec<ExprId>>,
-    /// Values that a field of a class's instances is assigned, anywhere.
-    fields: HashMap<(ClassId, String), Vec<(FunctionId, ExprId)>>,
+    families: OnceLock<Families>,
 }
 
 /// How far a name is still followed.
@@ -86,19 +78,13 @@ impl Steps<'_> {
     }
 }
 
-/// What is found of what an expression may stand for.
-struct Search {
-    found: Vec<(UnitId, ExprId)>,
-    left: usize,
-}
-
 impl Program {
     /// Links units.
     pub fn new(units: Vec<Unit>) -> Self {
         let id = |at: usize| UnitId(u32::try_from(at).unwrap_or(u32::MAX));
         let by_path = units.iter().enumerate().map(|(at, unit)| (unit.path.clone(), id(at))).collect();
         let links = units.iter().map(Links::new).collect();
-        Self { units, links, by_path, meanings: Mutex::default() }
+        Self { units, links, by_path, meanings: Mutex::default(), families: OnceLock::new() }
     }
 
     /// All units with their keys.
@@ -153,6 +139,13 @@ impl Program {
     /// The expression that a variable stands for, through single assignments and imports of the bundle.
     pub fn value(&self, mut unit: UnitId, mut expr: ExprId) -> (UnitId, ExprId) {
         for _ in 0..STEPS_MAX {
+            if let ExprKind::Member { of, name } = self.unit(unit).expr(expr) {
+                match self.member_value(unit, *of, name) {
+                    Some(value) => (unit, expr) = value,
+                    None => break,
+                }
+                continue;
+            }
             let ExprKind::Var(var) = self.unit(unit).expr(expr) else { break };
             let imported = self.import(unit, *var).and_then(|import| {
                 let inside = self.module(unit, &import.module)?;
@@ -167,6 +160,22 @@ impl Program {
             };
         }
         (unit, expr)
+    }
+
+    /// The expression that a member of a module or of a constant object stands for.
+    fn member_value(&self, unit: UnitId, of: ExprId, name: &str) -> Option<(UnitId, ExprId)> {
+        match self.meaning(unit, FunctionId::TOP, of) {
+            Meaning::Unit(inside) => {
+                let export = self.unit(inside).exports.iter().rev().find(|export| export.name == name)?;
+                Some((inside, export.value))
+            }
+            Meaning::Value(unit, expr) => {
+                let ExprKind::Dict(members) = self.unit(unit).expr(expr) else { return None };
+                let is = |key: &Option<ExprId>| key.and_then(|key| self.unit(unit).text(key)) == Some(name);
+                members.iter().rev().find(|(key, _)| is(key)).map(|(_, value)| (unit, *value))
+            }
+            _ => None,
+        }
     }
 
     fn follow(&self, unit: UnitId, within: FunctionId, expr: ExprId, steps: Steps<'_>) -> Meaning {
@@ -231,119 +240,6 @@ impl Program {
         })
     }
 
-    /// The expressions that an expression may stand for, through variables, tables and lists: for calls whose
-    /// callee is looked up.
-    pub fn possible(&self, unit: UnitId, expr: ExprId) -> Vec<(UnitId, ExprId)> {
-        let mut search = Search { found: Vec::new(), left: POSSIBLE_STEPS_MAX };
-        self.possibly(unit, expr, &mut search, 12);
-        search.found
-    }
-
-    fn possibly(&self, unit: UnitId, expr: ExprId, search: &mut Search, steps: u32) {
-        let Some(steps) = steps.checked_sub(1) else { return };
-        if search.left == 0 || search.found.len() >= POSSIBLE_COUNT_MAX {
-            return;
-        }
-        search.left -= 1;
-        let source = self.unit(unit);
-        match source.expr(expr) {
-            ExprKind::Var(var) => {
-                if let Some(import) = self.import(unit, *var) {
-                    let name = import.member.as_deref().unwrap_or("default");
-                    let export = self.module(unit, &import.module).and_then(|inside| {
-                        let exports = &self.unit(inside).exports;
-                        let wanted = exports.iter().rev().find(|export| export.name == name);
-                        wanted.map(|export| (inside, export.value))
-                    });
-                    if let Some((inside, value)) = export {
-                        return self.possibly(inside, value, search, steps);
-                    }
-                }
-                let definitions = self.definitions(unit, *var);
-                if definitions.is_empty() {
-                    search.found.push((unit, expr));
-                }
-                for &definition in definitions.iter().take(DEFINITIONS_COUNT_MAX) {
-                    self.possibly(unit, definition, search, steps);
-                }
-            }
-            ExprKind::Index { of, .. } => self.elements(unit, *of, search, steps),
-            ExprKind::Member { of, name } => {
-                if let Meaning::Unit(inside) = self.meaning(unit, FunctionId::TOP, *of)
-                    && let Some(export) = self.unit(inside).exports.iter().rev().find(|export| export.name == *name)
-                {
-                    return self.possibly(inside, export.value, search, steps);
-                }
-                for (unit, of) in self.inner(unit, *of, search, steps) {
-                    let ExprKind::Dict(members) = self.unit(unit).expr(of) else { continue };
-                    let is = |key: &Option<ExprId>| key.and_then(|key| self.unit(unit).text(key)) == Some(name);
-                    if let Some((_, value)) = members.iter().rev().find(|(key, _)| is(key)) {
-                        self.possibly(unit, *value, search, steps);
-                    }
-                }
-            }
-            ExprKind::Call { callee, .. } => match source.expr(*callee) {
-                ExprKind::Member { of, name } if matches!(name.as_str(), "get" | "find" | "at" | "pop") => {
-                    self.elements(unit, *of, search, steps);
-                }
-                _ => search.found.push((unit, expr)),
-            },
-            ExprKind::Either(parts) | ExprKind::All(parts) => {
-                parts.iter().for_each(|&part| self.possibly(unit, part, search, steps));
-            }
-            ExprKind::Choice { then, otherwise, .. } => {
-                self.possibly(unit, *then, search, steps);
-                self.possibly(unit, *otherwise, search, steps);
-            }
-            _ => search.found.push((unit, expr)),
-        }
-    }
-
-    /// The elements of what an expression may stand for.
-    fn elements(&self, unit: UnitId, of: ExprId, search: &mut Search, steps: u32) {
-        for (unit, table) in self.inner(unit, of, search, steps) {
-            let source = self.unit(unit);
-            let is_map = |callee: ExprId| matches!(source.expr(callee), ExprKind::Free(name) if name == "Map");
-            match source.expr(table) {
-                ExprKind::Dict(members) => {
-                    for (key, value) in members.iter().take(POSSIBLE_COUNT_MAX) {
-                        match key {
-                            Some(_) => self.possibly(unit, *value, search, steps),
-                            None => self.elements(unit, *value, search, steps.saturating_sub(1)),
-                        }
-                    }
-                }
-                ExprKind::List(items) => {
-                    for &item in items.iter().take(POSSIBLE_COUNT_MAX) {
-                        match source.expr(item) {
-                            ExprKind::Spread(of) => self.elements(unit, *of, search, steps.saturating_sub(1)),
-                            _ => self.possibly(unit, item, search, steps),
-                        }
-                    }
-                }
-                // `new Map([[key, value], …])`
-                ExprKind::Call { callee, args, .. } if is_map(*callee) => {
-                    let Some(ExprKind::List(pairs)) = args.first().map(|arg| source.expr(arg.value)) else { continue };
-                    for &pair in pairs.iter().take(POSSIBLE_COUNT_MAX) {
-                        if let ExprKind::List(pair) = source.expr(pair)
-                            && let &[_, value] = pair.as_slice()
-                        {
-                            self.possibly(unit, value, search, steps);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn inner(&self, unit: UnitId, of: ExprId, search: &mut Search, steps: u32) -> Vec<(UnitId, ExprId)> {
-        let mut inner = Search { found: Vec::new(), left: search.left };
-        self.possibly(unit, of, &mut inner, steps);
-        search.left = inner.left;
-        inner.found
-    }
-
     fn variable(&self, unit: UnitId, within: FunctionId, var: VarId, expr: ExprId, steps: Steps<'_>) -> Meaning {
         if let Some(import) = self.import(unit, var) {
             return self.imported(unit, import, steps);
@@ -356,6 +252,11 @@ impl Program {
             && first.var == var
         {
             return Meaning::Instance(unit, class);
+        }
+        if let Some(param) = function.params.iter().find(|param| param.var == var)
+            && let Some(meaning) = self.annotated(unit, param)
+        {
+            return meaning;
         }
         let definitions = self.definitions(unit, var);
         let meanings = definitions
@@ -468,135 +369,6 @@ impl Program {
         }
         None
     }
-
-    /// The unit of a module as another unit names it.
-    pub fn module(&self, from: UnitId, module: &str) -> Option<UnitId> {
-        let from = self.unit(from);
-        let folder = from.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        match from.language {
-            Language::Python => self.python_module(folder, module),
-            _ => self.script_module(folder, module),
-        }
-    }
-
-    fn python_module(&self, folder: &str, module: &str) -> Option<UnitId> {
-        let dots = module.len() - module.trim_start_matches('.').len();
-        let rest = module[dots..].replace('.', "/");
-        let file = |folder: &str| {
-            let base = joined(folder, &rest);
-            let names = [format!("{base}.py"), joined(&base, "__init__.py")];
-            names.iter().find_map(|name| self.by_path.get(name).copied())
-        };
-        if dots > 0 {
-            let mut folder = folder;
-            for _ in 1..dots {
-                folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
-            }
-            return file(folder);
-        }
-        // Absolute: below any folder around, the nearest first, and below their `src`.
-        let mut around = Some(folder);
-        while let Some(folder) = around {
-            if let Some(found) = file(folder).or_else(|| file(&joined(folder, "src"))) {
-                return Some(found);
-            }
-            around = match folder.rsplit_once('/') {
-                Some((parent, _)) => Some(parent),
-                None if folder.is_empty() => None,
-                None => Some(""),
-            };
-        }
-        None
-    }
-
-    fn script_module(&self, folder: &str, module: &str) -> Option<UnitId> {
-        if !module.starts_with('.') {
-            return None;
-        }
-        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-        for part in module.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop()?;
-                }
-                part => parts.push(part),
-            }
-        }
-        let base = parts.join("/");
-        let stem = base.strip_suffix(".js").or_else(|| base.strip_suffix(".mjs")).or_else(|| base.strip_suffix(".cjs"));
-        let written = std::iter::once(base.clone());
-        let extended = ["js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx"].map(|e| format!("{base}.{e}"));
-        let typed = stem.map(|stem| ["ts", "tsx", "mts", "cts"].map(|e| format!("{stem}.{e}"))).into_iter().flatten();
-        let index = ["index.js", "index.mjs", "index.cjs", "index.ts"].map(|name| joined(&base, name));
-        written.chain(extended).chain(typed).chain(index).find_map(|path| self.by_path.get(&path).copied())
-    }
-}
-
-impl Links {
-    fn new(unit: &Unit) -> Self {
-        let mut links = Self::default();
-        for (at, import) in unit.imports.iter().enumerate() {
-            if let Some(var) = import.var {
-                links.imports.entry(var).or_insert(at);
-            }
-        }
-        for (at, function) in unit.functions.iter().enumerate() {
-            let id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
-            links.block(unit, id, &function.body);
-        }
-        links
-    }
-
-    fn block(&mut self, unit: &Unit, within: FunctionId, statements: &[Statement]) {
-        for statement in statements {
-            match statement {
-                Statement::Assign { target, value } => self.assigned(unit, within, *target, *value),
-                Statement::If { then, otherwise, .. } => {
-                    self.block(unit, within, then);
-                    self.block(unit, within, otherwise);
-                }
-                Statement::Loop { body, .. } => self.block(unit, within, body),
-                Statement::Any(ways) => ways.iter().for_each(|way| self.block(unit, within, way)),
-                Statement::Return(Some(value)) => {
-                    let returns = self.returns.entry(within).or_default();
-                    if returns.len() < DEFINITIONS_COUNT_MAX {
-                        returns.push(*value);
-                    }
-                }
-                Statement::Do(_)
-                | Statement::Return(None)
-                | Statement::Yield(_)
-                | Statement::Raise(_)
-                | Statement::Jump => {}
-            }
-        }
-    }
-
-    fn assigned(&mut self, unit: &Unit, within: FunctionId, target: ExprId, value: ExprId) {
-        match unit.expr(target) {
-            ExprKind::Var(var) => self.definitions.entry(*var).or_default().push(value),
-            ExprKind::Member { of, name } => {
-                let mut function = unit.function(within);
-                // `this` of an arrow function is that of the method around it.
-                while let (None, Some(parent)) = (function.class, function.parent) {
-                    function = unit.function(parent);
-                }
-                let Some(class) = function.class else { return };
-                let receiver = match unit.expr(*of) {
-                    ExprKind::Free(name) => name == "this",
-                    ExprKind::Var(var) => {
-                        unit.language == Language::Python && function.params.first().is_some_and(|p| p.var == *var)
-                    }
-                    _ => false,
-                };
-                if receiver {
-                    self.fields.entry((class, name.clone())).or_default().push((within, value));
-                }
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Functions that give back what they are given, only called another way.
@@ -613,14 +385,6 @@ fn wraps(path: &str) -> bool {
             | "bluebird.promisify"
             | "util.callbackify"
     )
-}
-
-fn joined(folder: &str, name: &str) -> String {
-    match (folder.is_empty(), name.is_empty()) {
-        (true, _) => name.to_owned(),
-        (_, true) => folder.to_owned(),
-        _ => format!("{folder}/{name}"),
-    }
 }
 
 fn submodule(module: &str, name: &str) -> String {

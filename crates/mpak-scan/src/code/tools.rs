@@ -10,6 +10,13 @@ use super::facts::{Arg, ExprId, ExprKind, FunctionId, Language, Span, Unit};
 use super::program::{Meaning, Program, UnitId};
 use super::shapes::{self, Shape};
 
+mod classes;
+mod protocol;
+
+/// Members under which objects that describe a tool keep its function.
+pub(super) const RUNS: &[&str] =
+    &["handler", "execute", "run", "callback", "cb", "handle", "fn", "func", "invoke", "call"];
+
 /// What is registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -53,6 +60,8 @@ pub struct Handler {
     pub schema: Schema,
     /// Where it is registered.
     pub span: Span,
+    /// Whether it was found by the words of the protocol, in a server without a library.
+    pub by_hand: bool,
 }
 
 /// Finds all handlers.
@@ -65,13 +74,23 @@ pub fn handlers(program: &Program) -> Vec<Handler> {
             Language::Shell => {}
         }
     }
+    found.extend(classes::handlers(program));
+    if found.is_empty() {
+        found.extend(protocol::handlers(program));
+    }
     // A function that is registered twice is kept with the registration that says most of its input.
     found.sort_by_key(|handler| (handler.unit, handler.function, handler.shapes.is_empty(), handler.span));
     found.dedup_by_key(|handler| (handler.unit, handler.function));
     found
 }
 
-fn kind(name: &str) -> Option<Kind> {
+/// Whether a server speaks the protocol itself, without a library that was found to register its tools.
+pub fn speaks_itself(program: &Program, handlers: &[Handler]) -> bool {
+    handlers.iter().all(|handler| handler.by_hand) && protocol::is_named(program)
+}
+
+/// What a name of a registering function registers.
+pub(super) fn kind(name: &str) -> Option<Kind> {
     match name {
         "tool" | "registerTool" | "call_tool" | "add_tool" | "addTool" | "CallToolRequestSchema" => Some(Kind::Tool),
         "prompt" | "registerPrompt" | "get_prompt" | "add_prompt" | "addPrompt" | "GetPromptRequestSchema" => {
@@ -198,7 +217,7 @@ fn python_handler(
         (false, true) => Schema::Partly(untyped),
         (false, false) => Schema::None,
     };
-    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span }
+    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span, by_hand: false }
 }
 
 fn last_decorator_is(unit: &Unit, function: &super::facts::Function, name: &str) -> bool {
@@ -249,7 +268,7 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
             let is = |key: &Option<ExprId>| key.and_then(|key| unit.text(key)).is_some_and(|key| wanted.contains(&key));
             members.iter().find(|(key, _)| is(key)).map(|(_, value)| *value)
         };
-        let Some(run) = member(&["handler", "execute", "run", "callback", "cb", "handle"]) else { continue };
+        let Some(run) = member(RUNS) else { continue };
         let told = member(&["description", "inputSchema", "parameters", "schema", "paramsSchema", "config"]);
         let (Some(name), Some(_)) = (member(&["name"]).or(Some(run)), told) else { continue };
         if let Meaning::Function(unit_id, function) = program.meaning(id, FunctionId::TOP, run) {
@@ -263,8 +282,7 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
 /// `server.setRequestHandler(CallToolRequestSchema, handler)`.
 fn request_handler(program: &Program, (id, unit): (UnitId, &Unit), span: Span, args: &[Arg], found: &mut Vec<Handler>) {
     let [schema, handler, ..] = args else { return };
-    let named = last_name(unit, schema.value).and_then(kind);
-    let Some(kind) = named.or_else(|| method_kind(program, id, schema.value)) else { return };
+    let Some(kind) = request_kind(program, id, schema.value) else { return };
     let within = function_around(unit, span);
     for (unit_id, function) in functions(program, id, within, handler.value).into_iter().take(HANDLERS_COUNT_MAX) {
         // The SDK checks the shape of the request, not of the arguments in it.
@@ -279,8 +297,14 @@ fn request_handler(program: &Program, (id, unit): (UnitId, &Unit), span: Span, a
             shapes: BTreeMap::new(),
             schema,
             span,
+            by_hand: false,
         });
     }
+}
+
+/// What a schema of requests is for.
+pub(super) fn request_kind(program: &Program, unit: UnitId, schema: ExprId) -> Option<Kind> {
+    last_name(program.unit(unit), schema).and_then(kind).or_else(|| method_kind(program, unit, schema))
 }
 
 /// What a schema of requests is for, by the method in it: names are lost in minified code.
@@ -345,7 +369,7 @@ fn script_handler(
     if schema == Schema::None && checks_itself(program, id, function) {
         schema = Schema::Typed;
     }
-    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span }
+    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span, by_hand: false }
 }
 
 /// The shape that an argument of a registration tells, and whether it is a schema at all; none where the

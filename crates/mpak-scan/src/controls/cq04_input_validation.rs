@@ -7,9 +7,16 @@ use crate::control::{Status, Verdict};
 use crate::evidence::Evidence;
 use crate::report::{Finding, Severity};
 
+use super::cq05_safe_execution::unjudged;
+
 /// Judges.
 pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let code = evidence.code();
+    if code.first_party_count == 0
+        && let Some(reason) = unjudged(evidence)
+    {
+        return Verdict::not_run(reason);
+    }
     if code.first_party_count == 0 {
         return Verdict::new(
             Status::NotApplicable,

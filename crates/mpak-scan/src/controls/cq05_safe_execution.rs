@@ -2,9 +2,11 @@
 //!
 //! Spec: MTF 0.1 §3.4 CQ-05.
 
+use crate::code::facts::Language;
 use crate::code::flow::sinks::SinkKind;
 use crate::code::flow::value::Source;
 use crate::code::flow::{Danger, Flow};
+use crate::content::ContentKind;
 use crate::control::{Status, Verdict};
 use crate::evidence::{Code, Evidence};
 use crate::report::{Finding, Severity, Step};
@@ -13,6 +15,9 @@ use crate::report::{Finding, Severity, Step};
 pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let code = evidence.code();
     if code.first_party_count == 0 && code.flows.is_empty() {
+        if let Some(reason) = unjudged(evidence) {
+            return Verdict::not_run(reason);
+        }
         return if code.unread.is_empty() {
             Verdict::new(
                 Status::NotApplicable,
@@ -23,15 +28,21 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
         };
     }
     let found = findings(code, "CQ-05", |flow| match flow.kind {
-        SinkKind::Shell | SinkKind::Code | SinkKind::Deserialise | SinkKind::Query | SinkKind::Template => true,
+        SinkKind::Shell
+        | SinkKind::Code
+        | SinkKind::Deserialise
+        | SinkKind::Query
+        | SinkKind::Template
+        | SinkKind::Markup => true,
         SinkKind::Process => !flow.is_argument,
         SinkKind::Path | SinkKind::Host | SinkKind::Opener | SinkKind::Extract => false,
     });
-    verdict(found, code, "runs what others choose")
+    verdict(found, evidence, "runs what others choose")
 }
 
 /// Fails on findings of high severity, warns on those of medium severity.
-pub(super) fn verdict(mut found: Vec<Finding>, code: &Code, bad: &str) -> Verdict {
+pub(super) fn verdict(mut found: Vec<Finding>, evidence: &Evidence, bad: &str) -> Verdict {
+    let code = evidence.code();
     found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.file, a.line).cmp(&(&b.file, b.line))));
     let serious = found.iter().filter(|finding| finding.severity >= Severity::High).count();
     let (files, tools) = (code.first_party_count, code.handlers.len());
@@ -39,8 +50,41 @@ pub(super) fn verdict(mut found: Vec<Finding>, code: &Code, bad: &str) -> Verdic
     if serious > 0 {
         return Verdict::fail(format!("the server {bad}: {serious} serious findings; {judged}"), found);
     }
+    if let Some(reason) = unjudged(evidence) {
+        return Verdict { findings: found, ..Verdict::not_run(reason) };
+    }
     let status = if found.iter().any(|f| f.severity >= Severity::Medium) { Status::Warn } else { Status::Pass };
     Verdict { findings: found, ..Verdict::new(status, judged) }
+}
+
+/// Why what runs first could not be judged: it is native, of a language that is not read, or a script of a shell,
+/// whose arguments nobody follows.
+pub(super) fn unjudged(evidence: &Evidence) -> Option<String> {
+    let code = evidence.code();
+    let server = evidence.document()?.get("server")?;
+    let entry = server.get("entry_point")?.as_str()?;
+    let entry = entry.rsplit_once("${__dirname}").map_or(entry, |(_, rest)| rest).replace('\\', "/");
+    let entry = entry.trim_start_matches("./").trim_start_matches('/');
+    let file = evidence.files().iter().find(|file| file.path == entry)?;
+    if let Some((_, unit)) = code.program.units().find(|(_, unit)| unit.path == entry) {
+        let scripts_only = code.program.units().all(|(_, unit)| unit.language == Language::Shell);
+        return (unit.language == Language::Shell && scripts_only)
+            .then(|| format!("the server is a script of a shell (`{entry}`), through which values are not followed"));
+    }
+    let what = match file.kind {
+        ContentKind::Native => "native code",
+        ContentKind::Bytecode | ContentKind::Pyc => "compiled code",
+        ContentKind::Archive | ContentKind::Data => "no source code",
+        ContentKind::Empty => return None,
+        ContentKind::Text | ContentKind::Script => {
+            let known = ["py", "js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx"];
+            if entry.rsplit('.').next().is_some_and(|end| known.contains(&end)) {
+                return None;
+            }
+            "of a language that is not read"
+        }
+    };
+    Some(format!("the entry point `{entry}` is {what}, which was not judged"))
 }
 
 /// Flows as findings.
@@ -110,6 +154,12 @@ fn words(flow: &Flow) -> (&'static str, &'static str, &'static str) {
         SinkKind::Template => {
             ("template", "is run as a template", "keep templates constant and pass the text as a variable")
         }
+        SinkKind::Markup => ("markup", "is shown as markup,", "set it as text (`textContent`), or clean it first"),
+        SinkKind::Path if flow.danger == Danger::Medium && flow.source == Some(Source::Tool) => (
+            "link",
+            "names a file that is below its folder unless a link leads out of it, touched",
+            "compare the path with its links resolved (`os.path.realpath`, `Path.resolve`, `fs.realpath`), and open that",
+        ),
         SinkKind::Path => (
             "path",
             "names a file that is touched",

@@ -6,8 +6,12 @@ use super::super::facts::{Arg, ExprId, ExprKind, FunctionId, Unit};
 use super::super::program::{Meaning, UnitId};
 use super::results::changed;
 use super::sinks;
+use super::tables::filtered;
 use super::value::Value;
 use super::{Engine, Place};
+
+/// Longest name of what makes a thing that is remembered of it.
+const MADE_PATH_BYTES_MAX: usize = 120;
 
 impl Engine<'_> {
     pub(super) fn call(&mut self, place: Place, expr: ExprId, callee: ExprId, args: &[Arg]) -> Value {
@@ -25,62 +29,142 @@ impl Engine<'_> {
             _ => Some((self.eval(place, callee), String::new())),
         };
         let values: Vec<Value> = args.iter().map(|arg| self.eval(place, arg.value)).collect();
-        // 1. Functions of the bundle.
-        if let Some(value) = self.inside(place, expr, &meaning, args, &values) {
-            return value;
+        if let ExprKind::Var(var) = unit.expr(callee)
+            && let Some(settled) = self.settled.get_mut(&(place.unit, *var))
+        {
+            *settled = std::mem::take(settled).or(values.first().unwrap_or(&Value::default()));
+            return Value::default();
         }
-        if let Some(value) = self.looked_up(place, expr, callee, &meaning, args, &values) {
-            return value;
+        // 1. Functions of the bundle: by name, by what the value at hand may be, by what a table may hold.
+        let handed_this = receiver.as_ref().is_some_and(|(_, name)| matches!(name.as_str(), "bind" | "call" | "apply"));
+        if handed_this && receiver.as_ref().is_some_and(|(value, name)| name == "bind" && value.means.is_some()) {
+            return receiver.map(|(value, _)| value).unwrap_or_default();
         }
-        if let Some(value) = self.held(place, expr, callee, &meaning, receiver.as_ref(), args, &values) {
-            return value;
+        if !handed_this && let Some(value) = self.inside(place, expr, &meaning, args, &values) {
+            return self.overridden(place, expr, callee, args, &values, Some(value)).unwrap_or_default();
         }
-        let path = match &*meaning {
-            Meaning::Outside(path) => path.clone(),
-            _ => receiver.as_ref().map(|(_, name)| format!("?.{name}")).unwrap_or_default(),
+        let mut path = match &*meaning {
+            Meaning::Outside(path) => Some(path.clone()),
+            _ => None,
         };
+        if path.is_none() {
+            if let Some(value) = self.overridden(place, expr, callee, args, &values, None) {
+                return value;
+            }
+            let (value, outside) = self.held(place, expr, callee, receiver.as_ref(), args, &values);
+            if value.is_some() && outside.is_none() {
+                return value.unwrap_or_default();
+            }
+            path = outside;
+            if path.is_none()
+                && let Some(value) = self.looked_up(place, expr, callee, &meaning, args, &values)
+            {
+                return value;
+            }
+        }
+        let path = path.or_else(|| receiver.as_ref().map(|(_, name)| format!("?.{name}"))).unwrap_or_default();
+        self.registration(place, &path, args, &values);
+        self.emitted(&path, args, &values, place);
         // 2. Where text becomes action.
         self.sink(place, expr, &path, receiver.as_ref(), args, &values);
         // 3. Functions that are handed over.
-        let handed = self.callbacks(place, &path, receiver.as_ref().map(|(value, _)| value), args, &values);
+        let handed = self.callbacks(place, expr, &path, receiver.as_ref().map(|(value, _)| value), args, &values);
         // 4. What comes out.
-        self.result(place, expr, &path, receiver, args, &values, handed)
+        let mut value = self.result(place, expr, &path, receiver, args, &values, handed);
+        if value.means.is_none() && !path.is_empty() && !path.starts_with('?') && path.len() < MADE_PATH_BYTES_MAX {
+            value.means =
+                self.known_meaning(place, expr).or_else(|| Some(Rc::new(vec![Meaning::Outside(path + "()")])));
+        }
+        value
     }
 
-    /// A call of a function that a variable or member holds: one that was handed over.
-    #[expect(clippy::too_many_arguments, reason = "a call is all of these")]
+    /// A call of a method of the receiver that classes which extend its class have as well.
+    fn overridden(
+        &mut self,
+        place: Place,
+        expr: ExprId,
+        callee: ExprId,
+        args: &[Arg],
+        values: &[Value],
+        own: Option<Value>,
+    ) -> Option<Value> {
+        let unit = self.program.unit(place.unit);
+        let ExprKind::Member { of, name } = unit.expr(callee) else { return own };
+        let Some(class) = self.program.class_around(place.unit, place.function) else { return own };
+        let receives = match unit.expr(*of) {
+            ExprKind::Free(name) => name == "this",
+            ExprKind::Var(_) => *self.meaning(place, *of) == Meaning::Instance(place.unit, class),
+            _ => false,
+        };
+        if !receives {
+            return own;
+        }
+        let mut all = own;
+        for (unit, function) in self.program.overrides((place.unit, class), name) {
+            let value = self.inside(place, expr, &Meaning::Function(unit, function), args, values).unwrap_or_default();
+            all = Some(match all {
+                Some(all) => all.or(&value),
+                None => value,
+            });
+        }
+        all
+    }
+
+    /// A call of what a variable or member holds: functions and classes of the bundle that were handed over
+    /// are called; what from outside it may be is told.
     fn held(
         &mut self,
         place: Place,
         expr: ExprId,
         callee: ExprId,
-        meaning: &Meaning,
         receiver: Option<&(Value, String)>,
         args: &[Arg],
         values: &[Value],
-    ) -> Option<Value> {
-        if !matches!(meaning, Meaning::Value(..)) {
-            return None;
-        }
+    ) -> (Option<Value>, Option<String>) {
         let (value, name) = match receiver {
             Some((value, name)) => (value.clone(), name.as_str()),
             None => (self.eval(place, callee), ""),
         };
         // `f.call(this, …)`, `f.apply(this, […])`
-        let (value, skipped) = match name {
-            "call" | "apply" | "bind" => (value, 1),
-            "" => (value, 0),
-            name => (self.part(&value, Some(name)), 0),
+        let is_function = |meaning: &Meaning| matches!(meaning, Meaning::Function(..));
+        let calls = matches!(name, "call" | "apply") && value.meanings().iter().any(is_function);
+        let (means, skipped) = match name {
+            _ if calls => (value.means.clone(), 1),
+            "" => (value.means.clone(), 0),
+            name => {
+                let exact = value.fields.as_ref().is_none_or(|fields| fields.contains_key(name));
+                let part = exact.then(|| self.part(&value, Some(name)).means).flatten();
+                (part.or_else(|| self.member_means(&value, name)), 0)
+            }
         };
-        let (unit, function) = value.function?;
-        let meaning = Meaning::Function(unit, function);
-        if name == "apply" {
-            let given =
-                values.get(1).and_then(|value| value.items.clone()).map_or(Vec::new(), |items| (*items).clone());
-            return Some(self.call_function(unit, function, given));
+        let mut all: Option<Value> = None;
+        let mut outside = None;
+        for meaning in means.iter().flat_map(|means| means.iter()) {
+            let result = match meaning {
+                Meaning::Function(unit, function) if name == "apply" && calls => {
+                    let items = values.get(1).and_then(|value| value.items.clone());
+                    let given = items.map_or(Vec::new(), |items| (*items).clone());
+                    Some(self.call_function(*unit, *function, given))
+                }
+                Meaning::Function(..) | Meaning::Class(..) => {
+                    let args = args.get(skipped..).unwrap_or_default();
+                    let values = values.get(skipped..).unwrap_or_default();
+                    self.inside(place, expr, meaning, args, values)
+                }
+                Meaning::Outside(path) => {
+                    outside = Some(path.clone());
+                    None
+                }
+                _ => None,
+            };
+            if let Some(result) = result {
+                all = Some(match all {
+                    Some(all) => all.or(&result),
+                    None => result,
+                });
+            }
         }
-        let (args, values) = (args.get(skipped..).unwrap_or_default(), values.get(skipped..).unwrap_or_default());
-        self.inside(place, expr, &meaning, args, values)
+        (all, outside)
     }
 
     /// A call of what a table, a list or a `Map` holds: any of its functions.
@@ -137,6 +221,7 @@ impl Engine<'_> {
     pub(super) fn callbacks(
         &mut self,
         place: Place,
+        expr: ExprId,
         path: &str,
         receiver: Option<&Value>,
         args: &[Arg],
@@ -162,19 +247,52 @@ impl Engine<'_> {
         let mut result: Option<Value> = None;
         for (at, arg) in args.iter().enumerate() {
             let meaning = self.meaning(place, arg.value);
-            let given = if first_gives {
+            let given = if let Some(read) = self.input_given(place, expr, path, at, args) {
+                read
+            } else if at > 0 && matches!(name, "on" | "once") && receiver.is_some_and(|value| !value.taints.is_empty())
+            {
+                // `request.on("data", …)`
+                receiver.map(Value::derived).unwrap_or_default()
+            } else if first_gives {
                 values.get(1).cloned().unwrap_or_default()
             } else if element {
                 receiver.cloned().unwrap_or_default()
             } else {
                 Value::default()
             };
+            if element
+                && let ExprKind::Var(var) = self.unit(place).expr(arg.value)
+                && let Some(settled) = self.settled.get_mut(&(place.unit, *var))
+            {
+                // `.then(resolve)`
+                *settled = std::mem::take(settled).or(&given);
+                continue;
+            }
             let returned = match &*meaning {
+                // `new Promise((resolve) => …)`: what it is resolved with.
+                Meaning::Function(unit, function) if path == "Promise" => {
+                    let param = self.program.unit(*unit).function(*function).params.first().map(|param| param.var);
+                    let key = param.map(|param| (*unit, param));
+                    if let Some(key) = key {
+                        self.settled.insert(key, Value::default());
+                    }
+                    self.call_function(*unit, *function, Vec::new());
+                    return key.and_then(|key| self.settled.remove(&key));
+                }
                 Meaning::Function(unit, function) if handed_on == Some(at) => {
                     let rest = values.get(at + 1..).unwrap_or_default().to_vec();
                     let method = usize::from(self.is_method(*unit, *function));
                     let given = std::iter::repeat_n(Value::default(), method).chain(rest).collect();
                     self.call_function(*unit, *function, given)
+                }
+                Meaning::Function(unit, function) if name == "filter" => {
+                    let list = if first_gives { values.get(1) } else { receiver };
+                    let list = list.cloned().unwrap_or_default();
+                    let element = self.part(&list, None);
+                    let proven = self.proven_by(true, |engine| {
+                        engine.call_function(*unit, *function, vec![element]);
+                    });
+                    filtered(&list, &proven)
                 }
                 Meaning::Function(unit, function) => {
                     if !matches!(self.unit(place).expr(arg.value), ExprKind::Function(_)) && !element && !first_gives {
@@ -185,6 +303,7 @@ impl Engine<'_> {
                     // The second is the place in the list.
                     let both = !element || matches!(name, "reduce" | "sort");
                     let second = if both { given.clone() } else { Value::default() };
+
                     self.call_function(*unit, *function, vec![given, second])
                 }
                 // `map(shlex.quote, words)`

@@ -1,6 +1,7 @@
 //! Goes into functions of the bundle: arguments become parameters, instances get their fields.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::super::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Language};
 use super::super::program::{Meaning, UnitId};
@@ -27,11 +28,15 @@ impl Engine<'_> {
         args: &[Arg],
         values: &[Value],
     ) -> Option<Value> {
-        let (unit, function, is_class) = match *meaning {
-            Meaning::Function(unit, function) => (unit, function, false),
+        let (unit, function) = match *meaning {
+            Meaning::Function(unit, function) => (unit, function),
             Meaning::Class(unit, class) => match self.program.constructor(unit, class) {
-                Some((unit, function)) => (unit, function, true),
-                None => return Some(self.instance(place, unit, class, args, values)),
+                Some((unit, function)) => (unit, function),
+                None => {
+                    let mut value = self.instance(place, unit, class, args, values);
+                    value.means = Some(Rc::new(vec![Meaning::Instance(unit, class)]));
+                    return Some(value);
+                }
             },
             _ => return None,
         };
@@ -60,7 +65,10 @@ impl Engine<'_> {
             }
         }
         self.forget(unit, function);
-        Some(if is_class { Value::default() } else { result })
+        Some(match *meaning {
+            Meaning::Class(unit, class) => Value::meaning(Meaning::Instance(unit, class)),
+            _ => result,
+        })
     }
 
     /// Whether the first parameter of a function is its receiver.
@@ -137,6 +145,10 @@ impl Engine<'_> {
     fn instance(&mut self, place: Place, unit: UnitId, class: ClassId, args: &[Arg], values: &[Value]) -> Value {
         let names: Vec<String> =
             self.program.unit(unit).classes[class.0 as usize].types.iter().map(|(name, _)| name.clone()).collect();
+        // A member of an enumeration is one of a few, or an error.
+        if shapes::class(self.program, unit, class) == shapes::Shape::HARMLESS {
+            return Value::default();
+        }
         let Given { positional, keywords, spread } = self.given(place, args, values);
         let checked = shapes::is_checked(self.program, unit, class).then(|| shapes::class(self.program, unit, class));
         let mut positional = positional.into_iter();
@@ -152,7 +164,8 @@ impl Engine<'_> {
                 Some(shape) => self.shaped(value, shape, name),
                 None => value,
             };
-            let slot = self.heap.entry((unit, class, name.clone())).or_default();
+            let (root, base) = self.program.root_class((unit, class));
+            let slot = self.heap.entry((root, base, name.clone())).or_default();
             *slot = std::mem::take(slot).or(&value);
             fields.insert(name.clone(), value);
         }
@@ -162,7 +175,14 @@ impl Engine<'_> {
             return value;
         }
         fields.values().for_each(|field| value.absorb(&field.derived()));
-        value.with_fields(fields)
+        let value = value.with_fields(fields);
+        // A dataclass or model that does something when it is made.
+        for name in ["__post_init__", "model_post_init", "__attrs_post_init__"] {
+            if let Some(function) = self.program.has_method((unit, class), name) {
+                self.call_function(unit, function, Vec::new());
+            }
+        }
+        value
     }
 
     /// Runs a function of the bundle; its result.
@@ -177,19 +197,27 @@ impl Engine<'_> {
         let place = Place { unit, function };
         let found = self.program.unit(unit).function(function);
         let mut args = args.into_iter();
+        let closes_over = !found.params.is_empty() && self.locals[unit.0 as usize][function.0 as usize].is_empty();
         for param in &found.params {
             let mut value = args.next().unwrap_or_default();
             if let Some(default) = param.default
                 && value.taints.is_empty()
                 && value.text.is_none()
+                && value.means.is_none()
             {
                 value = value.or(&self.eval(place, default));
+            }
+            if closes_over {
+                // Closures of earlier calls still hold what they were given.
+                let before = self.env.get((unit, param.var)).and_then(|before| before.means.clone());
+                value.may_mean(before.as_ref());
             }
             self.env.set((unit, param.var), value);
         }
         let mut returned = Vec::new();
-        self.block(place, &found.body, &mut returned);
+        let ends = self.block(place, &found.body, &mut returned);
         self.stack.pop();
+        self.never_came_back = ends && returned.is_empty();
         let mut returned = returned.into_iter();
         let first = returned.next().unwrap_or_default();
         returned.fold(first, |all, value| all.or(&value))

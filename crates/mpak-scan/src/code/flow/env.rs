@@ -209,6 +209,16 @@ fn either(one: Option<Value>, other: Option<Value>) -> Option<Value> {
 }
 
 impl Changes {
+    /// The variables among them.
+    pub(super) fn vars(self) -> HashMap<VarKey, Option<Value>> {
+        self.vars
+    }
+
+    /// What was proven.
+    pub(super) fn proven(&self) -> Vec<(Origin, Safe)> {
+        self.proven.iter().map(|(origin, safe)| (*origin, *safe)).collect()
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.vars.len() + self.proven.len()

@@ -1,9 +1,10 @@
 //! Computes expressions: what is known of each value.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use super::super::facts::{ExprId, ExprKind, VarId};
-use super::super::program::Meaning;
+use super::super::facts::{ExprId, ExprKind, FunctionId, VarId};
+use super::super::program::{Meaning, UnitId};
 use super::super::shapes::Shape;
 use super::env::Changes;
 use super::judge::Argument;
@@ -11,7 +12,10 @@ use super::names::is_known;
 use super::results::is_environment;
 use super::sinks::{self, SinkKind};
 use super::value::{Safe, Source, Taint, Value};
-use super::{Engine, Place};
+use super::{Engine, Place, tables};
+
+/// Most members of a table that are looked at for one that is not known by its name.
+const FIELDS_COUNT_MAX: usize = 64;
 
 /// Most expressions that are computed inside each other, through calls and tests: the stack ends somewhere.
 const EVAL_DEPTH_MAX: u32 = 1_500;
@@ -41,13 +45,11 @@ impl Engine<'_> {
         let unit = self.program.unit(place.unit);
         match unit.expr(expr) {
             ExprKind::Text(text) => Value::text(text),
-            ExprKind::Number(_)
-            | ExprKind::Bool(_)
-            | ExprKind::Nothing
-            | ExprKind::Bytes(_)
-            | ExprKind::Pattern(_)
-            | ExprKind::Class(_) => Value::default(),
-            ExprKind::Function(function) => Value { function: Some((place.unit, *function)), ..Value::default() },
+            ExprKind::Bool(value) => Value { is: Some(*value), ..Value::default() },
+            ExprKind::Number(number) => Value::text(&number.to_string()),
+            ExprKind::Nothing | ExprKind::Bytes(_) | ExprKind::Pattern(_) => Value::default(),
+            ExprKind::Function(function) => Value::meaning(Meaning::Function(place.unit, *function)),
+            ExprKind::Class(class) => Value::meaning(Meaning::Class(place.unit, *class)),
             ExprKind::Var(var) => self.variable(place, *var, expr),
             ExprKind::Free(name) => self.free(place, name, expr),
             ExprKind::Member { of, name } => self.member(place, expr, *of, name),
@@ -73,17 +75,26 @@ impl Engine<'_> {
                 let (_, first, second) = self.branch(
                     |engine| {
                         engine.prove(place, *test, true);
-                        (false, engine.eval(place, *then))
+                        let value = engine.eval(place, *then);
+                        (false, engine.as_proven(value))
                     },
                     |engine| {
                         engine.prove(place, *test, false);
-                        (false, engine.eval(place, *otherwise))
+                        let value = engine.eval(place, *otherwise);
+                        (false, engine.as_proven(value))
                     },
                 );
                 first.or(&second)
             }
             ExprKind::List(parts) => {
-                let items = self.eval_all(place, parts);
+                let mut items = Vec::with_capacity(parts.len());
+                for &part in parts {
+                    let item = self.eval(place, part);
+                    match (&item.items, unit.expr(part)) {
+                        (Some(spread), ExprKind::Spread(_)) => items.extend(spread.iter().cloned()),
+                        _ => items.push(item),
+                    }
+                }
                 let mut value = Value::default();
                 items.iter().for_each(|item| value.absorb(&item.derived()));
                 value.with_items(items)
@@ -94,8 +105,14 @@ impl Engine<'_> {
                 Value { items: value.items.clone(), ..value }
             }
             ExprKind::Other(parts) => {
+                let values = self.eval_all(place, parts);
                 let mut value = Value::default();
-                self.eval_all(place, parts).iter().for_each(|part| value.absorb(&part.derived()));
+                values.iter().for_each(|part| value.absorb(&part.derived()));
+                // `list + list`
+                if values.len() == 2 && values.iter().all(|part| part.items.is_some()) {
+                    let items = values.iter().flat_map(|part| part.items.iter().flat_map(|items| items.iter()));
+                    return value.with_items(items.cloned().collect());
+                }
                 value
             }
         }
@@ -125,7 +142,7 @@ impl Engine<'_> {
         for (key, source) in members {
             let member = self.eval(place, *source);
             match key {
-                Some(key) => match self.unit(place).text(*key).map(str::to_owned) {
+                Some(key) => match self.name_of_member(place, *key) {
                     Some(name) => {
                         // Databases of documents run the text of these.
                         if matches!(name.as_str(), "$where" | "$function" | "$accumulator") {
@@ -151,33 +168,94 @@ impl Engine<'_> {
         value.with_fields(fields)
     }
 
+    /// The constant name of a member of a literal.
+    fn name_of_member(&mut self, place: Place, key: ExprId) -> Option<String> {
+        match self.unit(place).expr(key) {
+            ExprKind::Text(text) => Some(text.clone()),
+            ExprKind::Number(number) => Some(number.to_string()),
+            ExprKind::Var(_) | ExprKind::Member { .. } => {
+                let value = self.eval(place, key);
+                value.text.filter(|_| value.taints.is_empty()).map(|text| text.to_string())
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn variable(&mut self, place: Place, var: VarId, expr: ExprId) -> Value {
+        let known = self.known_meaning(place, expr);
         if let Some(value) = self.env.get((place.unit, var)) {
-            return value.clone();
+            let mut value = value.clone();
+            if value.means.is_none() {
+                value.means = known;
+            }
+            return value;
         }
         if let Some(import) = self.program.import(place.unit, var)
             && let (unit, value) = self.program.value(place.unit, expr)
             && (unit, value) != (place.unit, expr)
             && import.member.is_some()
-            && let ExprKind::Var(var) = self.program.unit(unit).expr(value)
         {
-            return self.env.get((unit, *var)).cloned().unwrap_or_default();
+            let ExprKind::Var(var) = self.program.unit(unit).expr(value) else {
+                return self.constant_of(unit, value, known);
+            };
+            let mut value = self.env.get((unit, *var)).cloned().unwrap_or_default();
+            value.may_mean(known.as_ref());
+            return value;
         }
-        Value::default()
+        Value { means: known, ..Value::default() }
+    }
+
+    /// What another file offers as it is written there: an object, a list, a text.
+    fn constant_of(&mut self, unit: UnitId, value: ExprId, known: Option<Rc<Vec<Meaning>>>) -> Value {
+        let plain = matches!(
+            self.program.unit(unit).expr(value),
+            ExprKind::Dict(_) | ExprKind::List(_) | ExprKind::Text(_) | ExprKind::Bool(_) | ExprKind::Number(_)
+        );
+        let mut value =
+            if plain { self.eval(Place { unit, function: FunctionId::TOP }, value) } else { Value::default() };
+        if value.means.is_none() {
+            value.means = known;
+        }
+        value
+    }
+
+    /// What a name means, as far as that is told by how it is defined.
+    pub(super) fn known_meaning(&mut self, place: Place, expr: ExprId) -> Option<Rc<Vec<Meaning>>> {
+        let key = (place.unit, place.function, expr);
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let known = match &*self.meaning(place, expr) {
+            Meaning::Value(..) | Meaning::Unit(_) => None,
+            meaning => Some(Rc::new(vec![meaning.clone()])),
+        };
+        self.known.insert(key, known.clone());
+        known
     }
 
     pub(super) fn free(&mut self, place: Place, name: &str, expr: ExprId) -> Value {
         let unit = self.unit(place);
         if is_known(unit.language, name) {
-            return Value::default();
+            return Value { means: self.known_meaning(place, expr), ..Value::default() };
         }
         let (span, what) = (unit.span(expr), format!("`{name}` comes from outside the bundle"));
         self.source(Source::Unknown, name, place.unit, span, what)
     }
 
     pub(super) fn member(&mut self, place: Place, expr: ExprId, of: ExprId, name: &str) -> Value {
-        if let Some((unit, class)) = self.receiver(place, of) {
-            return self.heap.get(&(unit, class, name.to_owned())).cloned().unwrap_or_default();
+        let held = match self.unit(place).expr(of) {
+            ExprKind::Var(var) => self.env.get((place.unit, *var)),
+            _ => None,
+        };
+        // Of a value that came along, its own members are known better than those of all its class.
+        let is_given = held.is_some_and(|value| !value.taints.is_empty() || value.fields.is_some());
+        if !is_given && let Some(class) = self.receiver(place, of) {
+            let (unit, class) = self.program.root_class(class);
+            let mut value = self.heap.get(&(unit, class, name.to_owned())).cloned().unwrap_or_default();
+            if value.means.is_none() {
+                value.means = self.known_meaning(place, expr);
+            }
+            return value;
         }
         let span = self.unit(place).span(expr);
         if let Meaning::Outside(path) = &*self.meaning(place, expr) {
@@ -199,20 +277,54 @@ impl Engine<'_> {
             let what = format!("`{name}` is a name inside an archive");
             return self.source(Source::Archive, name, place.unit, span, what);
         }
+        if matches!(*self.meaning(place, of), Meaning::Unit(_)) {
+            let known = self.known_meaning(place, expr);
+            let (unit, value) = self.program.value(place.unit, expr);
+            if unit != place.unit {
+                return match self.program.unit(unit).expr(value) {
+                    ExprKind::Var(var) => {
+                        let mut value = self.env.get((unit, *var)).cloned().unwrap_or_default();
+                        value.may_mean(known.as_ref());
+                        value
+                    }
+                    _ => self.constant_of(unit, value, known),
+                };
+            }
+        }
         let value = self.eval(place, of);
-        self.part(&value, Some(name))
+        let mut part = self.part(&value, Some(name));
+        if part.means.is_none() {
+            part.means = self.known_meaning(place, expr).or_else(|| self.member_means(&value, name));
+        }
+        part
+    }
+
+    /// What a member of a value may be, by what the value may be.
+    pub(super) fn member_means(&mut self, value: &Value, name: &str) -> Option<Rc<Vec<Meaning>>> {
+        let mut found = Vec::new();
+        for meaning in value.meanings() {
+            if let Meaning::Instance(unit, class) = *meaning {
+                let (unit, class) = self.program.root_class((unit, class));
+                if let Some(held) = self.heap.get(&(unit, class, name.to_owned())) {
+                    found.extend(held.meanings().iter().cloned());
+                }
+            }
+            found.extend(self.program.member_of(meaning, name));
+        }
+        (!found.is_empty()).then(|| Rc::new(found))
     }
 
     pub(super) fn index(&mut self, place: Place, of: ExprId, key: Option<ExprId>) -> Value {
+        if key.is_none()
+            && let Some(element) = self.input_element(place, of)
+        {
+            return element;
+        }
         let value = self.eval(place, of);
         let name = match key {
             Some(key) => {
-                self.eval(place, key);
-                match self.unit(place).expr(key) {
-                    ExprKind::Text(text) => Some(text.clone()),
-                    ExprKind::Number(number) => Some(format!("{number}")),
-                    _ => None,
-                }
+                let key = self.eval(place, key);
+                key.text.filter(|_| key.taints.is_empty()).map(|text| text.to_string())
             }
             None => None,
         };
@@ -256,7 +368,7 @@ impl Engine<'_> {
     /// A member of a value.
     pub(super) fn part(&mut self, value: &Value, name: Option<&str>) -> Value {
         if let (Some(fields), Some(name)) = (&value.fields, name) {
-            if let Some(field) = fields.get(name) {
+            if let Some(field) = fields.get(name).or_else(|| fields.get(tables::ANY)) {
                 return field.clone();
             }
             if value.taints.is_empty() {
@@ -273,6 +385,24 @@ impl Engine<'_> {
         if name.is_none() || value.items.is_some() {
             for item in value.items.iter().flat_map(|items| items.iter()) {
                 part = part.or(item);
+            }
+        }
+        if name.is_none() {
+            let held = value.fields.as_ref().map_or(0, |fields| fields.len());
+            self.charge(held);
+            for field in value.fields.iter().flat_map(|fields| fields.values()).take(FIELDS_COUNT_MAX) {
+                part = part.or(field);
+            }
+        }
+        // Fields of an instance of the bundle.
+        if let Some(name) = name {
+            for meaning in value.meanings() {
+                if let Meaning::Instance(unit, class) = *meaning {
+                    let (unit, class) = self.program.root_class((unit, class));
+                    if let Some(held) = self.heap.get(&(unit, class, name.to_owned())) {
+                        part = part.or(held);
+                    }
+                }
             }
         }
         part

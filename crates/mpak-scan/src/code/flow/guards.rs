@@ -8,7 +8,7 @@ use super::super::facts::{Arg, Comparison, ExprId, ExprKind};
 use super::super::program::Meaning;
 use super::super::shapes;
 use super::env::{Changes, Layer};
-use super::value::{Origin, Safe, Source, Value};
+use super::value::{Origin, Resolved, Safe, Source, Value};
 use super::{Engine, Place, sinks};
 
 use std::collections::HashMap;
@@ -21,6 +21,11 @@ const PROVING_DEPTH_MAX: u32 = 12;
 
 /// Most functions that are run as proofs inside each other.
 const PROOFS_DEPTH_MAX: usize = 4;
+
+/// Whether a property of an address, come out like this, keeps inner hosts away.
+fn refuses_inner_hosts(name: &str, holds: bool) -> bool {
+    matches!((name, holds), ("is_private", false) | ("is_global", true))
+}
 
 /// A function that is run for what its answer proves.
 pub(super) struct Proof {
@@ -65,6 +70,13 @@ impl Engine<'_> {
                 // A text that counts as false is empty.
                 if !holds {
                     self.mark(place, test, Safe::ALL);
+                }
+            }
+            // `address.is_private`, and nothing was refused by it; `address.is_global`.
+            ExprKind::Member { of, name } if refuses_inner_hosts(name, holds) => {
+                let value = self.eval(place, *of);
+                for taint in &value.taints {
+                    self.env.prove(taint.origin, Safe::HOST.and(Safe::OPENER));
                 }
             }
             // Of a list of tests, as `any(…)` takes it.
@@ -124,6 +136,10 @@ impl Engine<'_> {
             if self.is_containment(place, test, equal) {
                 return;
             }
+        }
+        // `relative(root, path) === ""`: the root itself.
+        if equal && unit.text(right) == Some("") && self.is_below(place, left) {
+            return;
         }
         // A fixed set, or a constant, on one side.
         for (subject, fixed) in [(left, right), (right, left)] {
@@ -341,16 +357,7 @@ impl Engine<'_> {
                 Some("-") => self.mark(place, subject, Safe::ARGUMENT),
                 // `relative(root, path)` that does not climb.
                 Some(text) if text.starts_with("..") => {
-                    let (_, defined) = self.program.value(place.unit, subject);
-                    if let ExprKind::Call { callee, args, .. } = unit.expr(defined) {
-                        let path = self.program.outside(place.unit, place.function, *callee).unwrap_or_default();
-                        if matches!(path.as_str(), "path.relative" | "os.path.relpath" | "path.posix.relative") {
-                            for arg in args {
-                                self.mark(place, arg.value, Safe::PATH);
-                            }
-                            self.mark(place, subject, Safe::PATH);
-                        }
-                    }
+                    self.is_below(place, subject);
                 }
                 _ => {}
             }
@@ -362,6 +369,39 @@ impl Engine<'_> {
         if self.ends_with_separator(place, prefix) && !self.is_chosen(place, prefix) {
             self.mark_path(place, subject);
         }
+    }
+
+    /// What from outside a callee is, by its name or by the value at hand.
+    fn outside_at(&mut self, place: Place, callee: ExprId) -> String {
+        if let Some(path) = self.program.outside(place.unit, place.function, callee) {
+            return path;
+        }
+        let value = self.eval(place, callee);
+        let outside = value.meanings().iter().find_map(|meaning| match meaning {
+            Meaning::Outside(path) => Some(path.clone()),
+            _ => None,
+        });
+        outside.unwrap_or_default()
+    }
+
+    /// Marks the path of which a text is the way from a root: it does not climb. Whether it is such a way.
+    fn is_below(&mut self, place: Place, subject: ExprId) -> bool {
+        let (unit, defined) = self.program.value(place.unit, subject);
+        if unit != place.unit {
+            return false;
+        }
+        let ExprKind::Call { callee, args, .. } = self.program.unit(unit).expr(defined) else { return false };
+        let path = self.outside_at(place, *callee);
+        if !matches!(path.as_str(), "path.relative" | "os.path.relpath" | "path.posix.relative" | "path.win32.relative")
+        {
+            return false;
+        }
+        // The way is computed from paths without dots, whatever they were before.
+        for arg in args {
+            self.mark_path_at_least(place, arg.value, Resolved::Dots);
+        }
+        self.mark(place, subject, Safe::BELOW);
+        true
     }
 
     /// Whether the model chooses some of it, as where the root is a parameter, too.
@@ -416,15 +456,20 @@ impl Engine<'_> {
 
     /// Runs something as a proof.
     fn answered(&mut self, holds: bool, run: impl FnOnce(&mut Self)) {
+        for (origin, safe) in self.proven_by(holds, run) {
+            self.env.prove(origin, safe);
+        }
+    }
+
+    /// What holds wherever something that is run gives this answer.
+    pub(super) fn proven_by(&mut self, holds: bool, run: impl FnOnce(&mut Self)) -> HashMap<Origin, Safe> {
         let layer = self.env.open();
         self.proofs.push(Proof { holds, depth: self.stack.len() + 1, layer, proven: None });
         run(self);
         let proven = self.proofs.pop().and_then(|proof| proof.proven).unwrap_or_default();
         self.env.restart(layer);
         self.env.close(layer, Changes::default());
-        for (origin, safe) in proven {
-            self.env.prove(origin, safe);
-        }
+        proven
     }
 
     /// Notes what holds at a place where a function that is run as a proof gives its answer.
@@ -530,18 +575,28 @@ impl Engine<'_> {
         }
     }
 
-    /// A path that lies below a root, if it was resolved before.
+    /// A path that lies below a root, if it was resolved before. Whoever opens the source's own text opens the same
+    /// file, but follows its links once more.
     fn mark_path(&mut self, place: Place, subject: ExprId) {
+        self.mark_path_at_least(place, subject, Resolved::No);
+    }
+
+    fn mark_path_at_least(&mut self, place: Place, subject: ExprId, at_least: Resolved) {
         let value = self.eval(place, subject);
         let ExprKind::Var(var) = self.program.unit(place.unit).expr(subject) else { return };
-        if !value.taints.iter().all(|taint| taint.resolved) {
-            return;
-        }
-        for taint in &value.taints {
-            self.env.prove(taint.origin, Safe::PATH);
+        let Some(resolved) = value.taints.iter().map(|taint| taint.resolved).min() else { return };
+        let resolved = resolved.max(at_least);
+        let safe = match resolved {
+            Resolved::No => return,
+            Resolved::Dots => Safe::BELOW,
+            Resolved::Links => Safe::PATH,
+        };
+        let of_source = if resolved == Resolved::Links { Safe::BELOW.and(Safe::LINKS_SEEN) } else { Safe::BELOW };
+        for taint in value.taints.iter().filter(|taint| !taint.edited) {
+            self.env.prove(taint.origin, of_source);
         }
         if let Some(held) = self.env.get_mut((place.unit, *var)) {
-            held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(Safe::PATH));
+            held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(safe));
         }
     }
 

@@ -98,7 +98,7 @@ impl Engine<'_> {
                 }
             }
             SinkKind::Path if path != "open" && self.is_stream(place, args) => {}
-            SinkKind::Process if self.through_a_shell(place, args) || self.is_partial_shell(place, expr) => {
+            SinkKind::Process if self.says_shell(place, args, values) || self.is_partial_shell(place, expr) => {
                 for value in chosen {
                     self.texts(place, expr, path, SinkKind::Shell, value, Argument::No);
                 }
@@ -107,7 +107,8 @@ impl Engine<'_> {
                 self.process(place, expr, path, &chosen);
                 self.input(place, expr, path, &chosen, args, values);
             }
-            SinkKind::Deserialise if is_safe_load(self.program.unit(place.unit), path, args) => {}
+            SinkKind::Deserialise if self.is_safe_load(place, path, args) => {}
+            SinkKind::Code if path == "compile" && only_parses(self.program.unit(place.unit), args) => {}
             SinkKind::Code if self.is_function(place, args) => {}
             SinkKind::Code if matches!(path, "setTimeout" | "setInterval" | "setImmediate") => {
                 // Only a text is run; a function is the common case.
@@ -176,8 +177,9 @@ impl Engine<'_> {
             }
         }
         let Some((Some(program), options)) = words.split_first() else { return };
-        let plain = |word: &Option<Rc<str>>| word.as_deref().is_some_and(|word| word.starts_with('-'));
-        if !sinks::runs_its_input(program) || !options.iter().all(plain) {
+        let plain = |word: &Option<Rc<str>>| word.as_deref().is_some_and(|word| word.starts_with('-') && word != "-");
+        let options = options.iter().position(|word| word.as_deref() == Some("-")).map_or(options, |at| &options[..at]);
+        if !sinks::runs_a_script(program) || !options.iter().all(plain) {
             return;
         }
         for (arg, value) in args.iter().zip(values) {
@@ -190,6 +192,25 @@ impl Engine<'_> {
                 self.texts(place, expr, path, SinkKind::Code, given, Argument::No);
             }
         }
+    }
+
+    /// Whether options as they are known here, or as they are written, ask for a shell.
+    fn says_shell(&self, place: Place, args: &[Arg], values: &[Value]) -> bool {
+        for (arg, value) in args.iter().zip(values) {
+            let option = match arg.name.as_deref() {
+                Some("shell") => Some(value),
+                Some(_) => None,
+                None => value.fields.as_ref().and_then(|fields| fields.get("shell")),
+            };
+            match option {
+                Some(option) if option.is == Some(false) => return false,
+                Some(option) if option.is == Some(true) || option.text.is_some() || !option.taints.is_empty() => {
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        self.through_a_shell(place, args)
     }
 
     /// `shell=True`, `{ shell: true }`, `**options` with such a member.
@@ -295,7 +316,9 @@ impl Engine<'_> {
         let needed = match kind {
             SinkKind::Shell => Safe::SHELL,
             SinkKind::Process if argument != Argument::No => Safe::ARGUMENT,
-            SinkKind::Process | SinkKind::Code | SinkKind::Deserialise | SinkKind::Template => Safe::CODE,
+            SinkKind::Process | SinkKind::Code | SinkKind::Deserialise | SinkKind::Template | SinkKind::Markup => {
+                Safe::CODE
+            }
             SinkKind::Query => Safe::QUERY,
             SinkKind::Path => Safe::PATH,
             SinkKind::Extract => Safe::ALL,
@@ -303,7 +326,12 @@ impl Engine<'_> {
             SinkKind::Opener => Safe::OPENER,
         };
         let unsafe_taints = all.taints.iter().filter(|taint| !self.safe(taint).has(needed));
-        let judged = unsafe_taints.map(|taint| (danger(kind, taint, value, argument), taint));
+        let judged = unsafe_taints.map(|taint| {
+            let danger = danger(kind, taint, value, argument);
+            // Below the folder by its name; only a link could lead out of it.
+            let below = kind == SinkKind::Path && self.safe(taint).has(Safe::BELOW);
+            (if below { danger.min(Danger::Medium) } else { danger }, taint)
+        });
         let worst = judged.max_by_key(|(danger, taint)| (*danger, taint.source));
         let (danger, source, steps) = match worst {
             Some((danger, taint)) => (danger, Some(taint.source), way(&taint.path)),
@@ -327,6 +355,8 @@ fn danger(kind: SinkKind, taint: &Taint, value: &Value, argument: Argument) -> D
     use SinkKind as K;
     let is_argument = argument != Argument::No;
     match (taint.source, kind) {
+        (Source::Tool | Source::Network, K::Markup) => D::Medium,
+        (_, K::Markup) => D::Low,
         (Source::Tool, K::Process) if argument == Argument::OfDangerous => D::High,
         (Source::Tool, K::Process) if is_argument => D::Medium,
         (Source::Tool, K::Shell | K::Code | K::Process | K::Deserialise | K::Template) => D::Critical,
@@ -356,7 +386,7 @@ fn danger(kind: SinkKind, taint: &Taint, value: &Value, argument: Argument) -> D
 /// Whether a word of a command line is the script to run, which nobody else chooses.
 fn is_script(text: Option<&str>, word: Option<&Value>) -> bool {
     match text {
-        Some(text) => !text.starts_with('-'),
+        Some(text) => !text.starts_with('-') || text == "-",
         None => word.is_some_and(|word| word.taints.is_empty()),
     }
 }
@@ -376,19 +406,54 @@ fn way(last: &Rc<Step>) -> Vec<(UnitId, Span, String)> {
     steps
 }
 
-/// `yaml.load(text, Loader=yaml.SafeLoader)`.
-fn is_safe_load(unit: &super::Unit, path: &str, args: &[Arg]) -> bool {
-    if !path.starts_with("yaml.") {
-        return path == "torch.load"
-            && args.iter().any(|arg| {
-                arg.name.as_deref() == Some("weights_only") && matches!(unit.expr(arg.value), ExprKind::Bool(true))
-            });
-    }
-    let positional = args.iter().filter(|arg| arg.name.is_none()).nth(1);
-    let loader = args.iter().find(|arg| arg.name.as_deref() == Some("Loader")).or(positional);
-    loader.is_some_and(|loader| match unit.expr(loader.value) {
-        ExprKind::Member { name, .. } | ExprKind::Free(name) => name.contains("Safe") || name.contains("BaseLoader"),
-        ExprKind::Var(var) => unit.vars[var.0 as usize].name.contains("Safe"),
-        _ => false,
+/// `compile(text, name, "eval", flags=ast.PyCF_ONLY_AST)`: nothing is run.
+fn only_parses(unit: &super::Unit, args: &[Arg]) -> bool {
+    args.iter().any(|arg| {
+        let span = unit.span(arg.value);
+        unit.source.get(span.start as usize..span.end as usize).is_some_and(|text| text.contains("PyCF_ONLY_AST"))
     })
+}
+
+/// Loaders of YAML that make data only.
+fn is_safe_loader(name: &str) -> bool {
+    matches!(name.rsplit('.').next(), Some("SafeLoader" | "CSafeLoader" | "BaseLoader" | "CBaseLoader"))
+}
+
+impl Engine<'_> {
+    /// `yaml.load(text, Loader=yaml.SafeLoader)`, `torch.load(path, weights_only=True)`.
+    fn is_safe_load(&mut self, place: Place, path: &str, args: &[Arg]) -> bool {
+        let unit = self.program.unit(place.unit);
+        if !path.starts_with("yaml.") {
+            return path == "torch.load"
+                && args.iter().any(|arg| {
+                    arg.name.as_deref() == Some("weights_only") && matches!(unit.expr(arg.value), ExprKind::Bool(true))
+                });
+        }
+        let positional = args.iter().filter(|arg| arg.name.is_none()).nth(1);
+        let Some(loader) = args.iter().find(|arg| arg.name.as_deref() == Some("Loader")).or(positional) else {
+            return false;
+        };
+        // One of several imports of one name: `try: from yaml import CSafeLoader as Loader`.
+        if let ExprKind::Var(var) = unit.expr(loader.value) {
+            let mut imports = unit.imports.iter().filter(|import| import.var == Some(*var)).peekable();
+            if imports.peek().is_some() {
+                return imports.all(|import| import.member.as_deref().is_some_and(is_safe_loader));
+            }
+        }
+        let value = self.eval(place, loader.value);
+        let mut means = value.meanings().to_vec();
+        means.push((*self.meaning(place, loader.value)).clone());
+        means.retain(|meaning| !matches!(meaning, Meaning::Value(..)));
+        !means.is_empty()
+            && means.iter().all(|meaning| match meaning {
+                Meaning::Outside(path) => is_safe_loader(path.trim_end_matches("()")),
+                Meaning::Class(unit, class) => {
+                    let bases = &self.program.unit(*unit).classes[class.0 as usize].bases;
+                    bases.iter().any(|&base| {
+                        self.program.outside(*unit, place.function, base).is_some_and(|path| is_safe_loader(&path))
+                    })
+                }
+                _ => false,
+            })
+    }
 }

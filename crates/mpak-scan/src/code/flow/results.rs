@@ -5,8 +5,10 @@ use std::rc::Rc;
 use super::super::facts::{Arg, ExprId, ExprKind, Language};
 use super::super::program::Meaning;
 use super::super::shapes;
+use super::input::reads_input;
 use super::sinks::{self, Effect, SinkKind};
-use super::value::{Safe, Source, Taint, Value};
+use super::tables::of_table;
+use super::value::{Resolved, Safe, Source, Taint, Value};
 use super::{Engine, Place};
 
 impl Engine<'_> {
@@ -32,8 +34,8 @@ impl Engine<'_> {
             let what = format!("`{path}` brings it from the network");
             return self.source(Source::Network, path, place.unit, span, what);
         }
-        if matches!(path, "input" | "readline.question" | "prompt") {
-            return self.source(Source::Unknown, path, place.unit, span, format!("`{path}` reads it"));
+        if reads_input(path) {
+            return self.read_from_input(place, expr, path);
         }
         if sinks::lists_members(path) {
             let what = format!("`{path}` gives names inside an archive");
@@ -58,6 +60,40 @@ impl Engine<'_> {
         {
             self.grow(place, expr, values, method == "extend" || method == "update");
             return Value::default();
+        }
+        // What a table of text and functions holds, taken out one way or another.
+        if let Some(value) = of_table(path, receiver.as_ref(), values) {
+            return value;
+        }
+        if self.put(place, expr, receiver.as_ref(), values) {
+            return Value::default();
+        }
+        // Each element became what a function made of it.
+        if path == "Promise"
+            && let Some(handed) = handed
+        {
+            return handed;
+        }
+        // `command.split(" ")`: words that begin with what is known of the text.
+        if matches!(name, "split" | "quote")
+            && let Some(words) = words_of(path, receiver.as_ref(), values)
+        {
+            return words;
+        }
+        if name == "filter"
+            && let Some(handed) = &handed
+        {
+            return handed.clone();
+        }
+        if matches!(name, "map" | "flatMap" | "then")
+            && let Some(handed) = &handed
+        {
+            let mut value = Value::default();
+            value.absorb(&handed.derived());
+            if name == "flatMap" && handed.items.is_some() {
+                return handed.clone();
+            }
+            return if name == "then" { handed.clone() } else { value.with_items(vec![handed.clone()]) };
         }
         let mut all = receiver.as_ref().map(|(value, _)| value.clone()).unwrap_or_default();
         let same_text = matches!(
@@ -110,6 +146,9 @@ impl Engine<'_> {
                 Some((value, _)) if !value.taints.is_empty() || values.is_empty() => value,
                 _ => values.first().cloned().unwrap_or_default(),
             };
+            if matches!(name, "strip" | "lstrip") && !values.is_empty() {
+                value = value.each(|taint| taint.edited = true);
+            }
             if path == "pathlib.Path" && values.len() > 1 {
                 values[1..].iter().for_each(|part| value.absorb(&part.derived()));
             }
@@ -144,6 +183,10 @@ impl Engine<'_> {
             all.absorb(&value.derived());
         }
         let mut all = all.derived();
+        // Without its begin an absolute path is another one, which is below whatever folder it is joined to.
+        if name == "removeprefix" {
+            all = all.each(|taint| taint.edited = true);
+        }
         if let Some(handed) = handed {
             all = all.or(&handed);
         }
@@ -151,10 +194,11 @@ impl Engine<'_> {
             if effect == Effect::Cleans {
                 return Value::default();
             }
-            all = changed(all, effect);
+            all = self.resolved(all, effect);
         }
-        if matches!(name, "resolve" | "realpath" | "realpathSync" | "absolute" | "canonicalize") {
-            all = all.each(|taint| taint.resolved = true);
+        let python = self.unit(place).language == Language::Python;
+        if matches!(name, "realpath" | "realpathSync" | "canonicalize") || name == "resolve" && python {
+            all = self.resolved(all, Effect::Resolves(Resolved::Links));
         }
         if matches!(name, "split" | "splitlines" | "keys" | "values" | "items" | "entries") {
             all.items = None;
@@ -166,6 +210,19 @@ impl Engine<'_> {
         }
         Self::step(&mut all, place, span, || format!("passes `{}`", shown(path)));
         all
+    }
+
+    /// What a call makes of a value at this point, where something may be proven of its sources.
+    fn resolved(&mut self, value: Value, effect: Effect) -> Value {
+        if effect == Effect::Resolves(Resolved::Links) {
+            let safe: Vec<Safe> = value.taints.iter().map(|taint| self.safe(taint)).collect();
+            let mut value = value;
+            for (taint, safe) in value.taints.iter_mut().zip(safe) {
+                taint.safe = safe;
+            }
+            return changed(value, effect);
+        }
+        changed(value, effect)
     }
 
     /// What a schema gives back of what it was given.
@@ -217,6 +274,9 @@ impl Engine<'_> {
             _ if path == "re.sub" => unit.text(wanted).map(str::to_owned),
             _ => self.pattern(place, wanted),
         };
+        if pattern.as_deref().is_some_and(|pattern| pattern.starts_with('^') && pattern.contains('/')) {
+            left = left.each(|taint| taint.edited = true);
+        }
         let plain = by.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
         if let Some(class) = pattern.as_deref().and_then(|pattern| pattern.strip_prefix("[^"))
             && let Some(class) = class.trim_end_matches('+').strip_suffix(']')
@@ -255,8 +315,11 @@ impl Engine<'_> {
             // `self.parts.append(…)`
             ExprKind::Member { of, name } => {
                 let name = name.clone();
-                if let Some((unit, class)) = self.receiver(place, *of) {
-                    grown(self.heap.entry((unit, class, name)).or_default(), values, flat);
+                if let Some(class) = self.receiver(place, *of) {
+                    let (unit, class) = self.program.root_class(class);
+                    // Where it is made is not run: a field begins empty.
+                    let empty = || Value::default().with_items(Vec::new());
+                    grown(self.heap.entry((unit, class, name)).or_insert_with(empty), values, flat);
                 }
             }
             _ => {}
@@ -270,7 +333,8 @@ const ITEMS_COUNT_MAX: usize = 64;
 /// Adds elements to a list.
 fn grown(list: &mut Value, values: &[Value], flat: bool) {
     for value in values {
-        list.absorb(&value.derived());
+        list.absorb(&value.deep());
+        list.may_mean(value.means.as_ref());
         if list.items.is_some() {
             let more: Vec<Value> = match (&value.items, flat) {
                 (Some(more), true) => more.iter().take(ITEMS_COUNT_MAX).map(|item| list.part(item.clone())).collect(),
@@ -285,12 +349,43 @@ fn grown(list: &mut Value, values: &[Value], flat: bool) {
     }
 }
 
+/// The words of a text of which only the begin is constant: those are known, what follows may be any words.
+fn words_of(path: &str, receiver: Option<&(Value, String)>, values: &[Value]) -> Option<Value> {
+    let text = match path {
+        "shlex.split" | "string-argv" => values.first()?,
+        _ => {
+            let separator = values.first().and_then(|value| value.text.as_deref());
+            if !(values.is_empty() || separator == Some(" ")) {
+                return None;
+            }
+            &receiver?.0
+        }
+    };
+    let prefix = text.prefix.as_deref().filter(|_| text.text.is_none() && !text.taints.is_empty())?;
+    let (whole, _) = prefix.rsplit_once(' ')?;
+    let mut items: Vec<Value> = whole.split(' ').filter(|word| !word.is_empty()).map(Value::text).collect();
+    items.push(text.derived().each(|taint| {
+        taint.starts = true;
+        taint.edited = true;
+    }));
+    let mut value = text.derived();
+    value.taints.iter_mut().for_each(|taint| taint.starts = true);
+    Some(value.with_items(items))
+}
+
 /// What a call makes of a value.
 pub(super) fn changed(value: Value, effect: Effect) -> Value {
     match effect {
         Effect::Cleans => Value::default(),
         Effect::Makes(safe) => value.each(|taint| taint.safe = taint.safe.and(safe)),
-        Effect::Resolves => value.each(|taint| taint.resolved = true),
+        Effect::Resolves(resolved) => value.each(|taint| {
+            // Where a link leads was not checked by who checked its name.
+            if resolved == Resolved::Links && taint.safe.has(Safe::BELOW) && !taint.safe.has(Safe::PATH) {
+                taint.safe = taint.safe.without(Safe::BELOW);
+                taint.followed = true;
+            }
+            taint.resolved = taint.resolved.max(resolved);
+        }),
     }
 }
 

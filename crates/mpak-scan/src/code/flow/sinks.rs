@@ -2,6 +2,16 @@
 
 use crate::code::facts::Language;
 
+mod archives;
+mod effects;
+mod programs;
+mod queries;
+
+pub use archives::{lists_members, names_a_member};
+pub use effects::{Effect, effect, fixes_host, is_strict};
+pub use programs::{has_dangerous_options, runs_a_script, runs_its_argument, runs_its_input, takes_a_value};
+pub use queries::{is_query, is_statement, names_a_query, runs_whole_queries};
+
 /// What a sink does with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SinkKind {
@@ -23,6 +33,8 @@ pub enum SinkKind {
     Template,
     /// Its members are written where their names say.
     Extract,
+    /// A page shows it as markup.
+    Markup,
     /// The system opens it with whatever program it is made for.
     Opener,
 }
@@ -40,6 +52,7 @@ pub struct Sink {
 
 const FIRST: &[usize] = &[0];
 const BOTH: &[usize] = &[0, 1];
+const MANY: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7];
 
 #[expect(clippy::unnecessary_wraps, reason = "the table reads better")]
 const fn sink(kind: SinkKind, args: &'static [usize], keywords: &'static [&'static str]) -> Option<Sink> {
@@ -79,7 +92,7 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "os.execvpe"
         | "os.posix_spawn"
         | "pexpect.spawn"
-        | "sh.Command" => sink(K::Process, &[0, 1, 2, 3, 4, 5, 6, 7], &["args", "command"]),
+        | "sh.Command" => sink(K::Process, MANY, &["args", "command"]),
         // The first says how to wait.
         "os.spawnl" | "os.spawnlp" | "os.spawnv" | "os.spawnvp" | "os.spawnle" | "os.spawnlpe" | "os.spawnve"
         | "os.spawnvpe" => sink(K::Process, &[1, 2, 3, 4, 5, 6, 7], &["args"]),
@@ -172,6 +185,15 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         "httpx.Client" | "httpx.AsyncClient" | "aiohttp.ClientSession" | "axios.create" => {
             sink(K::Host, FIRST, &["base_url"])
         }
+        "azure.kusto.data.KustoClient().execute"
+        | "azure.kusto.data.KustoClient().execute_query"
+        | "azure.kusto.data.KustoClient().execute_mgmt"
+        | "azure.kusto.data.aio.KustoClient().execute"
+        | "azure.kusto.data.aio.KustoClient().execute_query"
+        | "azure.monitor.query.LogsQueryClient().query_workspace"
+        | "azure-kusto-data.Client().execute"
+        | "azure-kusto-data.Client().executeQuery" => sink(K::Query, &[1], &["query"]),
+        "document.write" | "document.writeln" => sink(K::Markup, FIRST, &[]),
         "requests.request" | "httpx.request" => sink(K::Host, &[1], &["url"]),
         // JavaScript: shells and processes.
         "child_process.exec"
@@ -208,7 +230,7 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "require"
         | "import"
         | "vm2.VM().run"
-        | "vm2.NodeVM().run" => sink(K::Code, BOTH, &[]),
+        | "vm2.NodeVM().run" => sink(K::Code, MANY, &[]),
         "setTimeout" | "setInterval" | "setImmediate" => sink(K::Code, FIRST, &[]),
         "node-serialize.unserialize"
         | "serialize-javascript.deserialize"
@@ -300,360 +322,4 @@ fn by_shape(path: &str) -> Option<Sink> {
         }
         _ => None,
     }
-}
-
-/// Methods that run queries, whatever they are called on: databases come from too many places to be named.
-pub fn is_query(name: &str) -> bool {
-    matches!(
-        name,
-        "execute"
-            | "executemany"
-            | "executescript"
-            | "raw"
-            | "queryRaw"
-            | "$queryRawUnsafe"
-            | "$executeRawUnsafe"
-            | "query"
-            | "prepare"
-            | "fetchall"
-            | "fetchrow"
-            | "fetchval"
-            | "exec_driver_sql"
-            | "read_sql"
-            | "read_sql_query"
-            | "sql"
-            | "all"
-            | "run"
-            | "unsafe"
-    )
-}
-
-/// Whether a text is the begin of a statement of SQL or of a like language.
-pub fn is_statement(text: &str) -> bool {
-    let text = text.trim_start().trim_start_matches('(');
-    let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
-    let rest = &text[first.len()..];
-    matches!(
-        first.to_ascii_uppercase().as_str(),
-        "SELECT"
-            | "INSERT"
-            | "UPDATE"
-            | "DELETE"
-            | "CREATE"
-            | "DROP"
-            | "ALTER"
-            | "REPLACE"
-            | "MERGE"
-            | "WITH"
-            | "PRAGMA"
-            | "TRUNCATE"
-            | "EXPLAIN"
-            | "DESCRIBE"
-            | "SHOW"
-            | "CALL"
-            | "GRANT"
-            | "ATTACH"
-            | "COPY"
-            | "USE"
-            | "MATCH"
-            | "VACUUM"
-            | "ANALYZE"
-    ) && rest.starts_with([' ', '\n', '\t', '(', '*'])
-}
-
-/// Programs that run what they are given after an option.
-pub fn runs_its_argument(program: &str, option: &str) -> bool {
-    let program = program.rsplit(['/', '\\']).next().unwrap_or(program).trim_end_matches(".exe");
-    match program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
-        "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "su" | "ash" => {
-            option.starts_with('-') && option.ends_with('c')
-        }
-        "cmd" => option.eq_ignore_ascii_case("/c") || option.eq_ignore_ascii_case("/k"),
-        "powershell" | "pwsh" => {
-            let option = option.to_ascii_lowercase();
-            option.starts_with("-c") || option.starts_with("-e")
-        }
-        "python" | "node" | "perl" | "ruby" | "php" | "osascript" | "deno" | "bun" | "lua" | "r" => {
-            matches!(option, "-c" | "-e" | "-p" | "-r" | "eval" | "--eval" | "--print")
-        }
-        "sqlite" | "psql" | "mysql" => matches!(option, "-c" | "-e" | "-cmd" | "--command" | "--execute"),
-        _ => false,
-    }
-}
-
-/// Programs that run what they read from their input, where no argument names a script.
-pub fn runs_its_input(program: &str) -> bool {
-    matches!(
-        bare(program),
-        "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "ash" | "python" | "node" | "perl" | "ruby" | "php"
-    )
-}
-
-/// Programs that take what follows the name of a script for the script's own arguments.
-pub fn runs_a_script(program: &str) -> bool {
-    runs_its_input(program) || bare(program) == "osascript"
-}
-
-/// The name of a program without its folder and version.
-fn bare(program: &str) -> &str {
-    let program = program.rsplit(['/', '\\']).next().unwrap_or(program).trim_end_matches(".exe");
-    program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
-}
-
-/// Options whose value is whatever stands behind them, and harmless.
-pub fn takes_a_value(program: &str, option: &str) -> bool {
-    match bare(program) {
-        "find" => matches!(
-            option,
-            "-name"
-                | "-iname"
-                | "-path"
-                | "-ipath"
-                | "-wholename"
-                | "-regex"
-                | "-iregex"
-                | "-type"
-                | "-size"
-                | "-mtime"
-                | "-mmin"
-                | "-user"
-                | "-group"
-                | "-perm"
-                | "-maxdepth"
-                | "-mindepth"
-        ),
-        "git" => {
-            matches!(option, "-m" | "--message" | "--author" | "--since" | "--until" | "--grep" | "-S" | "-G" | "-n")
-        }
-        "curl" => matches!(option, "-A" | "--user-agent" | "-X" | "--request" | "--data-raw"),
-        "wget" => option == "-U",
-        "ssh" => matches!(option, "-p" | "-l"),
-        _ => false,
-    }
-}
-
-/// Programs whose options start other programs or write files, and those that run the file they are given.
-pub fn has_dangerous_options(program: &str) -> bool {
-    let program = program.rsplit(['/', '\\']).next().unwrap_or(program).trim_end_matches(".exe");
-    matches!(
-        program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'),
-        "git"
-            | "hg"
-            | "svn"
-            | "tar"
-            | "curl"
-            | "wget"
-            | "find"
-            | "rsync"
-            | "ssh"
-            | "scp"
-            | "sftp"
-            | "zip"
-            | "sed"
-            | "awk"
-            | "sort"
-            | "env"
-            | "xargs"
-            | "sudo"
-            | "nohup"
-            | "python"
-            | "node"
-            | "deno"
-            | "bun"
-            | "ruby"
-            | "perl"
-            | "php"
-            | "bash"
-            | "sh"
-            | "zsh"
-            | "osascript"
-    )
-}
-
-/// Parameters that hold a whole query, as their name says: to run it is what the tool is for.
-pub fn names_a_query(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["sql", "query", "statement", "stmt", "cypher", "kql", "command", "script", "expression"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
-/// Methods that only run queries, whatever they are called on.
-pub fn runs_whole_queries(name: &str) -> bool {
-    matches!(
-        name,
-        "execute"
-            | "executemany"
-            | "executescript"
-            | "query"
-            | "queryRaw"
-            | "$queryRawUnsafe"
-            | "$executeRawUnsafe"
-            | "exec_driver_sql"
-            | "read_sql"
-            | "read_sql_query"
-    )
-}
-
-/// Names of members that hold a name inside an archive, by the module that opens it.
-pub fn names_a_member(module: &str, member: &str) -> bool {
-    matches!(
-        (module, member),
-        ("adm-zip", "entryName") | ("yauzl" | "yauzl-promise", "fileName") | ("unzipper" | "unzip-stream", "path")
-    )
-}
-
-/// Calls that list the members of an archive.
-pub fn lists_members(path: &str) -> bool {
-    let Some((before, name)) = path.rsplit_once('.') else { return false };
-    matches!(name, "namelist" | "infolist" | "getmembers" | "getnames" | "getEntries" | "next")
-        && matches!(
-            before,
-            "zipfile.ZipFile()"
-                | "tarfile.open()"
-                | "tarfile.TarFile()"
-                | "tarfile.TarFile.open()"
-                | "adm-zip()"
-                | "py7zr.SevenZipFile()"
-                | "rarfile.RarFile()"
-        )
-}
-
-/// What a call makes of text that outsiders choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing of it is left: numbers, lengths, digests.
-    Cleans,
-    /// It is safe for these.
-    Makes(super::value::Safe),
-    /// Links and `..` are resolved.
-    Resolves,
-}
-
-/// Calls that change what a text is safe for.
-pub fn effect(path: &str) -> Option<Effect> {
-    use super::value::Safe;
-    Some(match path {
-        "int"
-        | "float"
-        | "bool"
-        | "len"
-        | "ord"
-        | "hash"
-        | "abs"
-        | "round"
-        | "min"
-        | "max"
-        | "sum"
-        | "Number"
-        | "parseInt"
-        | "parseFloat"
-        | "Boolean"
-        | "Number.parseInt"
-        | "Number.parseFloat"
-        | "uuid.UUID"
-        | "isinstance"
-        | "typeof"
-        | "decimal.Decimal"
-        | "fractions.Fraction"
-        | "Array.isArray"
-        | "Number.isInteger"
-        | "Math.min"
-        | "Math.max"
-        | "Math.floor"
-        | "Math.round"
-        | "Math.ceil"
-        | "ipaddress.ip_address"
-        | "ipaddress.ip_network"
-        | "ipaddress.ip_interface"
-        | "ipaddress.IPv4Address"
-        | "ipaddress.IPv6Address"
-        | "ipaddress.IPv4Network"
-        | "ipaddress.IPv6Network"
-        | "binascii.hexlify"
-        | "datetime.date.fromisoformat"
-        | "datetime.datetime.fromisoformat"
-        | "Date"
-        | "os.path.exists"
-        | "os.path.isfile"
-        | "os.path.isdir"
-        | "fs.existsSync"
-        | "path.isAbsolute"
-        | "os.path.getsize"
-        | "crypto.createHash().update().digest" => Effect::Cleans,
-        "shlex.quote" | "pipes.quote" | "shescape.quote" => Effect::Makes(Safe::QUOTED),
-        "shlex.join" | "subprocess.list2cmdline" | "shell-quote.quote" | "shell-escape" => Effect::Makes(Safe::SHELL),
-        "os.path.basename"
-        | "path.basename"
-        | "path.posix.basename"
-        | "ntpath.basename"
-        | "werkzeug.utils.secure_filename"
-        | "sanitize-filename"
-        | "pathvalidate.sanitize_filename" => Effect::Makes(Safe::PATH),
-        "encodeURIComponent" => Effect::Makes(Safe::HOST.and(Safe::PATH).and(Safe::SHELL).and(Safe::OPENER)),
-        "urllib.parse.quote"
-        | "urllib.parse.quote_plus"
-        | "urllib.parse.urlencode"
-        | "querystring.escape"
-        | "querystring.stringify"
-        | "encodeURI" => Effect::Makes(Safe::HOST.and(Safe::OPENER)),
-        "mysql.escape"
-        | "mysql2.escape"
-        | "pg-format"
-        | "sqlstring.escape"
-        | "sqlstring.escapeId"
-        | "pg-format.ident"
-        | "psycopg2.sql.Identifier"
-        | "psycopg.sql.Identifier"
-        | "psycopg2.sql.Literal"
-        | "psycopg.sql.Literal" => Effect::Makes(Safe::QUERY),
-        "ast.literal_eval" => Effect::Makes(Safe::CODE),
-        "os.path.realpath"
-        | "os.path.abspath"
-        | "os.path.normpath"
-        | "path.resolve"
-        | "path.normalize"
-        | "fs.realpathSync"
-        | "fs.realpath"
-        | "fs.promises.realpath"
-        | "path.posix.normalize"
-        | "path.posix.resolve" => Effect::Resolves,
-        _ => return None,
-    })
-}
-
-/// Whether the constant begin of a URL fixes its host.
-pub fn fixes_host(prefix: &str) -> bool {
-    match prefix.split_once("://") {
-        Some((_, rest)) => rest.find(['/', '?', '#']).is_some_and(|end| end > 0 && !rest[..end].contains('@')),
-        // A path alone goes to the host that the client was made with.
-        None => prefix.starts_with('/') && !prefix.starts_with("//"),
-    }
-}
-
-/// Whether a pattern that a whole text must match lets no dangerous character through.
-pub fn is_strict(pattern: &str) -> bool {
-    let inner = pattern.trim_start_matches('^').trim_end_matches('$');
-    let mut class = false;
-    let mut chars = inner.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('w' | 'd' | '.' | '-' | '_' | '/' | 'A' | 'Z' | 'z' | 'b' | '+' | ':' | '@' | '=') => {}
-                _ => return false,
-            },
-            '[' if !class => {
-                class = true;
-                if chars.peek() == Some(&'^') {
-                    return false;
-                }
-            }
-            ']' => class = false,
-            '.' if !class => return false,
-            '$' | '`' | ';' | '&' | '<' | '>' | '\'' | '"' | ' ' => return false,
-            '|' | '(' | ')' | '*' if class => return false,
-            _ => {}
-        }
-    }
-    true
 }

@@ -6,11 +6,30 @@ use std::rc::Rc;
 use super::super::facts::{Block, ClassId, ExprId, ExprKind, Span, Statement};
 use super::super::program::{Meaning, UnitId};
 use super::env::Changes;
-use super::value::{Step, Value};
-use super::{Engine, Place};
+use super::judge::Argument;
+use super::sinks::SinkKind;
+use super::value::{Step, Taint, Value};
+use super::{Engine, Place, tables};
 
 /// Most places on the way of a value that are remembered: the first ones.
 const PATH_STEPS_MAX: u32 = 64;
+
+/// Most members of an object that are marked with what is proven of them.
+const ANSWER_FIELDS_MAX: usize = 8;
+
+/// Deepest nesting of statements in which a jump is looked for.
+const JUMPS_DEPTH_MAX: u32 = 32;
+
+/// Whether statements leave a loop's turn before its end, or may.
+fn jumps(block: &Block, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return true };
+    block.iter().any(|statement| match statement {
+        Statement::Jump => true,
+        Statement::If { then, otherwise, .. } => jumps(then, depth) || jumps(otherwise, depth),
+        Statement::Any(ways) => ways.iter().any(|way| jumps(way, depth)),
+        _ => false,
+    })
+}
 
 impl Engine<'_> {
     /// Runs statements; whether the way ends in them.
@@ -22,18 +41,20 @@ impl Engine<'_> {
         match statement {
             Statement::Assign { target, value } => {
                 let computed = self.eval(place, *value);
+                let computed = self.as_proven(computed);
                 self.assign(place, *target, computed, *value);
                 false
             }
             Statement::Do(value) => {
+                self.never_came_back = false;
                 self.eval(place, *value);
                 self.proven_by_call(place, *value);
-                false
+                self.never_came_back && self.calls_the_bundle(place, *value)
             }
             Statement::Return(value) => {
                 self.proven_by_answer(place, *value);
                 let value = value.map(|value| self.eval(place, value)).unwrap_or_default();
-                returned.push(value);
+                returned.push(self.as_proven(value));
                 true
             }
             Statement::Yield(value) => {
@@ -66,6 +87,8 @@ impl Engine<'_> {
                 ends
             }
             Statement::Loop { test, body } => {
+                // What a loop over elements refuses, it refuses of each of them.
+                let refuses = test.is_none() && !jumps(body, JUMPS_DEPTH_MAX);
                 // The second time finds what the first one stored.
                 for _ in 0..2 {
                     let layer = self.env.open();
@@ -76,13 +99,43 @@ impl Engine<'_> {
                     self.block(place, body, returned);
                     let changes = self.env.restart(layer);
                     self.charge(changes.count());
+                    let proven = if refuses { changes.proven() } else { Vec::new() };
                     let after = self.env.either(changes, Changes::default());
                     self.env.close(layer, after);
+                    for (origin, safe) in proven {
+                        self.env.prove(origin, safe);
+                    }
                 }
                 false
             }
             Statement::Any(ways) => self.any(place, ways, returned),
         }
+    }
+
+    /// A value with what is proven here of its sources.
+    pub(super) fn as_proven(&self, mut value: Value) -> Value {
+        for taint in &mut value.taints {
+            taint.safe = self.safe(taint);
+        }
+        // Of an answer such as `{ ok: true, path }` as well.
+        if let Some(fields) = value.fields.as_mut().filter(|fields| fields.len() <= ANSWER_FIELDS_MAX) {
+            let is_new = |taint: &Taint| self.safe(taint) != taint.safe;
+            if fields.values().any(|field| field.taints.iter().any(is_new)) {
+                for field in Rc::make_mut(fields).values_mut() {
+                    for taint in &mut field.taints {
+                        taint.safe = self.safe(taint);
+                    }
+                }
+            }
+        }
+        value
+    }
+
+    /// Whether an expression calls a function of the bundle by name.
+    fn calls_the_bundle(&mut self, place: Place, expr: ExprId) -> bool {
+        let ExprKind::Call { callee, .. } = self.unit(place).expr(expr) else { return false };
+        let callee = *callee;
+        matches!(*self.meaning(place, callee), Meaning::Function(..))
     }
 
     /// Any of some ways.
@@ -118,6 +171,9 @@ impl Engine<'_> {
             }
             ExprKind::Member { of, name } => {
                 let (of, name) = (*of, name.clone());
+                if matches!(name.as_str(), "innerHTML" | "outerHTML") && !self.escapes(place, from) {
+                    self.texts(place, target, &name, SinkKind::Markup, &value, Argument::No);
+                }
                 self.store(place, of, Some(name), value);
             }
             ExprKind::Index { of, key } => {
@@ -129,9 +185,23 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether a text comes out of something that, by its name, makes markup harmless.
+    fn escapes(&self, place: Place, from: ExprId) -> bool {
+        let unit = self.unit(place);
+        let ExprKind::Call { callee, .. } = unit.expr(from) else { return false };
+        let name = match unit.expr(*callee) {
+            ExprKind::Member { name, .. } | ExprKind::Free(name) => name,
+            ExprKind::Var(var) => &unit.vars[var.0 as usize].name,
+            _ => return false,
+        };
+        let name = name.to_ascii_lowercase();
+        name.contains("saniti") || name.contains("escape") || name.contains("encode")
+    }
+
     /// Stores into a member of what an expression holds.
     pub(super) fn store(&mut self, place: Place, of: ExprId, name: Option<String>, value: Value) {
-        if let Some((unit, class)) = self.receiver(place, of) {
+        if let Some(class) = self.receiver(place, of) {
+            let (unit, class) = self.program.root_class(class);
             if let Some(name) = name {
                 let slot = self.heap.entry((unit, class, name)).or_default();
                 *slot = std::mem::take(slot).or(&value);
@@ -155,7 +225,14 @@ impl Engine<'_> {
             (Some(name), None) if slot.taints.is_empty() => {
                 slot.fields = Some(Rc::new(BTreeMap::from([(name, value)])));
             }
-            _ => slot.absorb(&value.derived()),
+            (None, Some(_)) => {
+                slot.absorb(&value.derived());
+                tables::keep(slot, tables::ANY.to_owned(), &value);
+            }
+            _ => {
+                slot.absorb(&value.derived());
+                slot.may_mean(value.means.as_ref());
+            }
         }
     }
 
@@ -164,8 +241,13 @@ impl Engine<'_> {
         if !matches!(self.unit(place).expr(of), ExprKind::Free(_) | ExprKind::Var(_)) {
             return None;
         }
-        match *self.meaning(place, of) {
-            Meaning::Instance(unit, class) => Some((unit, class)),
+        if let Meaning::Instance(unit, class) = *self.meaning(place, of) {
+            return Some((unit, class));
+        }
+        let ExprKind::Var(var) = self.unit(place).expr(of) else { return None };
+        let value = self.env.get((place.unit, *var))?;
+        match value.meanings() {
+            &[Meaning::Instance(unit, class)] if value.fields.is_none() => Some((unit, class)),
             _ => None,
         }
     }

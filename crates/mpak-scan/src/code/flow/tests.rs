@@ -228,6 +228,76 @@ fn what_a_function_answers_proves_something_of_its_arguments() {
 }
 
 #[test]
+fn links_decide_how_bad_a_checked_path_is() {
+    let read = |resolve: &str, then: &str| {
+        format!(
+            "import os\n@mcp.tool()\ndef t(p: str):\n    f = os.path.{resolve}(os.path.join('/srv', p))\n    if not f.startswith('/srv' + os.sep):\n        raise ValueError\n    return open({then}).read()\n"
+        )
+    };
+    for (resolve, then, expected) in [
+        ("realpath", "f", Danger::Constant),
+        ("abspath", "f", Danger::Medium),
+        ("normpath", "f", Danger::Medium),
+        ("abspath", "os.path.realpath(f)", Danger::High),
+        // The same file, with its links followed once more.
+        ("realpath", "p", Danger::Medium),
+    ] {
+        let text = read(resolve, then);
+        assert_eq!(worst(&[("s.py", &text)]), expected, "{text}: {:#?}", judged(&[("s.py", &text)]));
+    }
+}
+
+#[test]
+fn what_runs_first_and_what_is_handed_over_is_followed() {
+    // Events, state between tools, a table in a field, an abstract class, a request to a port.
+    script(
+        "import { EventEmitter } from 'events'; const bus = new EventEmitter(); bus.on('job', (job) => execSync(job.line)); server.tool('t', 'x', { p: z.string() }, async ({ p }) => bus.emit('job', { line: p }));",
+        true,
+    );
+    script(
+        "let last = ''; server.tool('a', 'x', { p: z.string() }, async ({ p }) => { last = p; }); server.tool('b', 'x', {}, async () => execSync(last));",
+        true,
+    );
+    script(
+        "class S { constructor() { this.table = new Map([['go', this.go.bind(this)]]); } go({ p }) { return execSync(p); } } const s = new S(); server.setRequestHandler(CallToolRequestSchema, async (r) => s.table.get(r.params.name)(r.params.arguments));",
+        true,
+    );
+    script(
+        "class Base { execute(a) { return this.run(a); } } class A extends Base { run(a) { return execSync(a.p); } } const all = [new A()]; server.tool('t', 'x', { p: z.string() }, async (a) => all[0].execute(a));",
+        true,
+    );
+    script(
+        "import http from 'http'; http.createServer((req, res) => { let body = ''; req.on('data', (part) => { body += part; }); req.on('end', () => execSync(body)); });",
+        true,
+    );
+    script(
+        "process.stdin.on('data', (text) => { const m = JSON.parse(text); if (m.method === 'tools/call') execSync(m.params.arguments.p); });",
+        true,
+    );
+    script(
+        "process.stdin.on('data', (text) => { const m = JSON.parse(text); if (m.method === 'tools/call') execFile('ls', ['--', m.params.arguments.p]); });",
+        false,
+    );
+    python(
+        "import sys, json\nfor line in sys.stdin:\n    m = json.loads(line)\n    if m['method'] == 'tools/call':\n        os.system(m['params']['arguments']['p'])\n",
+        true,
+    );
+}
+
+#[test]
+fn what_no_handler_reaches_in_a_bundle_is_nobodys_handler() {
+    let padding = "// node_modules/other/index.js\n".repeat(600);
+    let text = format!(
+        "{padding}function other(text) {{ return new Function(text); }}\nserver.tool('t', 'x', {{}}, async () => 1);\n"
+    );
+    assert!(worst(&[("dist/index.js", &text)]) < Danger::High, "{:#?}", judged(&[("dist/index.js", &text)]));
+    let text = format!(
+        "{padding}function other(text) {{ return new Function(text); }}\nserver.tool('t', 'x', {{ p: z.string() }}, async ({{ p }}) => other(p));\n"
+    );
+    assert_eq!(worst(&[("dist/index.js", &text)]), Danger::Critical);
+}
+
+#[test]
 fn what_line_patterns_get_wrong() {
     for (path, text, bad) in [
         ("s.py", "import yaml\nyaml.load(f, Loader=yaml.SafeLoader)\n", false),
@@ -242,6 +312,8 @@ fn what_line_patterns_get_wrong() {
         ("src/inspector.js", "eval(x)", true),
         ("src/latest.py", "import os\nos.system(x)\n", true),
         ("src/vendor_api.py", "import os\nos.system(x)\n", true),
+        ("src/depsolver.py", "import os\nos.system(x)\n", true),
+        ("s.py", "import os\nos.system(x)  # nosec\n", true),
     ] {
         assert_eq!(worst(&[(path, text)]) >= Danger::High, bad, "{text}: {:#?}", judged(&[(path, text)]));
     }

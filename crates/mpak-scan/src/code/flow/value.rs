@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::code::facts::{FunctionId, Span};
-use crate::code::program::UnitId;
+use crate::code::facts::Span;
+use crate::code::program::{Meaning, UnitId};
 
 /// Longest text that is kept of one value, in characters.
 const TEXT_CHARS_MAX: usize = 2_000;
@@ -12,6 +12,10 @@ const TEXT_CHARS_MAX: usize = 2_000;
 const DEPTH_MAX: u8 = 12;
 /// Most sources that are kept of one value.
 const TAINTS_COUNT_MAX: usize = 6;
+/// Most parts of a value that are looked into for sources.
+const PARTS_COUNT_MAX: usize = 256;
+/// Most things that one value is known to be one of.
+const MEANINGS_COUNT_MAX: usize = 64;
 
 /// Who chooses a value; the later, the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +39,10 @@ pub struct Safe(u16);
 impl Safe {
     /// Text for a shell.
     pub const SHELL: Self = Self(1);
-    /// Path below a folder.
-    pub const PATH: Self = Self(1 << 1);
+    /// Path below a folder, with its links followed.
+    pub const PATH: Self = Self(1 << 1 | 1 << 9);
+    /// Path below a folder by its text, as long as no link leads out of it.
+    pub const BELOW: Self = Self(1 << 1);
     /// Host of a URL.
     pub const HOST: Self = Self(1 << 2);
     /// Text for a database.
@@ -48,9 +54,11 @@ impl Safe {
     /// Text for the system's opener.
     pub const OPENER: Self = Self(1 << 6);
     /// Everything that text can do harm in.
-    pub const ALL: Self = Self(0x7f);
+    pub const ALL: Self = Self(0x7f | 1 << 9);
     /// Quoted as one word of a shell: safe for it only where no other quotes stand around.
     pub const QUOTED: Self = Self(1 << 7);
+    /// The source's path was compared after its links were followed.
+    pub const LINKS_SEEN: Self = Self(1 << 10);
     /// Without a single quote that could end one: safe for a shell between single quotes.
     pub const BETWEEN_QUOTES: Self = Self(1 << 8);
 
@@ -96,6 +104,18 @@ pub struct Step {
 /// Key of a source.
 pub type Origin = u32;
 
+/// What of a path is resolved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resolved {
+    /// Nothing.
+    #[default]
+    No,
+    /// `..`, by its text.
+    Dots,
+    /// Links as well.
+    Links,
+}
+
 /// One source that a value holds text of.
 #[derive(Clone, Debug)]
 pub struct Taint {
@@ -105,8 +125,12 @@ pub struct Taint {
     pub origin: Origin,
     /// What its text in this value is safe for.
     pub safe: Safe,
-    /// Whether links and `..` are resolved.
-    pub resolved: bool,
+    /// What of a path is resolved.
+    pub resolved: Resolved,
+    /// Whether its begin was cut off: what is proven of this path is not proven of the source's.
+    pub edited: bool,
+    /// Whether links were followed after the name was checked: what was proven of the name says nothing any more.
+    pub followed: bool,
     /// Whether the value is the source's text, unchanged.
     pub direct: bool,
     /// Whether the value may begin with it.
@@ -128,8 +152,10 @@ pub struct Value {
     pub fields: Option<Rc<BTreeMap<String, Value>>>,
     /// Elements, where they are known one by one.
     pub items: Option<Rc<Vec<Value>>>,
-    /// The function of the bundle that it is.
-    pub function: Option<(UnitId, FunctionId)>,
+    /// What it may be: functions, classes and instances of the bundle, and things from outside.
+    pub means: Option<Rc<Vec<Meaning>>>,
+    /// Whether it is true, where that is constant.
+    pub is: Option<bool>,
     /// How deep values lie in each other.
     pub(super) depth: u8,
 }
@@ -140,6 +166,33 @@ impl Value {
         match text.char_indices().nth(TEXT_CHARS_MAX) {
             None => Self { text: Some(text.into()), prefix: Some(text.into()), ..Self::default() },
             Some((end, _)) => Self { prefix: Some(text[..end].into()), ..Self::default() },
+        }
+    }
+
+    /// A thing that is known.
+    pub fn meaning(meaning: Meaning) -> Self {
+        Self { means: Some(Rc::new(vec![meaning])), ..Self::default() }
+    }
+
+    /// What it may be.
+    pub fn meanings(&self) -> &[Meaning] {
+        self.means.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds what it may be.
+    pub fn may_mean(&mut self, more: Option<&Rc<Vec<Meaning>>>) {
+        match (&mut self.means, more) {
+            (Some(held), Some(more)) if !Rc::ptr_eq(held, more) => {
+                let new: Vec<&Meaning> = more.iter().filter(|meaning| !held.contains(meaning)).collect();
+                if !new.is_empty() && held.len() < MEANINGS_COUNT_MAX {
+                    let new: Vec<Meaning> = new.into_iter().cloned().collect();
+                    let held = Rc::make_mut(held);
+                    held.extend(new);
+                    held.truncate(MEANINGS_COUNT_MAX);
+                }
+            }
+            (held @ None, Some(more)) => *held = Some(Rc::clone(more)),
+            _ => {}
         }
     }
 
@@ -177,6 +230,28 @@ impl Value {
         Self { taints: self.taints.iter().map(taint).collect(), ..Self::default() }
     }
 
+    /// The sources of a value and of all that it holds.
+    #[must_use]
+    pub fn deep(&self) -> Self {
+        let mut all = self.derived();
+        let mut left = PARTS_COUNT_MAX;
+        self.gather(&mut all, &mut left);
+        all
+    }
+
+    fn gather(&self, all: &mut Self, left: &mut usize) {
+        let fields = self.fields.iter().flat_map(|fields| fields.values());
+        let items = self.items.iter().flat_map(|items| items.iter());
+        for part in fields.chain(items) {
+            if *left == 0 {
+                return;
+            }
+            *left -= 1;
+            all.absorb(&part.derived());
+            part.gather(all, left);
+        }
+    }
+
     /// With each source changed.
     #[must_use]
     pub fn each(mut self, change: impl Fn(&mut Taint)) -> Self {
@@ -191,7 +266,9 @@ impl Value {
             match self.taints.iter_mut().find(|t| t.origin == taint.origin) {
                 Some(same) => {
                     same.safe = Safe(same.safe.0 & taint.safe.0);
-                    same.resolved &= taint.resolved;
+                    same.resolved = same.resolved.min(taint.resolved);
+                    same.edited |= taint.edited;
+                    same.followed |= taint.followed;
                     same.direct &= taint.direct;
                     same.starts |= taint.starts;
                 }
@@ -205,8 +282,11 @@ impl Value {
     #[must_use]
     pub fn or(mut self, other: &Self) -> Self {
         self.absorb(other);
-        self.function = self.function.or(other.function);
+        self.may_mean(other.means.as_ref());
         self.depth = self.depth.max(other.depth);
+        if self.is != other.is {
+            self.is = None;
+        }
         if self.text != other.text {
             self.text = None;
         }

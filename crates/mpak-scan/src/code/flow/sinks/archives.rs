@@ -1,0 +1,25 @@
+//! Names inside archives.
+
+/// Names of members that hold a name inside an archive, by the module that opens it.
+pub fn names_a_member(module: &str, member: &str) -> bool {
+    matches!(
+        (module, member),
+        ("adm-zip", "entryName") | ("yauzl" | "yauzl-promise", "fileName") | ("unzipper" | "unzip-stream", "path")
+    )
+}
+
+/// Calls that list the members of an archive.
+pub fn lists_members(path: &str) -> bool {
+    let Some((before, name)) = path.rsplit_once('.') else { return false };
+    matches!(name, "namelist" | "infolist" | "getmembers" | "getnames" | "getEntries" | "next")
+        && matches!(
+            before,
+            "zipfile.ZipFile()"
+                | "tarfile.open()"
+                | "tarfile.TarFile()"
+                | "tarfile.TarFile.open()"
+                | "adm-zip()"
+                | "py7zr.SevenZipFile()"
+                | "rarfile.RarFile()"
+        )
+}

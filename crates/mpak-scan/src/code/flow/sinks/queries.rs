@@ -1,0 +1,89 @@
+//! Calls and texts of databases.
+
+/// Methods that run queries, whatever they are called on: databases come from too many places to be named.
+pub fn is_query(name: &str) -> bool {
+    matches!(
+        name,
+        "execute"
+            | "executemany"
+            | "executescript"
+            | "execute_query"
+            | "executeQuery"
+            | "raw"
+            | "queryRaw"
+            | "$queryRawUnsafe"
+            | "$executeRawUnsafe"
+            | "query"
+            | "prepare"
+            | "fetchall"
+            | "fetchrow"
+            | "fetchval"
+            | "exec_driver_sql"
+            | "read_sql"
+            | "read_sql_query"
+            | "sql"
+            | "all"
+            | "run"
+            | "unsafe"
+    )
+}
+
+/// Whether a text is the begin of a statement of SQL or of a like language.
+pub fn is_statement(text: &str) -> bool {
+    let text = text.trim_start().trim_start_matches('(');
+    let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
+    let rest = &text[first.len()..];
+    matches!(
+        first.to_ascii_uppercase().as_str(),
+        "SELECT"
+            | "INSERT"
+            | "UPDATE"
+            | "DELETE"
+            | "CREATE"
+            | "DROP"
+            | "ALTER"
+            | "REPLACE"
+            | "MERGE"
+            | "WITH"
+            | "PRAGMA"
+            | "TRUNCATE"
+            | "EXPLAIN"
+            | "DESCRIBE"
+            | "SHOW"
+            | "CALL"
+            | "GRANT"
+            | "ATTACH"
+            | "COPY"
+            | "USE"
+            | "MATCH"
+            | "VACUUM"
+            | "ANALYZE"
+    ) && rest.starts_with([' ', '\n', '\t', '(', '*'])
+}
+
+/// Parameters that hold a whole query, as their name says: to run it is what the tool is for.
+pub fn names_a_query(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["sql", "query", "statement", "stmt", "cypher", "kql", "command", "script", "expression"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Methods that only run queries, whatever they are called on.
+pub fn runs_whole_queries(name: &str) -> bool {
+    matches!(
+        name,
+        "execute"
+            | "executemany"
+            | "executescript"
+            | "execute_query"
+            | "executeQuery"
+            | "query"
+            | "queryRaw"
+            | "$queryRawUnsafe"
+            | "$executeRawUnsafe"
+            | "exec_driver_sql"
+            | "read_sql"
+            | "read_sql_query"
+    )
+}

@@ -1,0 +1,77 @@
+//! Which unit a module is, as another unit names it.
+
+use super::super::facts::Language;
+use super::{Program, UnitId};
+
+impl Program {
+    /// The unit of a module as another unit names it.
+    pub fn module(&self, from: UnitId, module: &str) -> Option<UnitId> {
+        let from = self.unit(from);
+        let folder = from.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match from.language {
+            Language::Python => self.python_module(folder, module),
+            _ => self.script_module(folder, module),
+        }
+    }
+
+    fn python_module(&self, folder: &str, module: &str) -> Option<UnitId> {
+        let dots = module.len() - module.trim_start_matches('.').len();
+        let rest = module[dots..].replace('.', "/");
+        let file = |folder: &str| {
+            let base = joined(folder, &rest);
+            let names = [format!("{base}.py"), joined(&base, "__init__.py")];
+            names.iter().find_map(|name| self.by_path.get(name).copied())
+        };
+        if dots > 0 {
+            let mut folder = folder;
+            for _ in 1..dots {
+                folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+            }
+            return file(folder);
+        }
+        // Absolute: below any folder around, the nearest first, and below their `src`.
+        let mut around = Some(folder);
+        while let Some(folder) = around {
+            if let Some(found) = file(folder).or_else(|| file(&joined(folder, "src"))) {
+                return Some(found);
+            }
+            around = match folder.rsplit_once('/') {
+                Some((parent, _)) => Some(parent),
+                None if folder.is_empty() => None,
+                None => Some(""),
+            };
+        }
+        None
+    }
+
+    fn script_module(&self, folder: &str, module: &str) -> Option<UnitId> {
+        if !module.starts_with('.') {
+            return None;
+        }
+        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in module.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop()?;
+                }
+                part => parts.push(part),
+            }
+        }
+        let base = parts.join("/");
+        let stem = base.strip_suffix(".js").or_else(|| base.strip_suffix(".mjs")).or_else(|| base.strip_suffix(".cjs"));
+        let written = std::iter::once(base.clone());
+        let extended = ["js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx"].map(|e| format!("{base}.{e}"));
+        let typed = stem.map(|stem| ["ts", "tsx", "mts", "cts"].map(|e| format!("{stem}.{e}"))).into_iter().flatten();
+        let index = ["index.js", "index.mjs", "index.cjs", "index.ts"].map(|name| joined(&base, name));
+        written.chain(extended).chain(typed).chain(index).find_map(|path| self.by_path.get(&path).copied())
+    }
+}
+
+fn joined(folder: &str, name: &str) -> String {
+    match (folder.is_empty(), name.is_empty()) {
+        (true, _) => name.to_owned(),
+        (_, true) => folder.to_owned(),
+        _ => format!("{folder}/{name}"),
+    }
+}
