@@ -89,8 +89,9 @@ mod tests {
     }
 
     #[test]
-    fn code_without_handlers_is_not_judged_and_no_code_is_not_applicable() {
+    fn code_without_handlers_and_code_that_is_not_read_are_not_judged() {
         assert_eq!(verdict("server/main.py", "print(1)\n").status, Status::NotRun);
-        assert_eq!(verdict("server/main.rb", "puts 1\n").status, Status::NotApplicable);
+        assert_eq!(verdict("server/main.rb", "puts 1\n").status, Status::NotRun);
+        assert_eq!(verdict("server/main.sh", "#!/bin/sh\necho 1\n").status, Status::NotRun);
     }
 }

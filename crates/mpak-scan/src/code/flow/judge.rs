@@ -31,6 +31,9 @@ impl Engine<'_> {
         values: &[Value],
     ) {
         let name = receiver.map_or("", |(_, name)| name.as_str());
+        if path.starts_with("git.Repo().git.") {
+            return self.words_of_git(place, expr, path, args, values);
+        }
         if let Some(sink) = sinks::find(self.unit(place).language, path) {
             self.known(place, expr, path, sink, receiver.map(|(value, _)| value), args, values);
         } else if sinks::is_query(name) {
@@ -41,6 +44,28 @@ impl Engine<'_> {
                 if begins || whole {
                     self.texts(place, expr, path, SinkKind::Query, value, Argument::No);
                 }
+            }
+        }
+    }
+
+    /// `repo.git.diff(target)`: a method for each command, its arguments are the command's.
+    fn words_of_git(&mut self, place: Place, expr: ExprId, path: &str, args: &[Arg], values: &[Value]) {
+        let mut words: Vec<Value> = Vec::new();
+        for (arg, value) in args.iter().zip(values) {
+            match (&arg.name, &value.items) {
+                (Some(_), _) => {}
+                (None, Some(items)) => words.extend(items.iter().cloned()),
+                (None, None) => words.push(value.clone()),
+            }
+        }
+        for (at, word) in words.iter().enumerate() {
+            if word.text.as_deref() == Some("--") {
+                return;
+            }
+            let before = at.checked_sub(1).and_then(|at| words[at].text.clone());
+            let is_value = before.is_some_and(|option| sinks::takes_a_value("git", &option));
+            if !is_value && word.taints.iter().any(|taint| taint.starts) {
+                self.texts(place, expr, path, SinkKind::Process, word, Argument::OfDangerous);
             }
         }
     }

@@ -228,6 +228,24 @@ fn what_a_function_answers_proves_something_of_its_arguments() {
 }
 
 #[test]
+fn methods_for_the_commands_of_git_take_options() {
+    let tool = |body: &str| {
+        format!(
+            "import git\ndef diff(repo: git.Repo, target: str) -> str:\n{body}@mcp.tool()\ndef t(target: str) -> str:\n    return diff(git.Repo('/srv'), target)\n"
+        )
+    };
+    for (body, bad) in [
+        ("    return repo.git.diff('--unified=3', target)\n", true),
+        ("    return repo.git.log('--', target)\n", false),
+        ("    return repo.git.log('--since', target)\n", false),
+        ("    if target.startswith('-'):\n        raise ValueError\n    return repo.git.diff(target)\n", false),
+        ("    return repo.commit(target).hexsha\n", false),
+    ] {
+        python(&tool(body), bad);
+    }
+}
+
+#[test]
 fn links_decide_how_bad_a_checked_path_is() {
     let read = |resolve: &str, then: &str| {
         format!(

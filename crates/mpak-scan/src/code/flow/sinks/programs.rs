@@ -62,7 +62,20 @@ pub fn takes_a_value(program: &str, option: &str) -> bool {
                 | "-mindepth"
         ),
         "git" => {
-            matches!(option, "-m" | "--message" | "--author" | "--since" | "--until" | "--grep" | "-S" | "-G" | "-n")
+            matches!(
+                option,
+                "--contains"
+                    | "--no-contains"
+                    | "-m"
+                    | "--message"
+                    | "--author"
+                    | "--since"
+                    | "--until"
+                    | "--grep"
+                    | "-S"
+                    | "-G"
+                    | "-n"
+            )
         }
         "curl" => matches!(option, "-A" | "--user-agent" | "-X" | "--request" | "--data-raw"),
         "wget" => option == "-U",
