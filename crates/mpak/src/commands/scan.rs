@@ -170,3 +170,33 @@ pub fn verdict(report: &Report, level: u8) -> ExitCode {
         (false, true) => ExitCode::SUCCESS,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mpak_scan::evidence::scan_texts;
+    use mpak_scan::texts::Texts;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_control_that_stopped_is_our_fault_where_it_matters() {
+        let tools = json!([{"name": "a", "description": "Adds two numbers."}]);
+        let mut report = scan_texts(&Texts::from_tools(&tools, "t.json").expect("a list of tools"));
+        for control in &mut report.controls {
+            control.status = Status::Pass;
+        }
+        let code = |report: &Report, level| format!("{:?}", verdict(report, level));
+        let is = |code: u8| format!("{:?}", ExitCode::from(code));
+        assert_eq!(code(&report, 4), is(0));
+        let mut set = |id: &str, status| {
+            report.controls.iter_mut().find(|c| c.id == id).expect("a control").status = status;
+            report.clone()
+        };
+        // A control of level 2 stops: it matters from there on, and says more than one that fails.
+        let stopped = set("CQ-03", Status::Error);
+        assert_eq!((code(&stopped, 1), code(&stopped, 2)), (is(0), is(70)));
+        let both = set("AI-01", Status::Fail);
+        assert_eq!((code(&both, 1), code(&both, 2)), (is(1), is(70)));
+    }
+}
