@@ -25,7 +25,7 @@ use crate::oauth;
 use crate::outside::Outside;
 use crate::policy::Policy;
 use crate::report::{self, Report};
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use crate::signatures::Appended;
 use crate::suppressions::Suppressions;
 use crate::texts::Texts;
@@ -243,8 +243,10 @@ impl Evidence {
         let mut completeness = completeness::look(&reasons, &gathered.files, &mentioned);
         plan.sources.changed(&completeness.changed);
         // 4. What the code does.
+        let mut secrets = gathered.secrets;
         let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
             let code = plan.sources.link(gathered.code, gathered.suspects);
+            secrets::add_computed(&code.program, &mut secrets);
             let own = |path: &str| plan.sources.is_own(path);
             let oauth = oauth::used(&code, &own);
             let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &own);
@@ -258,7 +260,7 @@ impl Evidence {
             manifest,
             dependencies: dependencies::merge(gathered.said),
             sboms: gathered.sboms,
-            secrets: gathered.secrets,
+            secrets,
             advised: Advised::new(vex::in_bundle(gathered.statements.into_iter())),
             code,
             completeness,

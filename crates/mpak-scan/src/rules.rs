@@ -153,6 +153,28 @@ mod tests {
     }
 
     #[test]
+    fn at_least_150_formats_of_issuers_are_told_apart() {
+        /// What is told by its name or place alone, and is nobody's format.
+        const GENERAL: [&str; 7] = [
+            "assigned-secret",
+            "connection-password",
+            "connection-string",
+            "url-password",
+            "command-password",
+            "authorization-header",
+            "basic-authorization",
+        ];
+        let mut formats = BTreeSet::new();
+        for rule in secrets().iter().filter(|rule| !GENERAL.contains(&rule.id.as_str())) {
+            let found = rule.matches.iter().any(|example| hits(&example.replace('·', "")).contains(&rule.id));
+            if let (Some(shape), true) = (&rule.regex, found) {
+                formats.insert((shape.as_str(), rule.keywords.clone()));
+            }
+        }
+        assert!(formats.len() >= 150, "{} formats", formats.len());
+    }
+
+    #[test]
     fn every_position_of_an_example_is_found() {
         let mut wrong = Vec::new();
         for rule in secrets() {

@@ -12,18 +12,20 @@ use crate::rules::{self, Confidence, SecretRule};
 
 mod assigned;
 pub mod check;
+mod computed;
 mod encoded;
 mod joined;
 mod keywords;
 mod kind;
 mod named;
 mod placeholder;
+mod published;
 mod search;
 mod words;
 
+pub(crate) use computed::add_computed;
 pub use encoded::Layer;
 use kind::Kind;
-pub(crate) use kind::{is_in_dependency, is_test_of_dependency};
 use search::{Found, Text, Work, search};
 
 /// New bytes judged at a time.

@@ -1,13 +1,14 @@
 //! CQ-01: no file holds a credential.
 //!
-//! Spec: MTF 0.1 §3.4 CQ-01. Vendored files are judged like all others.
+//! Spec: MTF 0.1 §3.4 CQ-01. Where a file lies changes nothing: a credential in `vendor/`, in a test or in an
+//! example opens the same door.
 
 use crate::control::Verdict;
 use crate::evidence::Evidence;
 use crate::report::{Finding, Severity};
 use crate::rules::Confidence;
+use crate::secrets::Hit;
 use crate::secrets::check::Check;
-use crate::secrets::{Hit, is_in_dependency, is_test_of_dependency};
 
 const FIX: &str = "revoke it, remove it from the bundle, and let the user supply it through `user_config`";
 
@@ -42,7 +43,6 @@ fn finding(hit: &Hit) -> Finding {
     let severity = severity(hit);
     let certainty = match severity {
         Severity::Critical => "",
-        Severity::Medium => "of a dependency: ",
         _ if hit.rule.check == Some(Check::Documented) => "",
         _ => "possible ",
     };
@@ -53,14 +53,8 @@ fn finding(hit: &Hit) -> Finding {
         .fix(FIX)
 }
 
-/// What a dependency publishes was public before, so two kinds only warn there: key pairs among its tests,
-/// which are made to be shipped, and random text that nothing but a name calls a secret. Every other format
-/// is issued by somebody, so it opens something wherever it lies.
 fn severity(hit: &Hit) -> Severity {
-    let is_key_pair = matches!(hit.rule.check, Some(Check::Pem | Check::Der | Check::JsonWebKey));
     match hit.confidence {
-        Confidence::High if hit.rule.regex().is_none() && is_in_dependency(&hit.path) => Severity::Medium,
-        Confidence::High if is_key_pair && is_test_of_dependency(&hit.path) => Severity::Medium,
         Confidence::High => Severity::Critical,
         Confidence::Low => Severity::Low,
     }

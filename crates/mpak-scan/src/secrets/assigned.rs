@@ -38,7 +38,7 @@ pub(super) fn assignment(bytes: &[u8], keyword: Range<usize>, kind: Kind) -> Opt
     at.spaces();
     at.eat_any(b"?!");
     // 2. What gives it the value.
-    let gives = at.operator(bytes, &name, quoted, closed)?;
+    let gives = at.operator(bytes, &name, quoted, closed, kind)?;
     // 3. The value: a literal, or a bare word where the form allows one.
     let bare = match gives {
         Gives::Literal => false,
@@ -121,7 +121,7 @@ impl Cursor<'_> {
         matches!(rest, [b'"' | b'\'' | b'`', ..] | [b'\\', b'"' | b'\'', ..])
     }
 
-    fn operator(&mut self, bytes: &[u8], name: &Range<usize>, quoted: bool, closed: bool) -> Option<Gives> {
+    fn operator(&mut self, bytes: &[u8], name: &Range<usize>, quoted: bool, closed: bool, kind: Kind) -> Option<Gives> {
         match self.peek()? {
             b'=' => {
                 let start = self.at;
@@ -151,8 +151,20 @@ impl Cursor<'_> {
             // `PASSWORD 'x'`, `ENV API_KEY "x"`.
             _ if !quoted && !closed && self.at > name.end && self.at_quote() => Some(Gives::Literal),
             _ if !quoted && follows_instruction(bytes, name) && self.at > name.end => Some(Gives::Bare),
+            _ if kind.has_bare_values() && !quoted && !closed && self.is_whole_line(bytes, name) => Some(Gives::Bare),
             _ => None,
         }
+    }
+
+    /// `password value` and nothing else on the line: netrc files, and the settings of mail programs and servers.
+    fn is_whole_line(&self, bytes: &[u8], name: &Range<usize>) -> bool {
+        let blank = |b: &u8| matches!(b, b' ' | b'\t');
+        let before = bytes[..name.start].iter().rev().take(SPACE_BYTES_MAX).find(|b| !blank(b));
+        let begins = before.is_none_or(|b| *b == b'\n');
+        let on_the_line = self.at > name.end && bytes[name.end..self.at].iter().all(blank);
+        let word = self.rest().iter().take(VALUE_BYTES_MAX).take_while(|b| b.is_ascii_graphic()).count();
+        let after = self.rest().iter().skip(word).take(SPACE_BYTES_MAX).find(|b| !blank(b));
+        begins && on_the_line && after.is_none_or(|b| matches!(b, b'\r' | b'\n'))
     }
 
     /// `:`, `:=`, `:-` of shells, and `: Type =`.
@@ -311,7 +323,14 @@ mod tests {
         ] {
             assert_eq!(value(text, Kind::Code).as_deref(), Some("V"), "{text}");
         }
-        for text in ["api_key: V\n", "api.key = V", "export key=V; x", "key: >-\n  V\n", "url?api_key=V&x"] {
+        for text in [
+            "api_key: V\n",
+            "api.key = V",
+            "export key=V; x",
+            "key: >-\n  V\n",
+            "url?api_key=V&x",
+            "host x\n  key  V\n",
+        ] {
             assert_eq!(value(text, Kind::Settings).as_deref(), Some("V"), "{text}");
         }
     }

@@ -102,10 +102,7 @@ impl Check {
             }
             Self::DiscordToken => Outcome::keep_if(discord(secret)),
             Self::PypiMacaroon => Outcome::keep_if(macaroon(secret)),
-            Self::Bearer if secret.starts_with(b"eyJ") => match Self::Jwt.judge(whole, secret) {
-                Outcome::Keep => Outcome::Lower,
-                other => other,
-            },
+            Self::Bearer if secret.starts_with(b"eyJ") => web_token(secret),
             Self::Random | Self::Bearer => Outcome::keep_if(is_random(secret)),
             Self::Der => Outcome::keep_if(pem::is_bare_key(secret)),
             Self::Password => password(secret),
@@ -149,6 +146,33 @@ fn jwt(token: &[u8]) -> Option<Value> {
     };
     let (header, payload) = (object()?, object()?);
     header.get("alg").is_some().then_some(payload)
+}
+
+/// A token of a session is over when somebody finds it; one that lasts is a key.
+fn web_token(token: &[u8]) -> Outcome {
+    let Some(payload) = jwt(token) else { return Outcome::Drop };
+    if is_documentation(&payload) || is_for_everybody(&payload) {
+        return Outcome::Drop;
+    }
+    if claims(&payload) && lasts(&payload) { Outcome::Keep } else { Outcome::Lower }
+}
+
+/// Whether a token is good for a week at least, and was not over before these rules were written.
+fn lasts(payload: &Value) -> bool {
+    const WEEK_S: f64 = 7.0 * 24.0 * 3_600.0;
+    /// The first second of 2025.
+    const WRITTEN_S: f64 = 1_735_689_600.0;
+    let at = |claim: &str| payload.get(claim).and_then(Value::as_f64);
+    match (at("exp"), at("iat").or_else(|| at("nbf"))) {
+        (None, _) => true,
+        (Some(end), Some(start)) => end >= WRITTEN_S && end - start >= WEEK_S,
+        (Some(end), None) => end >= WRITTEN_S,
+    }
+}
+
+/// The role of those who are not signed in: such a token is made to be public.
+fn is_for_everybody(payload: &Value) -> bool {
+    payload.get("role") == Some(&"anon".into())
 }
 
 /// Whether a token claims anything that a service would act on. Source: RFC 7519 §4.1.
@@ -216,6 +240,27 @@ fn is_private_member(whole: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn token(payload: &str) -> String {
+        let part = |text: &str| BASE64_URL.encode(text).trim_end_matches('=').to_owned();
+        format!("{}.{}.{}", part(r#"{"alg":"HS256"}"#), part(payload), part("a signature of 32 bytes or so ..."))
+    }
+
+    #[test]
+    fn tokens_that_last_are_keys() {
+        for (payload, expected) in [
+            (r#"{"sub":"ines","exp":2086161243,"iat":1770801243}"#, Outcome::Keep),
+            (r#"{"sub":"ines","iat":1770801243}"#, Outcome::Keep),
+            (r#"{"sub":"ines","exp":1770804843,"iat":1770801243}"#, Outcome::Lower),
+            (r#"{"iss":"joe","exp":1300819380}"#, Outcome::Lower),
+            (r#"{"some":"payload"}"#, Outcome::Lower),
+            (r#"{"iss":"supabase","role":"anon","exp":2086161243}"#, Outcome::Drop),
+            (r#"{"sub":"1234567890","name":"John Doe","iat":1516239022}"#, Outcome::Drop),
+            ("no json", Outcome::Drop),
+        ] {
+            assert_eq!(web_token(token(payload).as_bytes()), expected, "{payload}");
+        }
+    }
 
     #[test]
     fn identifiers_are_not_random() {

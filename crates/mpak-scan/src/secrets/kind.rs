@@ -40,6 +40,21 @@ const SETTINGS: [&str; 27] = [
     "key",
     "mk",
 ];
+/// Files of settings that have no extension.
+const SETTINGS_NAMES: [&str; 12] = [
+    "_netrc",
+    "authinfo",
+    "config",
+    "credentials",
+    "environment",
+    "gemrc",
+    "jenkinsfile",
+    "makefile",
+    "msmtprc",
+    "netrc",
+    "procfile",
+    "vagrantfile",
+];
 const TEXT: [&str; 7] = ["md", "markdown", "rst", "txt", "adoc", "html", "htm"];
 
 impl Kind {
@@ -47,7 +62,13 @@ impl Kind {
     pub(super) fn of(path: &str) -> Self {
         let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        if name.starts_with('.') || name.starts_with("dockerfile") || SETTINGS.contains(&extension) {
+        // `.aws/credentials`, `.kube/config`: a tool's own folder.
+        let in_tools_folder = path.rsplit('/').nth(1).is_some_and(|folder| folder.starts_with('.') && folder.len() > 2);
+        if name.starts_with('.')
+            || name.starts_with("dockerfile")
+            || SETTINGS.contains(&extension)
+            || extension.is_empty() && (in_tools_folder || SETTINGS_NAMES.contains(&name.as_str()))
+        {
             Self::Settings
         } else if TEXT.contains(&extension) || extension.is_empty() {
             Self::Text
@@ -62,67 +83,24 @@ impl Kind {
     }
 }
 
-/// Whether a file lies where package managers put what others wrote.
-pub(crate) fn is_in_dependency(path: &str) -> bool {
-    const PACKAGES: [&str; 7] = ["node_modules", "site-packages", "dist-packages", "vendor", "deps", ".venv", "venv"];
-    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
-    folders.split('/').any(|folder| PACKAGES.contains(&folder))
-}
-
-/// Whether a file is a test or an example inside a dependency, where key pairs are made to be shipped.
-pub(crate) fn is_test_of_dependency(path: &str) -> bool {
-    const PACKAGES: [&str; 8] =
-        ["node_modules", "site-packages", "dist-packages", "vendor", "deps", "lib", ".venv", "venv"];
-    const TESTS: [&str; 20] = [
-        "test",
-        "tests",
-        "testing",
-        "__tests__",
-        "selftest",
-        "spec",
-        "specs",
-        "fixture",
-        "fixtures",
-        "__fixtures__",
-        "testdata",
-        "test_data",
-        "test-data",
-        "testcases",
-        "example",
-        "examples",
-        "demo",
-        "demos",
-        "benchmark",
-        "mocks",
-    ];
-    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders).to_ascii_lowercase();
-    let mut folders = folders.split('/');
-    folders.any(|folder| PACKAGES.contains(&folder)) && folders.skip(1).any(|folder| TESTS.contains(&folder))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_test_of_a_dependency_lies_inside_of_it() {
-        for path in [
-            "node_modules/a/test/key.pem",
-            "node_modules/@s/a/test/fixtures/key.pem",
-            "deps/Crypto/SelfTest/PublicKey/test_RSA.py",
-            "server/lib/jose/examples/key.pem",
+    fn a_files_name_says_how_its_values_are_written() {
+        for (path, expected) in [
+            ("server/main.py", Kind::Code),
+            ("a/.netrc", Kind::Settings),
+            ("a/_netrc", Kind::Settings),
+            (".aws/credentials", Kind::Settings),
+            (".docker/machine", Kind::Settings),
+            ("docs/README", Kind::Text),
+            ("./notes", Kind::Text),
+            ("a.toml", Kind::Settings),
+            ("", Kind::Text),
         ] {
-            assert!(is_test_of_dependency(path), "{path}");
-        }
-        for path in [
-            "test/key.pem",
-            "node_modules/test/key.pem",
-            "node_modules/latest/key.pem",
-            "server/tests/vendor/key.pem",
-            "node_modules/a/lib/key.pem",
-            "node_modules/a/lib/contest/key.pem",
-        ] {
-            assert!(!is_test_of_dependency(path), "{path}");
+            assert_eq!(Kind::of(path), expected, "{path}");
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What a name promises, and whether a value keeps it.
 
+use base64::Engine as _;
+
+use super::check::{BASE64, BASE64_URL};
 use super::placeholder;
+use super::published;
 use super::words::randomness;
 
 /// What stands behind a name.
@@ -111,7 +115,10 @@ const HARMLESS: [&str; 50] = [
     "color",
 ];
 /// Words that tell at a name's end that it holds something about a secret.
-const ABOUT: [&str; 60] = [
+const ABOUT: [&str; 63] = [
+    "descriptor",
+    "proto",
+    "vector",
     "name",
     "names",
     "id",
@@ -218,10 +225,12 @@ pub(super) fn kept(promise: Promise, name: &[u8], value: &[u8]) -> Option<Kept> 
     if placeholder::is_placeholder(value) || is_reference(value) || repeats(name, value) || is_published(value) {
         return None;
     }
-    match promise {
+    let kept = match promise {
         Promise::Key => key(value),
         Promise::Password => key(value).or_else(|| password(value)),
-    }
+    };
+    // What everybody knows opens nothing, unless somebody uses it.
+    kept.map(|kept| if published::is_published(value) { Kept::Perhaps } else { kept })
 }
 
 /// Whether the name of a service's setting is that of a credential.
@@ -245,11 +254,41 @@ fn key(value: &[u8]) -> Option<Kept> {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
     let measured = randomness(value);
-    if letters < 4 || !measured.holds(RANDOM_MIN) || super::entropy(value) < 3.0 {
+    if letters < 4 || !measured.holds(RANDOM_MIN) || super::entropy(value) < 3.0 || encodes_something(value) {
         return None;
     }
     let capitals = value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
     if is_uuid(value) || (digits == 0 && !capitals) { Some(Kept::Perhaps) } else { Some(Kept::Surely) }
+}
+
+/// Base 64 of what is no key: a known kind of file, or words with a few other bytes between them, as in
+/// descriptors, certificates of names, serialised messages. What it says is searched as a text of its own.
+fn encodes_something(value: &[u8]) -> bool {
+    const FILES: [&[u8]; 12] = [
+        b"\x89PNG",
+        b"GIF8",
+        b"\xff\xd8\xff",
+        b"RIFF",
+        b"%PDF",
+        b"PK\x03\x04",
+        b"\x1f\x8b\x08",
+        b"wOFF",
+        b"wOF2",
+        b"\0asm",
+        b"<svg",
+        b"OggS",
+    ];
+    // Fewer say little about what they are.
+    const BYTES_MIN: usize = 24;
+    let engine = if value.iter().any(|b| matches!(b, b'-' | b'_')) { &BASE64_URL } else { &BASE64 };
+    let Ok(inner) = engine.decode(value) else { return false };
+    if inner.len() < BYTES_MIN {
+        return false;
+    }
+    let shown = inner.iter().filter(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()).count();
+    // Of random bytes a good third can be shown.
+    let readable = shown * 10 >= inner.len() * 7;
+    FILES.iter().any(|start| inner.starts_with(start)) || readable && !randomness(&inner).holds(RANDOM_MIN)
 }
 
 /// Made by a person to be hard: several kinds of characters, and more than a word with digits behind it.

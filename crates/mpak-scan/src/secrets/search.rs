@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::assigned::assignment;
-use super::check::Outcome;
+use super::check::{Check, Outcome};
 use super::encoded::{self, Layer};
 use super::joined::{SEAMS, joined};
 use super::keywords::{KeywordHit, Keywords};
 use super::named::{self, Kept};
 use super::words::randomness;
-use super::{Kind, entropy, masked, placeholder};
+use super::{Kind, entropy, masked, placeholder, published};
 use crate::rules::{self, Confidence, Place, SecretRule};
 
 /// Bytes before a keyword in which a match around it may start.
@@ -193,6 +193,14 @@ fn named(text: Text<'_>, hit: KeywordHit, rank: usize, work: &mut Work) -> Optio
             }
             judge(rule, value, value)?
         }
+        None if value.starts_with(b"eyJ") && value.contains(&b'.') => {
+            named::promise(name)?;
+            match Check::Bearer.judge(value, value) {
+                Outcome::Keep => (rule.confidence, masked(value)),
+                Outcome::Lower => (Confidence::Low, masked(value)),
+                Outcome::Drop => return None,
+            }
+        }
         None => match named::kept(named::promise(name)?, name, value)? {
             Kept::Surely => (rule.confidence, masked(value)),
             Kept::Perhaps => (Confidence::Low, masked(value)),
@@ -317,6 +325,7 @@ fn judge(rule: &SecretRule, whole: &[u8], secret: &[u8]) -> Option<(Confidence, 
         None => Outcome::Keep,
     };
     let confidence = match outcome {
+        Outcome::Keep if published::is_published(secret) => Confidence::Low,
         Outcome::Keep => rule.confidence,
         Outcome::Lower => Confidence::Low,
         Outcome::Drop => return None,

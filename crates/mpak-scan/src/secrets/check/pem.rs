@@ -3,6 +3,7 @@
 use base64::Engine as _;
 
 use super::{BASE64, Outcome};
+use crate::secrets::published;
 
 /// Shortest body of a real key: Ed25519 in PKCS#8.
 const KEY_BYTES_MIN: usize = 40;
@@ -25,6 +26,7 @@ pub(super) fn judge(whole: &[u8], body: &[u8]) -> Outcome {
     };
     match kind {
         Some(true) => Outcome::Lower,
+        Some(false) if published::is_published(&key) => Outcome::Lower,
         Some(false) => Outcome::Keep,
         None => Outcome::Drop,
     }
