@@ -5,11 +5,13 @@
 //! `permissions` compares with what the manifest declares. Comments, types, and modules that are only imported
 //! do nothing. What a package does counts where the server's own code calls it.
 
-use crate::code::facts::Unit;
+use crate::code::facts::{Reading, Unit};
+use crate::code::native::Native;
 use crate::evidence::Code;
 
 mod layout;
 mod names;
+mod natives;
 pub(crate) mod permissions;
 mod phase;
 mod sensitive;
@@ -89,6 +91,8 @@ pub struct Use {
     pub chosen: bool,
     /// It is done by a package only, which the server's own code may never ask to.
     pub dependency: bool,
+    /// Native code can do it by what it is linked with; nobody knows whether it does.
+    pub linked: bool,
 }
 
 /// Everything that was found.
@@ -100,6 +104,12 @@ pub struct Capabilities {
     pub unreached: Vec<String>,
     /// Whether some code could not be read, so that more may be done than was found.
     pub partly: bool,
+    /// Code that the server comes to and that could not be read, with the reason.
+    pub unread: Vec<(String, String)>,
+    /// Native code that is started or loaded; what it does beyond its imports nobody knows.
+    pub natives: Vec<String>,
+    /// Those of them that do not even say what they ask of the system, with the reason.
+    pub silent: Vec<(String, &'static str)>,
     /// Whether anything could be judged at all.
     pub judged: bool,
 }
@@ -139,6 +149,8 @@ pub(crate) struct Server<'a> {
     pub(crate) document: Option<&'a serde_json::Value>,
     /// Files that are native code, with whether they are programs or the server's entry point.
     pub(crate) native_files: Vec<&'a str>,
+    /// What those of the server's own say of themselves.
+    pub(crate) natives: &'a [Native],
     /// Whether a file is the server's own.
     pub(crate) is_own: &'a dyn Fn(&str) -> bool,
 }
@@ -169,11 +181,23 @@ pub(crate) fn infer(code: &Code, server: &Server<'_>) -> Capabilities {
             import.member.as_deref() == Some(name) || import.module.rsplit(['.', '/']).next() == Some(name)
         })
     };
-    found.uses.extend(start::uses(server, &mentioned));
+    let started = start::uses(server, &mentioned);
+    natives::add(server, &started, &mut found);
+    found.uses.extend(started);
     found.judged = code.first_party_count > 0 || !found.uses.is_empty();
     found.partly = !code.unread.is_empty();
+    found.unread = unread(code, &phases);
     found.uses.sort_by(|a, b| (&a.file, a.line, a.access, &a.what).cmp(&(&b.file, b.line, b.access, &b.what)));
     found.uses.dedup_by(|a, b| (&a.file, a.line, a.access, &a.what) == (&b.file, b.line, b.access, &b.what));
     found.uses.truncate(USES_COUNT_MAX);
     found
+}
+
+/// Code that could not be read and that the server comes to, as far as that is known.
+fn unread(code: &Code, phases: &phase::Phases) -> Vec<(String, String)> {
+    let out_of_reach = |path: &str| {
+        let mut units = code.program.units().filter(|(_, unit)| unit.path == path);
+        units.any(|(id, unit)| matches!(unit.reading, Reading::Unread(_)) && !phases.reaches(id))
+    };
+    code.unread.iter().filter(|(path, _)| !out_of_reach(path)).cloned().collect()
 }

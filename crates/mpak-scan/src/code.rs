@@ -14,6 +14,7 @@ pub mod weak;
 
 mod builder;
 mod javascript;
+pub mod native;
 mod python;
 mod shell;
 #[cfg(test)]

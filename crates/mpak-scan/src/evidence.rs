@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::advisories::{Snapshot, SnapshotError};
 use crate::capabilities::Capabilities;
+use crate::code::native::Native;
 use crate::completeness::{self, Completeness, Reasons};
 use crate::content::ContentKind;
 use crate::controls::CONTROLS;
@@ -72,6 +73,7 @@ pub struct Evidence {
     artifact: Option<Sha256>,
     oauth: OauthUse,
     capabilities: Capabilities,
+    natives: Vec<Native>,
     texts: Option<Texts>,
     /// Files with detached signatures, and the block that is appended.
     signature_files: Vec<(String, Vec<u8>)>,
@@ -249,7 +251,7 @@ impl Evidence {
             secrets::add_computed(&code.program, &mut secrets);
             let own = |path: &str| plan.sources.is_own(path);
             let oauth = oauth::used(&code, &own);
-            let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &own);
+            let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &gathered.natives, &own);
             let unreached: HashSet<&str> = capabilities.unreached.iter().map(String::as_str).collect();
             let counts = |path: &str| own(path) && !unreached.contains(path);
             let texts = texts.map(|texts| texts::with_code(texts, &code, &counts));
@@ -268,6 +270,7 @@ impl Evidence {
             artifact: None,
             oauth,
             capabilities,
+            natives: gathered.natives,
             texts,
             signature_files,
             appended: None,
@@ -293,6 +296,7 @@ impl Evidence {
             artifact: None,
             oauth: OauthUse::Unknown,
             capabilities: Capabilities::default(),
+            natives: Vec::new(),
             texts: None,
             signature_files: Vec::new(),
             appended: None,
@@ -338,6 +342,11 @@ impl Evidence {
     /// The code, read and followed.
     pub fn code(&self) -> &Code {
         &self.code
+    }
+
+    /// What native code of the server's own says of itself: imports, texts.
+    pub fn natives(&self) -> &[Native] {
+        &self.natives
     }
 
     /// Credentials.
@@ -448,6 +457,7 @@ struct Joined {
     code: Vec<sources::Read>,
     suspects: Vec<crate::malware::Suspect>,
     said: Vec<Said>,
+    natives: Vec<Native>,
     sboms: Vec<SbomFile>,
     statements: Vec<Vec<Statement>>,
     mentions: BTreeSet<u32>,
@@ -463,6 +473,7 @@ impl Joined {
             all.code.extend(one.code.map(|code| *code));
             all.suspects.extend(one.suspect.map(|suspect| *suspect));
             all.said.extend(one.said.map(|said| *said));
+            all.natives.extend(one.native.map(|native| *native));
             all.sboms.extend(one.sbom.map(|sbom| *sbom));
             all.statements.extend(Some(one.statements).filter(|statements| !statements.is_empty()));
             all.mentions.extend(one.mentions);

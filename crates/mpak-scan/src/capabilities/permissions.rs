@@ -166,6 +166,9 @@ fn is_variable(found: &Use) -> bool {
 /// The row of the table.
 fn weight(used: &Use, declared: Permissions) -> (&'static str, Severity) {
     match used.access {
+        // What is linked in can be done; that it is done is not known.
+        Access::EnvironmentRead | Access::EnvironmentWrite if used.linked => ("native-import", Severity::Low),
+        _ if used.linked => ("native-import", Severity::Medium),
         Access::Native if used.dependency => ("native-dependency", Severity::Low),
         Access::Native => ("native", Severity::Critical),
         // Some program is declared, and which one could not be told.
@@ -240,7 +243,11 @@ fn finding(used: &Use, rule: &str, severity: Severity, declared: Permissions) ->
         When::Handler => " when a tool is called",
         When::Elsewhere => "",
     };
-    let title = format!("the server {does}{when}, and `{permission}` is `{word}`");
+    let title = if used.linked {
+        format!("the server's native code is linked with what {does}{when}, and `{permission}` is `{word}`")
+    } else {
+        format!("the server {does}{when}, and `{permission}` is `{word}`")
+    };
     let seen = if used.code.is_empty() { used.call.clone() } else { format!("{}: {}", used.call, used.code) };
     Finding::new(format!("CD-02/{rule}"), severity, title)
         .at(used.file.clone(), used.line)
@@ -313,6 +320,67 @@ mod tests {
         ] {
             assert_eq!(wider(permission, declared, needed), expected, "{permission} {declared} {needed}");
         }
+    }
+
+    /// One use of each kind, none of them special.
+    fn used(access: Access) -> Use {
+        Use {
+            access,
+            when: When::Elsewhere,
+            file: "a.py".to_owned(),
+            line: Some(1),
+            code: String::new(),
+            call: String::new(),
+            what: None,
+            secret: false,
+            configuration: false,
+            open: false,
+            chosen: false,
+            dependency: false,
+            linked: false,
+        }
+    }
+
+    #[test]
+    fn what_is_declared_and_not_done_is_told() {
+        let every = [
+            Access::Subprocess,
+            Access::Native,
+            Access::Outbound,
+            Access::Inbound,
+            Access::Read,
+            Access::Write,
+            Access::EnvironmentRead,
+            Access::EnvironmentWrite,
+        ];
+        for (permission, word, does, needed) in [
+            ("filesystem", "read", vec![], "none"),
+            ("filesystem", "write", vec![Access::Read], "read"),
+            ("filesystem", "full", vec![Access::Write], "write"),
+            ("network", "outbound", vec![], "none"),
+            ("network", "full", vec![Access::Outbound], "outbound"),
+            ("network", "inbound", vec![Access::Outbound], "outbound"),
+            ("environment", "write", vec![Access::EnvironmentRead], "read"),
+            ("environment", "read", vec![], "none"),
+            ("subprocess", "full", vec![Access::Subprocess], "restricted"),
+            ("subprocess", "restricted", vec![], "none"),
+            ("native", "required", vec![], "none"),
+        ] {
+            // Everything else is done as declared.
+            let found = Capabilities { uses: does.iter().copied().map(used).collect(), ..Capabilities::default() };
+            let declared = Permissions::declared(Some(&json!({permission: word})));
+            let told = unused(&found, declared);
+            assert_eq!(told.len(), 1, "{permission} {word} {does:?}");
+            assert_eq!((told[0].rule.as_str(), told[0].severity), ("CD-02/unused", Severity::Low));
+            let place = format!("/_meta/org.mpaktrust/permissions/{permission}");
+            assert_eq!(told[0].evidence.as_deref(), Some(place.as_str()));
+            let fix = told[0].remediation.as_deref().unwrap_or_default();
+            assert!(fix.contains(&format!("`\"{permission}\": \"{needed}\"`")), "{fix}");
+        }
+        let found = Capabilities { uses: every.map(used).to_vec(), ..Capabilities::default() };
+        let exact = Permissions::needed(&found);
+        assert!(unused(&found, exact).is_empty() && undeclared(&found, exact).is_empty());
+        assert!(unused(&Capabilities::default(), Permissions::default()).is_empty());
     }
 
     #[test]

@@ -24,6 +24,8 @@ const LOADERS: [&str; 10] = [
     "pkgutil.iter_modules",
     "pkgutil.walk_packages",
 ];
+/// Arguments by which a framework is told what to run while it starts.
+const BEGINNINGS: [&str; 4] = ["lifespan", "on_startup", "startup", "server_lifespan"];
 /// Longest constant text that may name a file of the bundle, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -45,8 +47,9 @@ impl Phases {
         own: &dyn Fn(&Unit) -> bool,
     ) -> Self {
         let mut phases = Self::default();
-        let calls = Calls::new(names);
         let all: Vec<UnitId> = names.program.units().filter(|(_, unit)| own(unit)).map(|(id, _)| id).collect();
+        let modules = Modules::new(names, &all);
+        let calls = Calls::new(names, &modules);
         let entries = if entries.is_empty() { &all } else { entries };
         // 1. What loading and starting runs, from call to call and from import to import.
         let mut roots: Vec<Node> = entries.iter().map(|&unit| (unit, FunctionId::TOP)).collect();
@@ -56,7 +59,7 @@ impl Phases {
         let handled: Vec<Node> = handlers.iter().map(|handler| (handler.unit, handler.function)).collect();
         phases.handling = calls.reach(handled.clone());
         // 3. Files: by import from anywhere within a file, and by name.
-        phases.reached = reached(names, entries, &all);
+        phases.reached = reached(names, &modules, entries, &all);
         // Handlers that nothing comes to are loaded in a way that was not seen: their files are entered, too.
         let mut loaded: Vec<UnitId> = handled.iter().map(|(unit, _)| *unit).collect();
         loaded.retain(|unit| own(names.program.unit(*unit)));
@@ -65,7 +68,7 @@ impl Phases {
             let mut roots: Vec<Node> = loaded.iter().map(|&unit| (unit, FunctionId::TOP)).collect();
             roots.extend(loaded.iter().flat_map(|&unit| uncalled_mains(names, unit, &calls)));
             phases.starting.extend(calls.reach(roots));
-            phases.reached.extend(reached(names, &loaded, &all));
+            phases.reached.extend(reached(names, &modules, &loaded, &all));
         }
         phases
     }
@@ -94,7 +97,7 @@ struct Calls {
 }
 
 impl Calls {
-    fn new(names: &Names<'_>) -> Self {
+    fn new(names: &Names<'_>, modules: &Modules) -> Self {
         let mut calls = Self { edges: HashMap::new(), called: HashSet::new() };
         for (id, unit) in names.program.units() {
             let layout = names.layout(id);
@@ -108,19 +111,27 @@ impl Calls {
                 if runs_callbacks(names, id, unit, callee) {
                     args.iter().for_each(|arg| calls.runs(names, from, id, arg.value));
                 }
+                // What a server runs before it serves.
+                let begins =
+                    args.iter().filter(|arg| arg.name.as_deref().is_some_and(|name| BEGINNINGS.contains(&name)));
+                for arg in begins {
+                    calls.runs_each(names, from, id, arg.value);
+                }
             }
             for import in &unit.imports {
                 let from = (id, import.var.map_or(FunctionId::TOP, |var| unit.vars[var.0 as usize].function));
-                for other in modules(names, id, &import.module, import.member.as_deref()) {
+                for other in modules.of(names, id, &import.module, import.member.as_deref()) {
                     calls.add(from, (other, FunctionId::TOP));
                 }
             }
             // Properties and decorators: what a decorator of the bundle is, runs where it stands.
             for (at, function) in unit.functions.iter().enumerate() {
-                let _ = at;
                 let outer = (id, function.parent.unwrap_or(FunctionId::TOP));
                 for &decorator in &function.decorators {
                     calls.runs(names, outer, id, decorator);
+                    if is_startup(unit, decorator) {
+                        calls.add(outer, (id, FunctionId(u32::try_from(at).unwrap_or(u32::MAX))));
+                    }
                 }
             }
         }
@@ -152,6 +163,14 @@ impl Calls {
         }
     }
 
+    /// As [`Calls::runs`], of one function or of a list of them.
+    fn runs_each(&mut self, names: &Names<'_>, from: Node, unit: UnitId, what: ExprId) {
+        self.runs(names, from, unit, what);
+        if let ExprKind::List(items) = names.program.unit(unit).expr(what) {
+            items.iter().take(16).for_each(|&item| self.runs(names, from, unit, item));
+        }
+    }
+
     fn reach(&self, roots: Vec<Node>) -> HashSet<Node> {
         let mut reached: HashSet<Node> = roots.iter().copied().collect();
         let mut left = roots;
@@ -166,8 +185,20 @@ impl Calls {
     }
 }
 
+/// `@app.on_event("startup")`, `@app.before_serving`.
+fn is_startup(unit: &Unit, decorator: ExprId) -> bool {
+    let (callee, args) = match unit.expr(decorator) {
+        ExprKind::Call { callee, args, .. } => (*callee, args.as_slice()),
+        _ => (decorator, &[][..]),
+    };
+    let ExprKind::Member { name, .. } = unit.expr(callee) else { return false };
+    let first = args.first().and_then(|arg| unit.text(arg.value));
+    matches!(name.as_str(), "before_serving" | "before_server_start" | "on_startup")
+        || name == "on_event" && first == Some("startup")
+}
+
 /// Whether a call runs the functions that it is given at once or by itself, and not when something is asked of it.
-fn runs_callbacks(names: &Names<'_>, id: UnitId, unit: &Unit, callee: ExprId) -> bool {
+pub(super) fn runs_callbacks(names: &Names<'_>, id: UnitId, unit: &Unit, callee: ExprId) -> bool {
     if let ExprKind::Member { name, .. } = unit.expr(callee) {
         let name = name.as_str();
         let promised =
@@ -222,26 +253,60 @@ fn uncalled_mains(names: &Names<'_>, unit: UnitId, calls: &Calls) -> Vec<Node> {
     found
 }
 
-/// The units that an import loads: the module, what is around it, and the member if that is a module.
-fn modules(names: &Names<'_>, from: UnitId, module: &str, member: Option<&str>) -> Vec<UnitId> {
-    let program = names.program;
-    let mut found: Vec<UnitId> = program.module(from, module).into_iter().collect();
-    if program.unit(from).language == Language::Python {
-        if let Some(member) = member {
-            let joined = if module.ends_with('.') { format!("{module}{member}") } else { format!("{module}.{member}") };
-            found.extend(program.module(from, &joined));
+/// Modules of the server's own that lie in a folder of packages, which is on the path of the interpreter: by their
+/// dotted name.
+struct Modules {
+    packaged: HashMap<String, UnitId>,
+}
+
+impl Modules {
+    fn new(names: &Names<'_>, own: &[UnitId]) -> Self {
+        /// Folders that authors put packages into, where no package manager's record stands beside them.
+        const FOLDERS: [&str; 8] =
+            ["deps", "lib", "libs", "vendor", "_vendor", "site-packages", "third_party", "packages"];
+        let mut packaged = HashMap::new();
+        for &id in own {
+            let unit = names.program.unit(id);
+            if unit.language != Language::Python {
+                continue;
+            }
+            let Some(stem) = unit.path.strip_suffix(".py") else { continue };
+            let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
+            let parts: Vec<&str> = stem.split('/').collect();
+            if let Some(at) = parts[..parts.len() - 1].iter().position(|part| FOLDERS.contains(part)) {
+                packaged.entry(parts[at + 1..].join(".")).or_insert(id);
+            }
         }
-        let mut outer = module;
-        while let Some((before, _)) = outer.rsplit_once('.').filter(|(before, _)| !before.is_empty()) {
-            outer = before;
-            found.extend(program.module(from, outer));
-        }
+        Self { packaged }
     }
-    found
+
+    /// The units that an import loads: the module, what is around it, and the member if that is a module.
+    fn of(&self, names: &Names<'_>, from: UnitId, module: &str, member: Option<&str>) -> Vec<UnitId> {
+        let program = names.program;
+        let python = program.unit(from).language == Language::Python;
+        let find = |module: &str| {
+            let packaged = || self.packaged.get(module).copied().filter(|_| python);
+            program.module(from, module).or_else(packaged)
+        };
+        let mut found: Vec<UnitId> = find(module).into_iter().collect();
+        if python {
+            if let Some(member) = member {
+                let joined =
+                    if module.ends_with('.') { format!("{module}{member}") } else { format!("{module}.{member}") };
+                found.extend(find(&joined));
+            }
+            let mut outer = module;
+            while let Some((before, _)) = outer.rsplit_once('.').filter(|(before, _)| !before.is_empty()) {
+                outer = before;
+                found.extend(find(outer));
+            }
+        }
+        found
+    }
 }
 
 /// Units that the entries come to.
-fn reached(names: &Names<'_>, entries: &[UnitId], all: &[UnitId]) -> HashSet<UnitId> {
+fn reached(names: &Names<'_>, modules: &Modules, entries: &[UnitId], all: &[UnitId]) -> HashSet<UnitId> {
     let by_name: HashMap<&str, Vec<UnitId>> = all.iter().fold(HashMap::new(), |mut map, &id| {
         let path = &names.program.unit(id).path;
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -254,7 +319,7 @@ fn reached(names: &Names<'_>, entries: &[UnitId], all: &[UnitId]) -> HashSet<Uni
         let unit = names.program.unit(id);
         let mut next: Vec<UnitId> = Vec::new();
         for import in &unit.imports {
-            next.extend(modules(names, id, &import.module, import.member.as_deref()));
+            next.extend(modules.of(names, id, &import.module, import.member.as_deref()));
         }
         for expr in &unit.exprs {
             // `spawn("node", ["worker.js"])`, `new Worker("./worker.js")`, `import_module("app.plugin")`.
@@ -273,7 +338,7 @@ fn reached(names: &Names<'_>, entries: &[UnitId], all: &[UnitId]) -> HashSet<Uni
                 && names.is_one_of(id, callee, &LOADERS)
                 && let Some(module) = names.constant(id, first.value, 8)
             {
-                next.extend(modules(names, id, &module, None));
+                next.extend(modules.of(names, id, &module, None));
             }
         }
         if loads_by_name(names, id, unit) {

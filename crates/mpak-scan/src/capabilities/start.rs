@@ -150,6 +150,7 @@ fn use_at(access: Access, file: &str, call: &str) -> Use {
         open: false,
         chosen: false,
         dependency: false,
+        linked: false,
     }
 }
 

@@ -11,6 +11,21 @@ use crate::code::facts::Language;
 /// The rules of CD-02.
 pub const CAPABILITIES_TOML: &str = include_str!("../../rules/capabilities.toml");
 
+/// Methods of Node's emitters and of event targets, which everything that connects has as well.
+const LISTENS: [&str; 11] = [
+    ".on",
+    ".once",
+    ".off",
+    ".addListener",
+    ".removeListener",
+    ".removeAllListeners",
+    ".prependListener",
+    ".addEventListener",
+    ".removeEventListener",
+    ".setMaxListeners",
+    ".unref",
+];
+
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
@@ -134,6 +149,10 @@ fn rules(language: Language) -> &'static Rules {
 pub(super) fn find(language: Language, path: &str) -> Vec<Effect> {
     let plain = path.replace("()", "");
     let Some((effects, module)) = rules(language).find(&plain) else { return Vec::new() };
+    // To listen to what an instance tells does nothing.
+    if module.is_some() && language != Language::Python && LISTENS.iter().any(|name| plain.ends_with(name)) {
+        return Vec::new();
+    }
     // Members of an instance act; those of an answer do not: `requests.get().headers.get()`.
     if let (Some(module), Some((before, _))) = (module, path.rsplit_once("()"))
         && before.replace("()", "").len() > module.len()

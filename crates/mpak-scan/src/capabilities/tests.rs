@@ -115,6 +115,23 @@ fn python_uses_are_found_under_any_name() {
             vec!["out@handler"],
         ),
         ("from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\nmcp.run(transport='sse')\n", vec!["in@start"]),
+        (
+            "import asyncpg\nfrom contextlib import asynccontextmanager\nfrom fastmcp import FastMCP\n@asynccontextmanager\nasync def life(s):\n  yield await asyncpg.connect(host='db.example')\nFastMCP('x', lifespan=life)\n",
+            vec!["out@start"],
+        ),
+        (
+            "import requests\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.on_event('startup')\ndef a(): requests.get('https://a.example/')\n@app.on_event('shutdown')\ndef b(): requests.get('https://b.example/')\n",
+            vec!["out@start a.example", "out@else b.example"],
+        ),
+        (
+            "import socketserver, threading\ns = socketserver.ThreadingTCPServer(('', 7), None)\nthreading.Thread(target=s.serve_forever).start()\n",
+            vec!["in@start"],
+        ),
+        (
+            "import subprocess\nclass Job(subprocess.Popen):\n  pass\ndef make(a, cls=Job): return cls(['job', a])\n",
+            vec!["run@else job"],
+        ),
+        ("from plumbum import local\nwc = local['wc']\ndef f(x): return wc['-w', x]()\n", vec!["run@else"]),
     ] {
         assert_eq!(found(&[("server/main.py", source)]), expected, "{source}");
     }
@@ -185,6 +202,19 @@ fn script_uses_are_found_under_any_name() {
             vec!["out@handler a.example"],
         ),
         ("setTimeout(() => fetch('https://a.example/'), 0);\n", vec!["out@start a.example"]),
+        ("async function f() { await fetch('https://a.example/'); }\nvoid f();\n", vec!["out@start a.example"]),
+        (
+            "const load = module.require.bind(module);\nload(['child', 'process'].join('_')).execFileSync('id');\n",
+            vec!["run@start id"],
+        ),
+        (
+            "import { createClient } from 'redis';\nconst kv = createClient({ url: 'redis://a.example' });\nkv.on('error', (e) => e);\nexport const f = () => kv.get('a');\n",
+            vec!["out@else a.example", "out@else"],
+        ),
+        (
+            "import { readFile } from 'fs/promises';\nimport { homedir } from 'os';\nimport { join } from 'path';\nconst where = ['.aws', 'credentials'];\nreadFile(join(homedir(), ...where));\n",
+            vec!["read@start! ~/.aws/credentials"],
+        ),
     ] {
         assert_eq!(found(&[("server/index.js", source)]), expected, "{source}");
     }
@@ -203,6 +233,17 @@ fn files_count_when_the_server_comes_to_them() {
     assert_eq!(evidence.capabilities().uses.len(), 2);
     let starter = ("server/main.py", "import subprocess, sys\nsubprocess.run([sys.executable, 'tests/test_x.py'])\n");
     assert_eq!(found(&[starter, tools, test]), ["run@start python", "run@else make"]);
+}
+
+#[test]
+fn packages_that_lie_beside_the_code_are_come_to() {
+    let main = ("server/main.py", "import tiny\nfrom tiny.more import go\n");
+    let package = ("deps/tiny/__init__.py", "import socket\ns = socket.socket()\ns.sendto(b'x', ('a.example', 1))\n");
+    let more = ("deps/tiny/more.py", "import subprocess\ndef go(): subprocess.run(['git'])\n");
+    let other = ("deps/other/__init__.py", "import os\nos.system('id')\n");
+    let shown = found(&[main, package, more, other]);
+    assert!(shown.contains(&"out@start".to_owned()) && shown.contains(&"run@else git".to_owned()), "{shown:?}");
+    assert!(!shown.iter().any(|one| one.contains("id")), "{shown:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::layout::Role;
 use super::names::{Names, Sense};
-use super::phase::Phases;
+use super::phase::{self, Phases};
 use super::sensitive::{self, Stake};
 use super::table::{self, Effect};
 use super::values::UNKNOWN;
@@ -165,7 +165,9 @@ impl Finder<'_> {
         }
         for path in self.names.outside(self.id, expr) {
             let last = last(&path);
-            if path.contains("()") || last.starts_with(|c: char| c.is_ascii_uppercase()) || path == "require" {
+            // A method that is handed on may never be called, unless that is what it is handed over for.
+            let is_kept = path.contains("()") && !self.is_run_by_what_takes_it(expr);
+            if is_kept || last.starts_with(|c: char| c.is_ascii_uppercase()) || path == "require" {
                 continue;
             }
             let module = !path.contains('.') && path != "fetch" && path != "open";
@@ -183,12 +185,18 @@ impl Finder<'_> {
         for path in &paths {
             self.server_transport(call, path, args);
             self.native_module(call, path, args);
-            if let Some(module) = path.strip_suffix(".?") {
-                self.any_of(call, module);
+            if let Some(module) = path.strip_suffix(".?")
+                && self.any_of(call, module)
+            {
                 continue;
             }
-            for effect in table::find(language, path) {
-                self.effect(call, callee, path, args, effect);
+            for effect in table::find(language, path.trim_end_matches(".?")) {
+                self.effect(call, callee, path.trim_end_matches(".?"), args, effect);
+            }
+        }
+        for path in self.inherited(callee) {
+            for effect in table::find(language, &path) {
+                self.effect(call, callee, &path, args, effect);
             }
         }
         // `folder.read_text()` on what nobody knows.
@@ -223,13 +231,45 @@ impl Finder<'_> {
     }
 
     /// A member of a module whose name is computed.
-    fn any_of(&mut self, call: ExprId, module: &str) {
+    fn any_of(&mut self, call: ExprId, module: &str) -> bool {
         let access = match module {
             "child_process" | "subprocess" => Access::Subprocess,
             "fs" | "fs.promises" => Access::Write,
-            _ => return,
+            _ => return false,
         };
         self.add(access, false, module, self.unit.span(call), Some(call), |found| found.open = true);
+        true
+    }
+
+    /// Whether an expression is given to a call that runs what it is given.
+    fn is_run_by_what_takes_it(&self, expr: ExprId) -> bool {
+        let parent = self.names.layout(self.id).parent(expr);
+        let callee = parent.and_then(|parent| match self.unit.expr(parent) {
+            ExprKind::Call { callee, .. } => Some(*callee),
+            _ => None,
+        });
+        callee.is_some_and(|callee| phase::runs_callbacks(self.names, self.id, self.unit, callee))
+    }
+
+    /// What classes of the bundle are made of that come from outside, where one of them is called.
+    fn inherited(&self, callee: ExprId) -> Vec<String> {
+        const CLASSES_COUNT_MAX: usize = 16;
+        let class = |sense: &Sense| if let Sense::Class(unit, class) = sense { Some((*unit, *class)) } else { None };
+        let mut left: Vec<_> = self.names.senses(self.id, callee).iter().filter_map(class).collect();
+        let (mut paths, mut at) = (Vec::new(), 0);
+        while let Some(&(unit, class_id)) = left.get(at) {
+            at += 1;
+            for &base in &self.names.program.unit(unit).classes[class_id.0 as usize].bases {
+                for sense in self.names.senses(unit, base).iter() {
+                    match sense {
+                        Sense::Outside(path) => paths.push(path.clone()),
+                        other => left.extend(class(other).filter(|_| left.len() < CLASSES_COUNT_MAX)),
+                    }
+                }
+            }
+        }
+        paths.truncate(CLASSES_COUNT_MAX);
+        paths
     }
 
     fn effect(&mut self, call: ExprId, callee: ExprId, path: &str, args: &[Arg], effect: Effect) {
@@ -493,6 +533,7 @@ impl Finder<'_> {
             open: false,
             chosen: false,
             dependency: false,
+            linked: false,
         };
         fill(&mut found);
         self.found.push(found);

@@ -83,7 +83,11 @@ impl Names<'_> {
 
     fn together(&self, unit: UnitId, parts: &[ExprId], between: &str, depth: u32, steps: &mut u32) -> Vec<String> {
         let mut whole = vec![String::new()];
-        for (at, &part) in parts.iter().enumerate().take(64) {
+        let mut flat = Vec::new();
+        for &part in parts.iter().take(64) {
+            self.spread(unit, part, &mut flat);
+        }
+        for (at, &(unit, part)) in flat.iter().enumerate().take(64) {
             let ways = self.rendered(unit, part, depth, steps);
             let between = if at > 0 { between } else { "" };
             whole = whole
@@ -99,6 +103,23 @@ impl Names<'_> {
                 .collect();
         }
         whole
+    }
+
+    /// The parts that `...list` stands for, where the list is written out.
+    fn spread(&self, unit: UnitId, part: ExprId, flat: &mut Vec<(UnitId, ExprId)>) {
+        let ExprKind::Spread(of) = self.program.unit(unit).expr(part) else { return flat.push((unit, part)) };
+        let senses = self.senses(unit, *of);
+        let list = senses.iter().find_map(|sense| match sense {
+            Sense::Value(unit, value) => match self.program.unit(*unit).expr(*value) {
+                ExprKind::List(items) => Some((*unit, items)),
+                _ => None,
+            },
+            _ => None,
+        });
+        match list {
+            Some((unit, items)) => flat.extend(items.iter().take(64).map(|&item| (unit, item))),
+            None => flat.push((unit, part)),
+        }
     }
 
     fn rendered_elements(&self, unit: UnitId, of: ExprId, depth: u32, steps: &mut u32) -> Vec<String> {

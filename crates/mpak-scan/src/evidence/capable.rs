@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Code, Evidence, FileFact};
 use crate::capabilities::{self, Capabilities, Server, permissions};
+use crate::code::native::Native;
 use crate::content::ContentKind;
 
 /// Looks at the code and at how the manifest starts it.
@@ -11,10 +12,11 @@ pub(super) fn gather(
     code: &Code,
     document: Option<&Value>,
     files: &[FileFact],
+    natives: &[Native],
     is_own: &dyn Fn(&str) -> bool,
 ) -> Capabilities {
     let native = files.iter().filter(|file| file.kind == ContentKind::Native).map(|file| file.path.as_str());
-    capabilities::infer(code, &Server { document, native_files: native.collect(), is_own })
+    capabilities::infer(code, &Server { document, native_files: native.collect(), natives, is_own })
 }
 
 impl Evidence {

@@ -15,6 +15,7 @@ use super::plan::{Plan, Wanted};
 use super::source::Source;
 use super::sources::Read;
 use super::{FileFact, GatherError, SbomFile};
+use crate::code::native::{self, Native};
 use crate::completeness::Package;
 use crate::content::{ContentKind, Watched};
 use crate::malware::Suspect;
@@ -32,6 +33,8 @@ pub(super) struct Looked {
     pub(super) suspect: Option<Box<Suspect>>,
     /// What a record or program says of components.
     pub(super) said: Option<Box<Said>>,
+    /// What native code of the server's own says of itself.
+    pub(super) native: Option<Box<Native>>,
     /// A bill of materials.
     pub(super) sbom: Option<Box<SbomFile>>,
     /// Statements about vulnerabilities.
@@ -54,6 +57,7 @@ impl Looked {
             code: None,
             suspect: None,
             said: None,
+            native: None,
             sbom: None,
             statements: Vec::new(),
             package: None,
@@ -64,12 +68,13 @@ impl Looked {
 
     /// What is worth remembering: that the file says nothing. Each engine's word counts.
     fn nothing(&self) -> Option<Known> {
-        let Self { fact, secrets, code, suspect, said, sbom, statements, package, mentions, head } = self;
+        let Self { fact, secrets, code, suspect, said, native, sbom, statements, package, mentions, head } = self;
         let clean = secrets.hits.is_empty() && secrets.omitted_count == 0 && !secrets.unfinished;
         let silent = clean
             && code.is_none()
             && suspect.is_none()
             && said.is_none()
+            && native.is_none()
             && sbom.is_none()
             && statements.is_empty()
             && package.is_none()
@@ -162,6 +167,9 @@ impl Plan<'_> {
         } else {
             wanted.record.then(|| dependencies::read(path, Some(bytes)))
         };
+        let native = matches!(kind, ContentKind::Native | ContentKind::Bytecode)
+            .then(|| own.then(|| native::read(path, bytes)).flatten().map(Box::new))
+            .flatten();
         let sbom = wanted.sbom.then(|| {
             let read = sbom::read(bytes).map_err(|error| error.to_string());
             Box::new(SbomFile { path: path.to_owned(), read })
@@ -172,7 +180,19 @@ impl Plan<'_> {
         let mentions = if self.speaks(number, kind) { self.mentioned(path, bytes) } else { Vec::new() };
         // 6. What the manifest is compared with.
         let head = wanted.head.map(|most| bytes[..bytes.len().min(most)].to_vec());
-        Looked { fact, secrets, code, suspect, said: said.map(Box::new), sbom, statements, package, mentions, head }
+        Looked {
+            fact,
+            secrets,
+            code,
+            suspect,
+            said: said.map(Box::new),
+            native,
+            sbom,
+            statements,
+            package,
+            mentions,
+            head,
+        }
     }
 
     /// A file that is too large to be held.
@@ -194,6 +214,7 @@ impl Plan<'_> {
             code: None,
             suspect: None,
             said,
+            native: None,
             sbom,
             statements: Vec::new(),
             package: None,

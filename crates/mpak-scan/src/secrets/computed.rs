@@ -90,6 +90,14 @@ pub(crate) fn add_computed(program: &Program, secrets: &mut Secrets) {
 /// Whether an expression is made of several texts, or of one that is written another way.
 fn makes_text(unit: &Unit, expr: ExprId) -> bool {
     match unit.expr(expr) {
+        // Folded while it was read: it does not stand there as it is.
+        ExprKind::Text(text) => {
+            TEXT_BYTES.contains(&text.len()) && {
+                let span = unit.span(expr);
+                let stands = unit.source.as_bytes().get(span.start as usize..span.end as usize).unwrap_or_default();
+                memchr::memmem::find(stands, text.as_bytes()).is_none()
+            }
+        }
         ExprKind::Join(parts) => parts.len() > 1 || parts.first().is_some_and(|&part| unit.text(part).is_none()),
         ExprKind::Call { callee, .. } => match unit.expr(*callee) {
             ExprKind::Member { name, .. } | ExprKind::Free(name) => MAKERS.contains(&name.as_str()),

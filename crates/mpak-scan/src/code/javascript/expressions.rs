@@ -113,7 +113,7 @@ impl Lower {
                 match (e.operator, self.builder.unit().expr(argument)) {
                     (UnaryOperator::LogicalNot, _) => ExprKind::Not(argument),
                     (UnaryOperator::UnaryNegation, ExprKind::Number(number)) => ExprKind::Number(-number),
-                    (UnaryOperator::Void, _) => ExprKind::Nothing,
+                    (UnaryOperator::Void, ExprKind::Number(_)) => ExprKind::Nothing,
                     (UnaryOperator::Typeof, _) => {
                         let callee = self.builder.push(ExprKind::Free("typeof".to_owned()), span);
                         return self.builder.call(callee, vec![argument], span);
