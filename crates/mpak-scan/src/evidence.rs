@@ -254,7 +254,7 @@ impl Evidence {
             let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &gathered.natives, &own);
             let unreached: HashSet<&str> = capabilities.unreached.iter().map(String::as_str).collect();
             let counts = |path: &str| own(path) && !unreached.contains(path);
-            let texts = texts.map(|texts| texts::with_code(texts, &code, &counts));
+            let texts = texts::with_code(texts, &code, &counts);
             (code, oauth, capabilities, texts)
         })?;
         completeness.add_unreached(&capabilities.unreached, &reasons);
@@ -359,7 +359,7 @@ impl Evidence {
         &self.completeness
     }
 
-    /// The texts that a model reads; `None` without a manifest.
+    /// The texts that a model reads; `None` where neither a manifest nor code gives any.
     pub fn texts(&self) -> Option<&Texts> {
         self.texts.as_ref()
     }

@@ -20,6 +20,7 @@ mod grammar;
 mod hash;
 mod lexicon;
 mod markup;
+mod morphology;
 mod names;
 mod normalise;
 mod tokens;
@@ -205,11 +206,20 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
         .fold(Classes::NONE, |all, name| all | topics(name));
     let allowed = subject.parameters.iter().fold(named, |all, name| all | parameter_topics(name));
     let rules = valuables::words(&subject.name).iter().any(|w| RULES.contains(&w.as_str()));
-    let guards = valuables::words(&subject.name).iter().any(|w| GUARDS.contains(&w.as_str()));
+    let guards = guards(subject);
     let mut found: BTreeMap<Cue, Placed<'a>> = BTreeMap::new();
     for text in &subject.texts {
         // 2. What each text gives away.
-        let context = grammar::Context { kind: text.kind, allowed, named, parameters: &parameters, tools, rules };
+        let context = grammar::Context {
+            kind: text.kind,
+            allowed,
+            named,
+            parameters: &parameters,
+            tools,
+            rules,
+            guards,
+            name: &subject.name,
+        };
         if guards && text.kind == TextKind::Value {
             continue;
         }
@@ -218,6 +228,12 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
         seen.extend(names::recipient(text));
         for Seen { cue, strength, excerpt } in seen {
             let strength = tempered(cue, strength, text.kind);
+            // A name has no room for honest orders.
+            let strength = if text.kind == TextKind::Name && strength == Strength::Strong && is_supported(cue) {
+                Strength::Block
+            } else {
+                strength
+            };
             // The same twice, in other words or another name, is no slip.
             let again = matches!(cue, Cue::Consent | Cue::ParameterName)
                 && found.get(&cue).is_some_and(|old| {
@@ -236,6 +252,38 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
         found.entry(seen.cue).or_insert(Placed { strength: seen.strength, text, excerpt: seen.excerpt });
     }
     found
+}
+
+/// Whether a tool looks for attacks or makes them for tests: by its name, or by what its first sentence says it judges.
+fn guards(subject: &Subject) -> bool {
+    const JUDGES: [&str; 16] = [
+        "detect",
+        "classif",
+        "score",
+        "flag",
+        "moderat",
+        "screen",
+        "scan",
+        "audit",
+        "lint",
+        "rate",
+        "likely",
+        "likelihood",
+        "probability",
+        "recogni",
+        "list",
+        "triage",
+    ];
+    let named = valuables::words(&subject.name).iter().any(|word| GUARDS.contains(&word.as_str()));
+    let description = subject.texts.iter().find(|text| text.kind == TextKind::Description);
+    named
+        || description.is_some_and(|text| {
+            let first = text.text.split(['.', '\n']).next().unwrap_or_default().to_lowercase();
+            let attacks = ["injection", "jailbreak", "phishing", "adversarial", "poisoning", "malicious"];
+            let words = || first.split(|c: char| !c.is_alphanumeric());
+            words().any(|word| attacks.contains(&word))
+                && words().any(|word| JUDGES.iter().any(|judge| word.starts_with(judge)))
+        })
 }
 
 /// The topics that a name makes its business.

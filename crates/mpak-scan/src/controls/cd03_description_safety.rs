@@ -10,7 +10,7 @@ use crate::texts::{self, Difference, Texts};
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     match evidence.texts() {
         Some(texts) => judge_texts(texts),
-        None => Verdict::not_run("there is no readable manifest.json to take the texts from"),
+        None => Verdict::not_run("neither a readable manifest.json nor code that registers tools gives texts"),
     }
 }
 

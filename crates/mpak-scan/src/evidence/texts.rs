@@ -1,4 +1,4 @@
-//! The texts that a model reads: those of the manifest and of its localisations.
+//! The texts that a model reads: those of the manifest, of its localisations, and of what code registers.
 
 use serde_json::Value;
 
@@ -26,12 +26,13 @@ pub(super) fn gather<'c>(
     Some(texts)
 }
 
-/// Adds what code registers, in the files that count.
-pub(super) fn with_code(mut texts: Texts, code: &Code, counts: &dyn Fn(&str) -> bool) -> Texts {
+/// Adds what code registers, in the files that count; without a manifest that is all there is to read.
+pub(super) fn with_code(texts: Option<Texts>, code: &Code, counts: &dyn Fn(&str) -> bool) -> Option<Texts> {
+    let mut all = texts.clone().unwrap_or_default();
     for subject in subjects_of_code(&code.program, &code.handlers, &|unit| counts(&unit.path)) {
-        texts.add(subject);
+        all.add(subject);
     }
-    texts
+    (texts.is_some() || !all.subjects.is_empty()).then_some(all)
 }
 
 /// Numbers of the files that the manifest's `localization.resources` stands for.

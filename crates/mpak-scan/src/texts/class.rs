@@ -141,6 +141,10 @@ classes! {
     HERE "here",
     SELF "self",
     YES "yes",
+    MEMORY "memory",
+    VOID "void",
+    FORMAL "formal",
+    VALID "valid",
 }
 
 /// Verbs whose inflected forms count.

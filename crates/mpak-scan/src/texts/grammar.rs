@@ -17,6 +17,7 @@ mod data;
 mod demands;
 mod foreign;
 mod frames;
+mod intent;
 mod orders;
 mod tools;
 
@@ -40,6 +41,10 @@ pub(super) struct Context<'a> {
     pub(super) tools: &'a HashSet<String>,
     /// Whether rules are what it works on: of a firewall, of a mailbox.
     pub(super) rules: bool,
+    /// Whether its business is to find or to show attacks: what it quotes is no order.
+    pub(super) guards: bool,
+    /// Its name.
+    pub(super) name: &'a str,
 }
 
 /// How a verb is meant.
@@ -68,12 +73,16 @@ pub(super) struct Reading<'a> {
 
 /// All cues of a text.
 pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
-    let all = sentences(text);
-    let mut found = Vec::new();
+    let mut all = sentences(text);
+    for i in 0..all.len() {
+        let before = i.checked_sub(1).and_then(|i| all.get(i));
+        if let Some(told) = without_quoted_attacks(&all[i], before, context.guards) {
+            all[i] = told;
+        }
+    }
+    let mut found = intent::look(&all, text, context);
     for (i, sentence) in all.iter().enumerate() {
         let before = i.checked_sub(1).and_then(|i| all.get(i));
-        let told = without_quoted_attacks(sentence, before);
-        let sentence = told.as_ref().unwrap_or(sentence);
         let reading = Reading { sentence, before, first: i == 0, context, text };
         if sentence.language == Language::En {
             found.extend(orders::look(&reading));
@@ -91,12 +100,16 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
 
 /// A sentence about attacks without the attacks that it quotes: what a detector says that it finds is no order.
 ///
-/// The sentence before may say that it is about attacks, if this one says that it gives an example.
-fn without_quoted_attacks(sentence: &Sentence, before: Option<&Sentence>) -> Option<Sentence> {
+/// A tool whose business they are may quote them anywhere; any other only where the sentence warns of them. An
+/// example alone excuses nothing: it shows the model what to do.
+fn without_quoted_attacks(sentence: &Sentence, before: Option<&Sentence>, guards: bool) -> Option<Sentence> {
     const EXAMPLES: [&str; 8] = ["kind", "instance", "example", "examples", "such", "like", "flags", "phrases"];
+    // Words of the class that anybody may put before a quotation.
+    const SAYS: [&str; 4] = ["sample", "samples", "attempt", "attempts"];
     let quote = sentence.tokens.iter().position(|t| t.quoted && t.kind != Kind::Break)?;
     let introduced = sentence.tokens[..quote].iter().any(|t| EXAMPLES.contains(&t.text.as_str()));
-    let about = sentence.tokens[..quote].iter().any(|t| t.is(class::ATTACK))
+    let about = guards
+        || sentence.tokens[..quote].iter().any(|t| t.is(class::ATTACK) && !SAYS.contains(&t.text.as_str()))
         || introduced && before.is_some_and(|s| s.classes.any(class::ATTACK));
     about.then(|| {
         let tokens: Vec<Token> = sentence.tokens.iter().filter(|t| !t.quoted).cloned().collect();

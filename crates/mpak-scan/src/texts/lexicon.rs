@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::class::{self, Classes};
+use super::morphology;
 
 /// The rules.
 pub const TEXTS_TOML: &str = include_str!("../../rules/texts.toml");
@@ -28,24 +29,43 @@ pub(super) enum Language {
     Zh,
     Ja,
     Ko,
+    Nl,
+    Pl,
+    Tr,
+    Ar,
+    Hi,
 }
 
 /// Languages of the Latin alphabet, told apart by their function words.
-pub(super) const LATIN: [(Language, &str); 6] = [
+pub(super) const LATIN: [(Language, &str); 9] = [
     (Language::En, "en"),
     (Language::Es, "es"),
     (Language::Pt, "pt"),
     (Language::Fr, "fr"),
     (Language::De, "de"),
     (Language::It, "it"),
+    (Language::Nl, "nl"),
+    (Language::Pl, "pl"),
+    (Language::Tr, "tr"),
 ];
-const OTHERS: [(Language, &str); 4] =
-    [(Language::Ru, "ru"), (Language::Zh, "zh"), (Language::Ja, "ja"), (Language::Ko, "ko")];
+const OTHERS: [(Language, &str); 6] = [
+    (Language::Ru, "ru"),
+    (Language::Zh, "zh"),
+    (Language::Ja, "ja"),
+    (Language::Ko, "ko"),
+    (Language::Ar, "ar"),
+    (Language::Hi, "hi"),
+];
 
 impl Language {
     /// Whether words are not separated by spaces, or carry endings that make looking up whole words pointless.
     pub(super) fn is_run_together(self) -> bool {
         matches!(self, Self::Zh | Self::Ja | Self::Ko)
+    }
+
+    /// Whether a verb's negation may follow it.
+    pub(super) fn denies_after(self) -> bool {
+        matches!(self, Self::Ja | Self::Ko | Self::De | Self::Nl | Self::Tr | Self::Hi | Self::Zh)
     }
 }
 
@@ -125,14 +145,14 @@ impl Lexicon {
             for (name, texts) in &file.class {
                 let Some(classes) = class::named(name) else { continue };
                 for entry in texts.get(code).into_iter().flat_map(|text| text.split_whitespace()) {
-                    words.add(entry, classes, language.is_run_together());
+                    words.add(&morphology::plain(entry), classes, language.is_run_together());
                 }
             }
             for entries in words.by_char.values_mut() {
                 entries.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
             }
             if let Some(text) = file.function.get(code) {
-                lexicon.function.push((language, text.split_whitespace().map(str::to_owned).collect()));
+                lexicon.function.push((language, text.split_whitespace().map(morphology::plain).collect()));
             }
         }
         for (topic, classes) in class::TOPICS {

@@ -4,6 +4,7 @@
 
 use super::class::{self, Classes};
 use super::lexicon::{Language, lexicon};
+use super::morphology;
 use super::valuables;
 
 /// Longest sentence, in tokens; what is longer goes on as the next one.
@@ -145,7 +146,7 @@ fn opens_quote(text: &str, at: usize) -> bool {
 }
 
 fn is_end(c: char) -> bool {
-    matches!(c, '.' | '!' | '?' | '。' | '！' | '？' | '…' | '।')
+    matches!(c, '.' | '!' | '?' | '。' | '！' | '？' | '…' | '।' | '؟')
 }
 
 /// Whether a text ends with an abbreviation whose point ends no sentence.
@@ -187,7 +188,25 @@ fn run_end(text: &str, at: usize) -> usize {
 }
 
 fn is_wide_mark(c: char) -> bool {
-    matches!(c, '、' | '，' | '：' | '「' | '」' | '『' | '』' | '（' | '）' | '《' | '》' | '【' | '】' | '—' | '–')
+    matches!(
+        c,
+        '、' | '،'
+            | '؛'
+            | '，'
+            | '：'
+            | '「'
+            | '」'
+            | '『'
+            | '』'
+            | '（'
+            | '）'
+            | '《'
+            | '》'
+            | '【'
+            | '】'
+            | '—'
+            | '–'
+    )
 }
 
 /// Reads one run; returns where it ended.
@@ -261,7 +280,7 @@ fn token(kind: Kind, text: &str, start: usize, end: usize, quoted: bool) -> Toke
     let lower = text.to_lowercase().replace('’', "'");
     let stripped = lower.strip_suffix("'s");
     let possessive = stripped.is_some();
-    let text = stripped.map_or(lower.clone(), str::to_owned);
+    let text = morphology::plain(stripped.unwrap_or(&lower));
     Token { kind, text, classes: Classes::NONE, form: Form::Base, start, end, quoted, possessive, loud }
 }
 
@@ -270,17 +289,41 @@ fn classified(tokens: Vec<Token>, text: &str, whole: Language) -> Sentence {
     let mut tokens = if language.is_run_together() { resplit(tokens, text, language) } else { tokens };
     classify(&mut tokens, text, language);
     super::compound::add(&mut tokens, language);
+    spare_denied(&mut tokens, language);
     let classes = tokens.iter().fold(Classes::NONE, |all, t| all | t.classes);
     Sentence { language, tokens, classes }
+}
+
+/// Where verbs come last, what a denied verb is about is not asked for: `kimlik numarasını yazmayın`.
+fn spare_denied(tokens: &mut [Token], language: Language) {
+    if !matches!(language, Language::Tr | Language::Hi | Language::Ja | Language::Ko) {
+        return;
+    }
+    let acts = class::READ.with(class::PUT).with(class::SEND).with(class::ASK);
+    for i in 0..tokens.len() {
+        if !tokens[i].is(class::VALUABLE) {
+            continue;
+        }
+        let clause = tokens[i + 1..].iter().take(8).take_while(|t| t.kind != Kind::Break || t.text == "`");
+        let rest: Vec<Classes> = clause.map(|t| t.classes).collect();
+        let Some(verb) = rest.iter().position(|c| c.any(acts)) else { continue };
+        let near = rest[verb.saturating_sub(usize::from(language == Language::Hi))..].iter().take(3);
+        if near.into_iter().any(|c| c.any(class::NOT)) {
+            tokens[i].classes = tokens[i].classes & !class::VALUABLE;
+        }
+    }
 }
 
 /// The language: by script, and within the Latin alphabet by function words; that of the whole text where two fit.
 fn language(tokens: &[&Token], whole: Language) -> Language {
     let words: Vec<&str> = tokens.iter().filter(|t| t.kind == Kind::Word).map(|t| t.text.as_str()).collect();
     let (mut latin, mut cyrillic, mut han, mut kana, mut hangul) = (0, 0, 0, 0, 0);
+    let (mut arabic, mut devanagari) = (0, 0);
     for c in words.iter().flat_map(|w| w.chars()) {
         match c {
-            'a'..='z' | 'à'..='ÿ' => latin += 1,
+            'a'..='z' | 'à'..='ÿ' | 'ğ' | 'ı' | 'ş' | 'ą'..='ż' => latin += 1,
+            '\u{620}'..='\u{6ff}' => arabic += 1,
+            '\u{900}'..='\u{97f}' => devanagari += 1,
             '\u{400}'..='\u{52f}' => cyrillic += 1,
             '\u{3040}'..='\u{30ff}' => kana += 2,
             '\u{3400}'..='\u{9fff}' => han += 2,
@@ -296,8 +339,11 @@ fn language(tokens: &[&Token], whole: Language) -> Language {
             (false, false) => Language::Zh,
         };
     }
-    if cyrillic > latin {
-        return Language::Ru;
+    // Names and paths in Latin letters stand in sentences of every language.
+    for (language, count) in [(Language::Ru, cyrillic), (Language::Ar, arabic), (Language::Hi, devanagari)] {
+        if count > latin || language != Language::Ru && count * 2 > latin {
+            return language;
+        }
     }
     lexicon().language(&words[..words.len().min(LANGUAGE_WORDS_MAX)], whole)
 }
@@ -396,8 +442,15 @@ fn best(words: &[&str], language: Language) -> (Form, super::lexicon::Match) {
         {
             found = lexicon.at(language, &[&[tail], &words[1..]].concat());
         }
-        if found.classes.is_empty() && language == Language::De {
-            found = separable(words[0]).unwrap_or(found);
+        if found.classes.is_empty() && matches!(language, Language::De | Language::Nl) {
+            found = separable(words[0], language).unwrap_or(found);
+        }
+        if language == Language::Ar {
+            found = arabic(words, found);
+        }
+        let last = words.get(found.words.max(1) - 1).copied().unwrap_or_default();
+        if language == Language::Tr && found.classes.any(class::VERBS) && morphology::is_denied_in_turkish(last) {
+            found.classes |= class::NOT;
         }
         let mut english = lexicon.at(Language::En, words);
         english.classes = english.classes & class::LOANED;
@@ -421,13 +474,28 @@ fn best(words: &[&str], language: Language) -> (Form, super::lexicon::Match) {
     (Form::Base, found)
 }
 
-/// A German verb behind its prefix: `mitzusenden` is `senden`.
-fn separable(word: &str) -> Option<super::lexicon::Match> {
-    const PREFIXES: [&str; 14] =
+/// An Arabic word without what is written together with it.
+fn arabic(words: &[&str], found: super::lexicon::Match) -> super::lexicon::Match {
+    let rest: Vec<&str> = words[1..].iter().take(2).map(|word| morphology::without_article(word)).collect();
+    let mut best = found;
+    for stem in morphology::arabic_stems(words[0]) {
+        let other = lexicon().at(Language::Ar, &[&[stem], rest.as_slice()].concat());
+        if !other.classes.is_empty() && (best.classes.is_empty() || other.words > best.words) {
+            best = other;
+        }
+    }
+    best
+}
+
+/// A German or Dutch verb behind its prefix: `mitzusenden` is `senden`, `doorsturen` is `sturen`.
+fn separable(word: &str, language: Language) -> Option<super::lexicon::Match> {
+    const GERMAN: [&str; 14] =
         ["hinzu", "weiter", "mit", "ein", "auf", "aus", "bei", "vor", "nach", "hoch", "an", "ab", "zu", "her"];
-    let rest = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix))?;
-    let stem = rest.strip_prefix("zu").or_else(|| rest.strip_prefix("ge")).unwrap_or(rest);
-    let found = lexicon().at(Language::De, &[stem]);
+    const DUTCH: [&str; 12] = ["door", "mee", "mede", "op", "in", "uit", "toe", "bij", "aan", "af", "over", "weg"];
+    let prefixes: &[&str] = if language == Language::De { &GERMAN } else { &DUTCH };
+    let rest = prefixes.iter().find_map(|prefix| word.strip_prefix(prefix))?;
+    let stem = ["zu", "te", "ge"].iter().find_map(|within| rest.strip_prefix(within)).unwrap_or(rest);
+    let found = lexicon().at(language, &[stem]);
     let classes = found.classes & class::VERBS;
     (stem.len() > 3 && !classes.is_empty()).then_some(super::lexicon::Match { words: 1, classes })
 }

@@ -235,10 +235,13 @@ fn takes_users(r: &Reading<'_>, verb: usize) -> bool {
 
 fn speaks_of_valuable(r: &Reading<'_>, sentence: &Sentence) -> bool {
     let read = sentence.classes.any(class::READ | class::PUT | class::SEND | class::RUN);
-    read && sentence
-        .tokens
-        .iter()
-        .any(|t| !r.foreign(t).is_empty() || t.is(class::FILE) && !r.context.allowed.any(class::FILE))
+    // `never write the password to files` speaks against it.
+    let denied = sentence.tokens.iter().any(|t| matches!(t.text.as_str(), "never" | "not" | "don't"));
+    read && !denied
+        && sentence
+            .tokens
+            .iter()
+            .any(|t| !r.foreign(t).is_empty() || t.is(class::FILE) && !r.context.allowed.any(class::FILE))
 }
 
 /// `send it to https://…`, `forward all messages to a@b`.

@@ -33,7 +33,7 @@ fn override_(r: &Reading<'_>) -> Option<Seen> {
 
 fn secrecy(r: &Reading<'_>) -> Option<Seen> {
     let tell = r.all(class::TELL | class::HIDE | class::PERCEIVE).find(|&tell| {
-        let not = r.tokens()[tell].is(class::HIDE)
+        let not = r.tokens()[tell].is(class::HIDE | class::NOT)
             || r.back(tell, 6, class::NOT | class::WITHOUT).is_some_and(|not| is_one_clause(r, not, tell))
             || r.within(tell + 1, 8, class::NOT).is_some_and(|not| is_one_clause(r, tell, not));
         let user = r.within(tell.saturating_sub(8), 16, class::USER).is_some();
@@ -117,7 +117,8 @@ fn consent(r: &Reading<'_>) -> Option<Seen> {
     let consent = r.all(class::CONSENT).next()?;
     let ask = r.back(consent, 8, class::ASK).or_else(|| r.within(consent + 1, 4, class::ASK))?;
     let negated = r.back(ask.max(consent), 8, class::NOT | class::WITHOUT).is_some()
-        || r.within(ask.max(consent), 3, class::NOT).is_some();
+        || r.within(ask.max(consent), 3, class::NOT).is_some()
+        || r.tokens()[ask].is(class::NOT);
     let user = r.has(class::USER);
     (negated && user).then(|| r.seen(Cue::Consent, Strength::Strong, consent))
 }

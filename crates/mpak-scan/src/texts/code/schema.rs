@@ -1,0 +1,50 @@
+//! What libraries call the members of a schema, and texts within the annotations of parameters.
+
+use serde_json::{Map, Value, json};
+
+/// Members of a Zod object that are no schemas have no texts.
+pub(super) fn shape(fields: Map<String, Value>) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name, if value.is_object() { value } else { json!({}) })).collect()
+}
+
+/// What libraries call the schema of the input.
+pub(super) fn renamed((key, value): (String, Value)) -> (String, Value) {
+    let schema = matches!(
+        key.as_str(),
+        "parameters" | "schema" | "paramsSchema" | "argsSchema" | "input_schema" | "inputSchema"
+    );
+    if !schema {
+        return (key, value);
+    }
+    let value = match value {
+        Value::Object(fields) if !fields.contains_key("properties") && !fields.contains_key("type") => {
+            json!({"properties": shape(fields)})
+        }
+        value => value,
+    };
+    ("inputSchema".to_owned(), value)
+}
+
+/// `description="…"` and the like in an annotation: `Annotated[str, Field(description="…")]`, `Annotated[str, "…"]`.
+pub(super) fn annotated(annotation: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let bytes = annotation.as_bytes();
+    let mut at = 0;
+    while let Some(start) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\''))) {
+        let start = at + start;
+        let quote = bytes[start];
+        let Some(length) = bytes[start + 1..].iter().position(|&b| b == quote) else { break };
+        let end = start + 1 + length;
+        let (before, text) = (annotation[..start].trim_end(), &annotation[start + 1..end]);
+        let key = ["description", "title", "examples", "default", "pattern"]
+            .into_iter()
+            .find(|key| before.strip_suffix('=').is_some_and(|b| b.trim_end().ends_with(key)));
+        let plain = annotation.contains("Annotated") && before.ends_with(',');
+        let literal = annotation.trim_start().starts_with("Literal");
+        if let Some(key) = key.or_else(|| (plain && !literal).then_some("description")) {
+            found.push((key.to_owned(), text.to_owned()));
+        }
+        at = end + 1;
+    }
+    found
+}
