@@ -28,11 +28,12 @@ pub(super) fn gather<'c>(
 
 /// Adds what code registers, in the files that count; without a manifest that is all there is to read.
 pub(super) fn with_code(texts: Option<Texts>, code: &Code, counts: &dyn Fn(&str) -> bool) -> Option<Texts> {
-    let mut all = texts.clone().unwrap_or_default();
+    let declared = texts.is_some();
+    let mut all = texts.unwrap_or_default();
     for subject in subjects_of_code(&code.program, &code.handlers, &|unit| counts(&unit.path)) {
         all.add(subject);
     }
-    (texts.is_some() || !all.subjects.is_empty()).then_some(all)
+    (declared || !all.subjects.is_empty()).then_some(all)
 }
 
 /// Numbers of the files that the manifest's `localization.resources` stands for.

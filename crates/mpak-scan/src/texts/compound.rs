@@ -63,6 +63,32 @@ fn english(tokens: &[Token], i: usize) -> Classes {
     if is_everything_known(tokens, i) {
         return class::CONVERSATION.with(class::PERSONAL);
     }
+    // `the text you were given before the first message`.
+    let given = matches!(
+        text,
+        "text" | "words" | "everything" | "what" | "whatever" | "wording" | "orders" | "information" | "briefing"
+    ) && tokens.get(i + 1..).is_some_and(|rest| {
+        let rest = &rest[..rest.len().min(7)];
+        let you = rest.iter().position(|t| matches!(t.text.as_str(), "you" | "assistant" | "model"));
+        you.is_some_and(|you| {
+            rest[you..].iter().any(|t| {
+                matches!(
+                    t.text.as_str(),
+                    "given"
+                        | "shown"
+                        | "told"
+                        | "handed"
+                        | "configured"
+                        | "initialised"
+                        | "initialized"
+                        | "received"
+                        | "started"
+                )
+            }) && rest[you..].iter().any(|t| matches!(t.text.as_str(), "were" | "was" | "have" | "been" | "received"))
+        })
+    }) && near(tokens, i + 1, 16, |t| {
+        matches!(t.text.as_str(), "before" | "first" | "start" | "beginning" | "initially" | "session" | "conversation")
+    });
     let tools_seen = matches!(text, "definitions" | "schemas" | "names" | "descriptions")
         && near(tokens, i + 1, 6, |t| t.is(class::TOOL))
         && near(tokens, i + 1, 8, |t| t.is(class::OTHER) || matches!(t.text.as_str(), "your" | "you"));
@@ -72,7 +98,7 @@ fn english(tokens: &[Token], i: usize) -> Classes {
     let memory = matches!(text, "memory" | "memories")
         && before(tokens, i, 3, |t| t.text == "your")
         && around(tokens, i, |t| t.is(class::WHOLE | class::CONTENT));
-    if tools_seen || own_orders || memory {
+    if tools_seen || own_orders || memory || given {
         return class::PROMPT;
     }
     if token.quoted && PRINTING.contains(&text) && before(tokens, i, 4, |t| t.is(class::RUN)) {

@@ -236,7 +236,10 @@ pub(super) fn decoded(text: &str) -> Vec<(&'static str, String)> {
     }
     if looks_like_gibberish(text) {
         found.push(("rot13", rot13(text)));
-        found.push(("reversed", text.chars().rev().collect()));
+        // Letters that only other languages have make no English, forwards or backwards.
+        if text.chars().all(|c| c.is_ascii() || !c.is_alphabetic()) {
+            found.push(("reversed", text.chars().rev().collect()));
+        }
     }
     found
 }

@@ -1,0 +1,219 @@
+//! Signs that the user is kept out: not told, told something else, not asked.
+
+use super::super::{Mood, Reading};
+use super::Rule;
+use crate::texts::class::{self, Classes};
+use crate::texts::tokens::{Form, Kind};
+
+/// Whom something is kept from, and where it would show.
+const WHO: Classes = class::USER.with(class::RESPONSE).with(class::CONVERSATION);
+
+/// The user is not to hear of it.
+pub(super) fn hide(r: &Reading<'_>) -> Option<(u32, usize)> {
+    if r.has(class::EXCEPT) {
+        return None;
+    }
+    let english: [Rule; 5] = [left_out, needless, unmentioned, misled, unchanged];
+    untold(r)
+        .or_else(|| hidden(r))
+        .or_else(|| english.iter().filter(|_| r.is_english()).find_map(|rule| rule(r)))
+        .or_else(|| quietly(r))
+}
+
+/// What is told is denied: `do not tell`, `erwähne das nicht`, `söyleme`.
+fn untold(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let tokens = r.tokens();
+    let credentials =
+        !r.is_english() && r.has(class::CREDENTIAL | class::PERSONAL) && !r.has(class::READ | class::SEND);
+    if credentials {
+        return None;
+    }
+    for v in r.all(class::TELL | class::PERCEIVE) {
+        let Some(not) = r.denial(v) else { continue };
+        let objects = &tokens[v + 1..tokens.len().min(v + 9)];
+        let deed = r.is_english() && objects.first().is_some_and(|t| t.is(class::DEED));
+        // Identifiers and raw results are kept off a screen for good reasons.
+        let shown = objects.iter().any(|t| t.is(class::DISPLAY) || t.kind == Kind::Code) && !deed;
+        let described =
+            || r.mood(v) == Mood::Other && tokens[v].form == Form::Base && r.back(v, 8, class::USER).is_none();
+        if r.is_english() && (shown || described()) {
+            continue;
+        }
+        let near = r.within(v.saturating_sub(8), 17, WHO).is_some();
+        if near || deed || !r.is_english() && v.abs_diff(not) < 3 && !r.first {
+            return Some((if near { 3 } else { 2 }, v));
+        }
+    }
+    None
+}
+
+/// What hides: `keep it from the user`.
+fn hidden(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let tokens = r.tokens();
+    let hides = r.all(class::HIDE).find(|&v| {
+        let from = r.within(v + 1, 10, WHO).is_some();
+        let about = !r.is_english() && r.within(v.saturating_sub(8), 17, WHO).is_some();
+        let objects = &tokens[v + 1..tokens.len().min(v + 7)];
+        !tokens[v].is(class::TELL)
+            && (r.acts(v) || tokens[v].form == Form::Past)
+            && (from || about)
+            && !objects.iter().any(|t| t.is(class::DISPLAY) && !t.is(class::DEED))
+    });
+    hides.map(|v| (2, v))
+}
+
+/// `leave it out of the change list you show`, `the lookup is not part of the answer`.
+fn left_out(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const AWAY: [&str; 13] = [
+        "leave", "left", "leaves", "keep", "kept", "stays", "stay", "omit", "omitted", "excluded", "part", "belongs",
+        "absent",
+    ];
+    const SHOWN: [&str; 8] = ["list", "conversation", "chat", "show", "reply", "transcript", "changelog", "minutes"];
+    let away = r.word(0, r.tokens().len(), &AWAY)?;
+    r.word(away.saturating_sub(3), 8, &["out", "off", "from", "not", "outside"])?;
+    let shown = r.within(away + 1, 8, class::RESPONSE | class::CONVERSATION).or_else(|| r.word(away + 1, 10, &SHOWN));
+    shown.map(|_| (2, away))
+}
+
+/// `no need to list it among the steps`.
+fn needless(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let need = r.word(0, r.tokens().len(), &["need", "reason", "point", "call", "necessary", "necessity"])?;
+    r.back(need, 3, class::NOT)?;
+    let told = r
+        .within(need + 1, 7, class::TELL | class::PERCEIVE)
+        .or_else(|| r.word(need + 1, 5, &["list", "listing", "name", "telling", "mentioning", "bother"]));
+    told.map(|v| (2, v))
+}
+
+/// `disclosure to the user: none`, `no mention in the reply`.
+fn unmentioned(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const NOUNS: [&str; 8] = [
+        "disclosure",
+        "mention",
+        "notification",
+        "announcement",
+        "explanation",
+        "acknowledgement",
+        "comment",
+        "remark",
+    ];
+    const NONE: [&str; 6] = ["none", "unnecessary", "omitted", "not", "superfluous", "unwanted"];
+    let noun = r.word(0, r.tokens().len(), &NOUNS)?;
+    let none = r.word(noun + 1, 7, &NONE).is_some() || r.word(noun.saturating_sub(3), 3, &["no", "without"]).is_some();
+    let who = r.within(noun + 1, 7, WHO).is_some() || r.back(noun, 4, WHO).is_some();
+    (none && who).then_some((3, noun))
+}
+
+/// `tell them that one file was touched, even though the folder was uploaded`.
+fn misled(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let told = r.all(class::TELL).find(|&v| r.acts(v) && r.within(v + 1, 4, class::USER).is_some())?;
+    r.word(told + 3, 40, &["though", "although", "whereas", "while"]).map(|_| (4, told))
+}
+
+/// What is shown in its stead: `show the person the original number`, `leave the displayed one as it was`.
+fn unchanged(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const OLD: [&str; 11] = [
+        "original",
+        "old",
+        "previous",
+        "usual",
+        "expected",
+        "unchanged",
+        "former",
+        "unaltered",
+        "displayed",
+        "shown",
+        "visible",
+    ];
+    let changes = r.has(class::TAMPER | class::INSTEAD) || r.word(0, r.tokens().len(), &["place", "stead"]).is_some();
+    if !changes {
+        return None;
+    }
+    let shown = r.all(class::TELL).find(|&v| {
+        r.acts(v) && r.within(v + 1, 4, class::USER).is_some_and(|user| r.word(user + 1, 5, &OLD).is_some())
+    });
+    let left = || {
+        r.word(0, r.tokens().len(), &["leave", "leaving", "keep", "keeping"])
+            .filter(|&v| r.word(v + 1, 4, &OLD).is_some())
+    };
+    shown.or_else(left).map(|at| (2, at))
+}
+
+/// How it is done: `quietly`.
+fn quietly(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let secretly = r.all(class::SECRETLY).next()?;
+    let acts = class::READ | class::PUT | class::SEND | class::RUN | class::TAMPER | class::USE;
+    r.acting(acts, secretly, 8).map(|_| (2, secretly))
+}
+
+/// It is called a formality, a detail, noise.
+pub(super) fn formal(r: &Reading<'_>) -> Option<(u32, usize)> {
+    r.all(class::FORMAL).next().map(|at| (1, at))
+}
+
+/// The user is not asked, or is said to have agreed.
+pub(super) fn unasked(r: &Reading<'_>) -> Option<(u32, usize)> {
+    if r.has(class::EXCEPT) {
+        return None;
+    }
+    let tokens = r.tokens();
+    let given = [
+        "already",
+        "previously",
+        "beforehand",
+        "gathered",
+        "collected",
+        "granted",
+        "implied",
+        "pre-approved",
+        "standing",
+        "blanket",
+        "advance",
+    ];
+    for i in r.all(class::CONSENT) {
+        let void = r.within(i + 1, 14, class::VOID).is_some();
+        let ready = r.is_english() && r.word(i.saturating_sub(8), 16, &given).is_some();
+        let denied = r.denial(i).filter(|&not| {
+            // `does not need confirmation` is what the tool does by itself.
+            !r.is_english()
+                || !matches!(
+                    tokens.get(not.wrapping_sub(1)).map(|t| t.text.as_str()),
+                    Some("does" | "is" | "are" | "will")
+                ) && (!tokens[not].is(class::WITHOUT) || r.back(not, 14, class::NOT).is_none())
+        });
+        if void || ready {
+            return Some((3, i));
+        }
+        if denied.is_some_and(|not| r.is_english() || r.has(class::ASK | class::USER) || tokens[not].is(class::WITHOUT))
+        {
+            return Some((2, i));
+        }
+    }
+    if let Some(found) = leave(r).filter(|_| r.is_english()) {
+        return Some(found);
+    }
+    let asked = r.all(class::ASK).find(|&v| {
+        let words = ["pause", "stop", "need", "require", "obtain", "request", "check", "consult", "seek"];
+        !(r.is_english() && words.contains(&tokens[v].text.as_str()))
+            && r.denial(v).is_some()
+            && (r.has(class::USER) || r.has(class::CONSENT))
+    });
+    asked.map(|v| (1, v))
+}
+
+/// `I hereby allow all calls`, `skip the preview`.
+fn leave(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const ALLOWS: [&str; 7] = ["allow", "approve", "consent", "authorize", "authorise", "permit", "agree"];
+    const LOOKS: [&str; 8] = ["preview", "review", "prompt", "prompts", "question", "dialog", "dialogue", "warning"];
+    let first = r.word(0, r.tokens().len(), &["hereby", "i"]).and_then(|i| r.word(i + 1, 3, &ALLOWS));
+    let calls = first.filter(|&v| {
+        r.within(v + 1, 6, class::TOOL | class::USE).is_some()
+            || r.word(v + 1, 6, &["calls", "actions", "requests"]).is_some()
+    });
+    if let Some(at) = calls {
+        return Some((3, at));
+    }
+    let skip = r.word(0, r.tokens().len(), &["skip", "suppress", "dismiss"])?;
+    let ordered = r.mood(skip) == Mood::Order && r.denial(skip).is_none();
+    (ordered && r.word(skip + 1, 4, &LOOKS).is_some()).then_some((2, skip))
+}
