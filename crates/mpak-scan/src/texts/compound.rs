@@ -98,7 +98,10 @@ fn english(tokens: &[Token], i: usize) -> Classes {
     let memory = matches!(text, "memory" | "memories")
         && before(tokens, i, 3, |t| t.text == "your")
         && around(tokens, i, |t| t.is(class::WHOLE | class::CONTENT));
-    if tools_seen || own_orders || memory || given {
+    if given {
+        return class::PROMPT.with(class::WHOLE);
+    }
+    if tools_seen || own_orders || memory {
         return class::PROMPT;
     }
     if token.quoted && PRINTING.contains(&text) && before(tokens, i, 4, |t| t.is(class::RUN)) {

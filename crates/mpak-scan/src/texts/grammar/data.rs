@@ -27,7 +27,19 @@ impl Reading<'_> {
         {
             return Classes::NONE;
         }
-        token.classes & class::VALUABLE & !allowed
+        let summed =
+            if token.is(class::CONVERSATION) && self.is_summed_up() { class::CONVERSATION } else { Classes::NONE };
+        token.classes & class::VALUABLE & !allowed & !summed
+    }
+
+    /// Whether a parameter takes a summary and a sentence asks for one: what is said in brief is that tool's business.
+    fn is_summed_up(&self) -> bool {
+        const BRIEF: [&str; 5] = ["summary", "summarise", "summarize", "recap", "gist"];
+        const LONG: [&str; 7] = ["verbatim", "full", "complete", "entire", "whole", "every", "unabridged"];
+        let count = self.tokens().len();
+        self.context.parameters.iter().any(|name| name.contains("summary"))
+            && self.word(0, count, &BRIEF).is_some()
+            && self.word(0, count, &LONG).is_none()
     }
 
     /// The first private thing among the next tokens that is none of the tool's business.

@@ -72,7 +72,7 @@ pub(super) fn others(r: &Reading<'_>) -> Option<(u32, usize)> {
         (true, false) => 2,
         _ => 1,
     };
-    (gone || named || r.acting(acts, tool, NEAR_TOKENS).is_some()).then_some((weight, tool))
+    (gone || named || r.acting(acts, tool, 2 * NEAR_TOKENS).is_some()).then_some((weight, tool))
 }
 
 /// An address, an amount, an argument is changed.

@@ -31,7 +31,9 @@ fn untold(r: &Reading<'_>) -> Option<(u32, usize)> {
     for v in r.all(class::TELL | class::PERCEIVE) {
         let Some(not) = r.denial(v) else { continue };
         let objects = &tokens[v + 1..tokens.len().min(v + 9)];
-        let deed = r.is_english() && objects.first().is_some_and(|t| t.is(class::DEED));
+        // `do not mention this`, `says nothing of it`.
+        let reach = if not > v { 3 } else { 1 };
+        let deed = r.is_english() && objects.iter().take(reach).any(|t| t.is(class::DEED));
         // Identifiers and raw results are kept off a screen for good reasons.
         let shown = objects.iter().any(|t| t.is(class::DISPLAY) || t.kind == Kind::Code) && !deed;
         let described =
@@ -106,7 +108,8 @@ fn unmentioned(r: &Reading<'_>) -> Option<(u32, usize)> {
 
 /// `tell them that one file was touched, even though the folder was uploaded`.
 fn misled(r: &Reading<'_>) -> Option<(u32, usize)> {
-    let told = r.all(class::TELL).find(|&v| r.acts(v) && r.within(v + 1, 4, class::USER).is_some())?;
+    let base = |v: usize| r.tokens()[v].form == Form::Base && r.denial(v).is_none();
+    let told = r.all(class::TELL).find(|&v| base(v) && r.within(v + 1, 4, class::USER).is_some())?;
     r.word(told + 3, 40, &["though", "although", "whereas", "while"]).map(|_| (4, told))
 }
 

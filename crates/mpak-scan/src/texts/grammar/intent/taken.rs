@@ -6,6 +6,20 @@ use crate::texts::TextKind;
 use crate::texts::class;
 use crate::texts::tokens::Kind;
 
+/// Deeds as nouns: `inclusion of the passwords`.
+const NOUNS: [&str; 10] = [
+    "retrieval",
+    "inclusion",
+    "extraction",
+    "collection",
+    "submission",
+    "transmission",
+    "transfer",
+    "provision",
+    "upload",
+    "copy",
+];
+
 /// Private things that are fetched or asked for.
 pub(super) fn take(r: &Reading<'_>) -> Option<(u32, usize)> {
     let verbs = class::READ | class::PUT | class::SEND | class::USE | class::RUN;
@@ -27,24 +41,7 @@ pub(super) fn take(r: &Reading<'_>) -> Option<(u32, usize)> {
         let call = path && (i.saturating_sub(3)..i).any(|j| r.tokens()[j].kind == Kind::Code && !r.is_own(j));
         let filled =
             theirs && r.own_place() && r.word(i.saturating_sub(6), 6, &["is", "are", "holds", "=", ":"]).is_some();
-        let nominal = r.is_english()
-            && r.word(
-                i.saturating_sub(6),
-                12,
-                &[
-                    "retrieval",
-                    "inclusion",
-                    "extraction",
-                    "collection",
-                    "submission",
-                    "transmission",
-                    "transfer",
-                    "provision",
-                    "upload",
-                    "copy",
-                ],
-            )
-            .is_some();
+        let nominal = r.is_english() && r.word(i.saturating_sub(6), 12, &NOUNS).is_some();
         let acted = call || filled || nominal || r.acting(verbs, i, NEAR_TOKENS).is_some();
         if !acted && !(asked && (whole || path)) {
             continue;
@@ -81,7 +78,8 @@ pub(super) fn give(r: &Reading<'_>) -> Option<(u32, usize)> {
     if let Some(at) = filled {
         return Some((1, at));
     }
-    let verb = r.all(class::PUT | class::SEND).find(|&v| r.acts(v))?;
+    let noun = || r.word(0, r.tokens().len(), &NOUNS).filter(|_| r.is_english());
+    let verb = r.all(class::PUT | class::SEND).find(|&v| r.acts(v)).or_else(noun)?;
     let content =
         r.has(class::CONTENT | class::WHOLE | class::VALUABLE) || r.word(verb + 1, 4, &["it", "them"]).is_some();
     (r.own_place() && content).then_some((1, verb))

@@ -43,7 +43,9 @@ impl Reading<'_> {
             (Mood::Order | Mood::Plain, _) => true,
             // `the assistant continues by …`, `the client reads …`.
             (_, Form::Third | Form::Base) => self.back(v, 5, class::ACTOR | class::YOU).is_some(),
-            (_, Form::Ing) => self.word(v.saturating_sub(2), 2, &["by", "and", "then", "without"]).is_some(),
+            (_, Form::Ing) => self
+                .word(v.saturating_sub(2), 2, &["by", "and", "then", "keep", "continue", "start", "begin"])
+                .is_some(),
             // `is passed`, `has to be put`, `to be accompanied`.
             (_, Form::Past) => {
                 self.word(v.saturating_sub(3), 3, &["be", "is", "are", "was", "gets", "get"]).is_some()
