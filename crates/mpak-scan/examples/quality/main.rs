@@ -2,6 +2,7 @@
 //! judge wrongly: `cargo run -p mpak-scan --example quality`. With files (`…/cq03-05/more.toml`): on each of them
 //! alone, as a set that its folder names.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(out, "| {} | {positives} | {negatives} | {recall:.3} | {precision:.3} |", tally.set)?;
     }
     for tally in &tallies {
+        let alone: BTreeSet<&String> = tally.named.values().filter(|rules| rules.len() == 1).flatten().collect();
+        writeln!(out, "{}: {} rules are the only ones to find some case", tally.set, alone.len())?;
         for wrong in &tally.wrong {
             let how = match wrong.label {
                 Label::Positive => "missed",

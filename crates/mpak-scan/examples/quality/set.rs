@@ -46,6 +46,8 @@ pub(crate) struct Case {
     pub(crate) label: Label,
     /// What makes it hard.
     pub(crate) note: String,
+    /// The rule that must name it with high severity, without its control: so no rule is lost unseen.
+    rule: Option<String>,
     /// Texts by path. A `·` is taken out first, so that no set holds what looks like a credential.
     #[serde(default)]
     files: BTreeMap<String, String>,
@@ -84,6 +86,8 @@ pub(crate) struct Tally {
     pub(crate) negatives: usize,
     /// Where they disagree.
     pub(crate) wrong: Vec<Wrong>,
+    /// By the id of each positive case: the rules that named it with high severity.
+    pub(crate) named: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Tally {
@@ -134,14 +138,18 @@ pub(crate) fn tally_of(folder: &Path, files: &[PathBuf]) -> Result<Tally, Box<dy
     let cases = cases(files)?;
     let count = |label: Label| cases.iter().filter(|case| case.label == label).count();
     let (positives, negatives) = (count(Label::Positive), count(Label::Negative));
-    let mut wrong = Vec::new();
+    let (mut wrong, mut named) = (Vec::new(), BTreeMap::new());
     for case in cases {
-        let (bad, found) = judge(&case, &controls).map_err(|e| format!("{set}/{}: {e}", case.id))?;
-        if bad != (case.label == Label::Positive) {
+        let Judged { bad, found, rules } = judge(&case, &controls).map_err(|e| format!("{set}/{}: {e}", case.id))?;
+        let missed = case.rule.as_ref().is_some_and(|rule| !rules.contains(rule));
+        if case.label == Label::Positive {
+            named.insert(case.id.clone(), rules);
+        }
+        if bad != (case.label == Label::Positive) || missed {
             wrong.push(Wrong { id: case.id, label: case.label, note: case.note, found });
         }
     }
-    Ok(Tally { set, positives, negatives, wrong })
+    Ok(Tally { set, positives, negatives, wrong, named })
 }
 
 /// `cq03-05` names CQ-03 and CQ-05.
@@ -171,8 +179,17 @@ fn cases(paths: &[PathBuf]) -> Result<Vec<Case>, Box<dyn Error>> {
     Ok(cases)
 }
 
-/// Whether one of the controls fails or names something of high severity, and all that they name.
-fn judge(case: &Case, controls: &[&Control]) -> Result<(bool, Vec<String>), Box<dyn Error>> {
+/// What the controls say of a case.
+struct Judged {
+    /// Whether one of them fails or names something of high severity.
+    bad: bool,
+    /// All that they name.
+    found: Vec<String>,
+    /// Rules that named something of high severity.
+    rules: BTreeSet<String>,
+}
+
+fn judge(case: &Case, controls: &[&Control]) -> Result<Judged, Box<dyn Error>> {
     let mut all = Vec::new();
     if let Some(tools) = &case.tools {
         let texts = Texts::from_tools(&serde_json::from_str(tools)?, "tools.json").ok_or("no list of tools")?;
@@ -191,15 +208,17 @@ fn judge(case: &Case, controls: &[&Control]) -> Result<(bool, Vec<String>), Box<
             all.push((control.id.to_owned(), verdict.status, verdict.reason, verdict.findings));
         }
     }
-    let (mut bad, mut found) = (false, Vec::new());
+    let (mut bad, mut found, mut rules) = (false, Vec::new(), BTreeSet::new());
     for (id, status, reason, findings) in all {
         if matches!(status, Status::NotRun | Status::Error) {
             return Err(format!("{id} was not judged: {reason}").into());
         }
         bad |= status == Status::Fail || findings.iter().any(|f| f.severity >= Severity::High);
+        let high = findings.iter().filter(|finding| finding.severity >= Severity::High);
+        rules.extend(high.map(|finding| finding.rule.rsplit('/').next().unwrap_or_default().to_owned()));
         found.extend(findings.iter().map(|f| format!("{} {} {:?}", f.rule, f.severity.as_str(), f.evidence)));
     }
-    Ok((bad, found))
+    Ok(Judged { bad, found, rules })
 }
 
 fn bundle(case: &Case) -> Result<Vec<u8>, Box<dyn Error>> {

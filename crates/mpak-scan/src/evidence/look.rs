@@ -12,13 +12,13 @@ use mpak_bundle::sbom;
 
 use super::cache::{Cache, Key, Known};
 use super::plan::{Plan, Wanted};
-use super::source::Source;
-use super::sources::Read;
+use super::source::{Item, Source};
+use super::sources::{Read, too_large};
 use super::{FileFact, GatherError, SbomFile};
 use crate::code::native::{self, Native};
 use crate::completeness::Package;
 use crate::content::{ContentKind, Watched};
-use crate::malware::Suspect;
+use crate::malware::{self, Suspect};
 use crate::secrets::{self, FileScan, FileSecrets};
 use crate::vex::{self, Statement};
 
@@ -198,10 +198,17 @@ impl Plan<'_> {
     /// A file that is too large to be held.
     fn in_pieces(&self, source: &dyn Source, number: usize, wanted: &Wanted) -> Result<Looked, GatherError> {
         let path = self.items[number].path.as_str();
-        let pieces = Pieces { secrets: FileScan::new(path), head: Vec::new(), head_bytes: wanted.head.unwrap_or(0) };
+        let pieces = Pieces {
+            secrets: FileScan::new(path),
+            words: malware::Words::default(),
+            texts: malware::Texts::default(),
+            head: Vec::new(),
+            head_bytes: wanted.head.unwrap_or(0),
+        };
         let mut stream = Watched::new(pieces);
         source.copy(number, &mut stream)?;
         let (pieces, kind, sha256) = stream.finish();
+        let suspect = self.large_suspect(number, kind, &pieces);
         let said = wanted.record.then(|| Box::new(dependencies::read(path, None)));
         let sbom = wanted.sbom.then(|| {
             let (bytes, limit) = (self.items[number].bytes, super::SBOM_BYTES_MAX);
@@ -212,7 +219,7 @@ impl Plan<'_> {
             fact: self.fact(number, kind, sha256),
             secrets: pieces.secrets.finish(),
             code: None,
-            suspect: None,
+            suspect: suspect.map(Box::new),
             said,
             native: None,
             sbom,
@@ -221,6 +228,21 @@ impl Plan<'_> {
             mentions: Vec::new(),
             head: wanted.head.map(|_| pieces.head),
         })
+    }
+
+    /// What a file that passed in pieces gives against malware: its words and texts, since it is not parsed.
+    fn large_suspect(&self, number: usize, kind: ContentKind, pieces: &Pieces) -> Option<Suspect> {
+        let Item { path, bytes, .. } = &self.items[number];
+        match kind {
+            _ if malware::is_unread_place(path, *bytes) => {
+                Some(Suspect::unread(path, format!("it has {bytes} bytes and runs by itself")))
+            }
+            ContentKind::Native | ContentKind::Bytecode => Suspect::of_program(path, &pieces.texts),
+            _ if self.sources.is_open(number, &self.items[number]) || kind == ContentKind::Script => {
+                Suspect::of_words(path, &pieces.words, || too_large(*bytes))
+            }
+            _ => None,
+        }
     }
 
     fn fact(&self, number: usize, kind: ContentKind, sha256: Sha256) -> FileFact {
@@ -232,6 +254,8 @@ impl Plan<'_> {
 /// What sees a large file piece by piece.
 struct Pieces {
     secrets: FileScan,
+    words: malware::Words,
+    texts: malware::Texts,
     head: Vec<u8>,
     head_bytes: usize,
 }
@@ -241,6 +265,8 @@ impl Write for Pieces {
         let room = self.head_bytes - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.secrets.write_all(bytes)?;
+        self.words.feed(bytes);
+        self.texts.feed(bytes);
         Ok(bytes.len())
     }
 

@@ -18,6 +18,7 @@ use crate::code::program::Program;
 use crate::code::tools::{self, Handler};
 use crate::code::{self, SOURCE_BYTES_MAX};
 use crate::completeness::Reasons;
+use crate::content::ContentKind;
 use crate::malware::{self, Malware, Suspect};
 
 /// Most bytes of source code that are read; its facts are held until all of it is.
@@ -237,8 +238,23 @@ impl Sources {
     /// Judges a file by itself for malware, where it is not judged together with the server's own code. To be
     /// called on a thread with a large stack.
     pub(super) fn suspect(&self, number: usize, path: &str, bytes: &[u8], own: bool, is_read: bool) -> Option<Suspect> {
-        let is_code = !is_read && self.may_be_read[number] && code::language(path, bytes).is_some();
-        let judge = || Suspect::of(path, bytes, own, is_code);
+        let is_source = !is_read && code::language(path, bytes).is_some() && !is_typing(path);
+        let judge = || {
+            if malware::is_unread_place(path, bytes.len() as u64) {
+                return Some(Suspect::unread(path, format!("it has {} bytes and runs by itself", bytes.len())));
+            }
+            if matches!(ContentKind::of(bytes), ContentKind::Native | ContentKind::Bytecode) {
+                let mut texts = malware::Texts::default();
+                texts.feed(bytes);
+                return Suspect::of_program(path, &texts);
+            }
+            if is_source && !self.may_be_read[number] {
+                let mut words = malware::Words::default();
+                words.feed(bytes);
+                return Suspect::of_words(path, &words, || too_large(bytes.len() as u64));
+            }
+            Suspect::of(path, bytes, own, is_source)
+        };
         catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_panic| Some(Suspect::failed(path)))
     }
 
@@ -270,6 +286,11 @@ fn may_be_source(item: &Item) -> bool {
     let path = item.path.as_str();
     let plain = path.rsplit('/').next().is_some_and(|name| !name.contains('.'));
     (code::language(path, b"").is_some() || plain && item.bytes < SCRIPT_BYTES_MAX) && !is_typing(path)
+}
+
+/// Why a file of code was not parsed.
+pub(super) fn too_large(bytes: u64) -> String {
+    format!("it has {bytes} bytes; expected at most {SOURCE_BYTES_MAX}, and {SOURCES_BYTES_MAX} of all code together")
 }
 
 fn registers_tools(bytes: &[u8]) -> bool {

@@ -41,3 +41,48 @@ fn the_sets_themselves_hold_no_credential() {
         assert!(sure.is_empty(), "{name}: {sure:?}");
     }
 }
+
+/// Rules of CQ-02 that may fail a bundle. `install-hook` and `unread` only warn.
+const MALWARE_RULES: [&str; 17] = [
+    "agent-orders",
+    "beacon",
+    "constant-recipient",
+    "destruction",
+    "download-and-run",
+    "encoded-code",
+    "exfiltration",
+    "forwarded-input",
+    "hidden-code",
+    "install-network",
+    "mining",
+    "obfuscated-code",
+    "persistence",
+    "reverse-shell",
+    "self-propagation",
+    "spying",
+    "start-up-hook",
+];
+
+fn malware_tally() -> set::Tally {
+    let tallies = set::tallies().expect("every set is judged");
+    tallies.into_iter().find(|tally| tally.set == "cq02").expect("the set of CQ-02")
+}
+
+#[test]
+fn no_rule_of_malware_can_be_lost_unseen() {
+    let tally = malware_tally();
+    for rule in MALWARE_RULES {
+        let alone = tally.named.values().any(|rules| rules.len() == 1 && rules.contains(rule));
+        assert!(alone, "no case is found by `{rule}` alone");
+    }
+}
+
+#[test]
+fn nothing_of_malware_is_missed_but_what_is_listed() {
+    let listed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/quality/cq02/known-misses.txt"));
+    let listed = listed.expect("the list of known misses");
+    let known: Vec<&str> = listed.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    let missed: Vec<String> = malware_tally().wrong.into_iter().map(|wrong| wrong.id).collect();
+    let lost: Vec<&String> = missed.iter().filter(|id| !known.contains(&id.as_str())).collect();
+    assert!(lost.is_empty(), "these were judged rightly before: {lost:?}");
+}
