@@ -75,6 +75,23 @@ fn piece_weight(part: &Part, number: u32, places: u8, text: &[u8]) -> f32 {
     }
 }
 
+/// The part that is being read: matches of one part mostly follow each other.
+#[derive(Clone, Copy)]
+struct Reached<'a> {
+    part: &'a Part,
+    /// The number among all behind its last package.
+    end: u32,
+    /// Whether each of its packages is wanted.
+    takes_all: bool,
+}
+
+impl Reached<'_> {
+    #[inline]
+    fn holds(&self, at: u32) -> bool {
+        (self.part.first..self.end).contains(&at)
+    }
+}
+
 /// Chooses and orders what was found.
 struct Chosen<'a> {
     index: &'a Index,
@@ -97,6 +114,15 @@ impl<'a> Chosen<'a> {
         }
     }
 
+    /// The part that holds a package.
+    fn reach(&self, at: u32) -> Reached<'a> {
+        let (part, _) = self.index.place(at);
+        let count = part.segment.shelf.len();
+        let takes_all = self.kind.is_none() && self.sees_all && part.alive.count() == count;
+        Reached { part, end: part.first + count, takes_all }
+    }
+
+    #[inline]
     fn is_wanted(&self, part: &Part, number: u32) -> bool {
         part.alive.is_alive(number)
             && self.kind.is_none_or(|kind| part.segment.shelf.kinds[number as usize] == kind)
@@ -108,6 +134,7 @@ impl<'a> Chosen<'a> {
     }
 
     /// What it is ordered by, largest first; 0 for what comes after the least that is wanted.
+    #[inline]
     fn key(&self, part: &Part, number: u32, found: &Match, least: u64) -> u64 {
         let shelf = &part.segment.shelf;
         let downloads = || self.counts.package(shelf.package_ids[number as usize]);
@@ -142,9 +169,14 @@ impl<'a> Chosen<'a> {
         let mut best: Vec<(u64, Place)> = Vec::with_capacity(wanted.min(1_000) * 2 + 1);
         // The last of those that are wanted, as far as it is known.
         let mut last: Option<(u64, Place)> = None;
+        let mut reached: Option<Reached<'_>> = None;
         for found in found {
-            let (part, number) = self.index.place(found.at);
-            if !self.is_wanted(part, number) {
+            let at = match reached {
+                Some(at) if at.holds(found.at) => at,
+                _ => *reached.insert(self.reach(found.at)),
+            };
+            let (part, number) = (at.part, found.at - at.part.first);
+            if !at.takes_all && !self.is_wanted(part, number) {
                 continue;
             }
             total += 1;
