@@ -247,7 +247,7 @@ impl Evidence {
         // 4. What the code does.
         let mut secrets = gathered.secrets;
         let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
-            let code = plan.sources.link(gathered.code, gathered.suspects);
+            let code = plan.sources.link(gathered.code, gathered.suspects)?;
             secrets::add_computed(&code.program, &mut secrets);
             let own = |path: &str| plan.sources.is_own(path);
             let oauth = oauth::used(&code, &own);
@@ -255,8 +255,8 @@ impl Evidence {
             let unreached: HashSet<&str> = capabilities.unreached.iter().map(String::as_str).collect();
             let counts = |path: &str| own(path) && !unreached.contains(path);
             let texts = texts::with_code(texts, &code, &counts);
-            (code, oauth, capabilities, texts)
-        })?;
+            Ok::<_, GatherError>((code, oauth, capabilities, texts))
+        })??;
         completeness.add_unreached(&capabilities.unreached, &reasons);
         Ok(Self {
             manifest,

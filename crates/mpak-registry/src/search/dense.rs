@@ -30,6 +30,12 @@ struct Table {
     codes: [u16; 256],
 }
 
+impl Table {
+    fn is_of(&self, meant: &Meant) -> bool {
+        self.factor.to_bits() == meant.factor.to_bits() && self.is_piece == meant.is_piece
+    }
+}
+
 impl Dense {
     /// The word of a plan that is answered so.
     pub(super) fn word<'a>(plan: &'a Plan, index: &Index) -> Option<(&'a Word, &'a [Vec<u32>])> {
@@ -50,9 +56,7 @@ impl Dense {
         let mut tables: Vec<Table> = Vec::new();
         for (part, meant) in index.parts().iter().zip(&word.meant) {
             for meant in meant {
-                let known = tables
-                    .iter()
-                    .position(|t| t.factor.to_bits() == meant.factor.to_bits() && t.is_piece == meant.is_piece);
+                let known = tables.iter().position(|t| t.is_of(meant));
                 let at = known.unwrap_or_else(|| {
                     tables.push(self.table(meant));
                     tables.len() - 1

@@ -80,9 +80,14 @@ pub struct Flow {
     pub is_whole_query: bool,
 }
 
-/// Finds all flows. `first_party` tells the units that are judged in full; in the others only flows that
+/// Finds all flows of the handlers that are to be `run`. `first_party` tells the units that are judged in full; in the others only flows that
 /// start in a handler count.
-pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit) -> bool) -> (Vec<Flow>, bool) {
+pub fn flows(
+    program: &Program,
+    handlers: &[Handler],
+    run: &dyn Fn(&Handler) -> bool,
+    first_party: &dyn Fn(&Unit) -> bool,
+) -> (Vec<Flow>, bool) {
     let mut engine = Engine {
         program,
         env: Env::default(),
@@ -120,7 +125,7 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
     let mut top = engine.env.open();
     // 2. What the model calls; twice, so that what one handler stores another one finds.
     for _ in 0..2 {
-        for handler in handlers {
+        for handler in handlers.iter().filter(|handler| run(handler)) {
             engine.next_root(&mut top);
             engine.judged = true;
             engine.handler(handler);
@@ -148,6 +153,31 @@ pub fn flows(program: &Program, handlers: &[Handler], first_party: &dyn Fn(&Unit
     (engine.found.into_values().collect(), !engine.cut)
 }
 
+/// Flows of two runs over the same program: of the same flow the worse stays.
+pub fn joined(first: Vec<Flow>, second: Vec<Flow>) -> Vec<Flow> {
+    let mut found = BTreeMap::new();
+    first.into_iter().chain(second).for_each(|flow| keep_worse(&mut found, flow));
+    found.into_values().collect()
+}
+
+fn keep_worse(found: &mut BTreeMap<FlowKey, Flow>, flow: Flow) {
+    match found.get(&flow.key()) {
+        Some(before) if (before.danger, before.source) >= (flow.danger, flow.source) => {}
+        _ => {
+            found.insert(flow.key(), flow);
+        }
+    }
+}
+
+/// What flows are the same by.
+type FlowKey = (UnitId, Span, SinkKind, bool);
+
+impl Flow {
+    fn key(&self) -> FlowKey {
+        (self.unit, self.span, self.kind, self.is_argument)
+    }
+}
+
 /// The function that is run.
 #[derive(Clone, Copy)]
 struct Place {
@@ -169,7 +199,7 @@ struct Engine<'p> {
     origins: Vec<String>,
     /// Members of sources that are objects, as sources of their own.
     children: HashMap<(Origin, String), Origin>,
-    found: BTreeMap<(UnitId, Span, SinkKind, bool), Flow>,
+    found: BTreeMap<FlowKey, Flow>,
     stack: Vec<(UnitId, FunctionId)>,
     visited: BTreeSet<(UnitId, FunctionId)>,
     /// What an enforced schema says of a source.
@@ -387,20 +417,14 @@ impl Engine<'_> {
         taint.safe.and(if seen { proven.and(Safe::PATH) } else { proven })
     }
 
-    fn report(&mut self, place: Place, mut flow: Flow) {
-        if flow.source == Some(Source::Unknown) && self.bundled.contains(&place.unit) {
+    fn report(&mut self, mut flow: Flow) {
+        if flow.source == Some(Source::Unknown) && self.bundled.contains(&flow.unit) {
             flow.danger = flow.danger.min(Danger::Medium);
         }
         if !self.judged && flow.source != Some(Source::Tool) {
             return;
         }
-        let key = (place.unit, flow.span, flow.kind, flow.is_argument);
-        match self.found.get(&key) {
-            Some(before) if (before.danger, before.source) >= (flow.danger, flow.source) => {}
-            _ => {
-                self.found.insert(key, flow);
-            }
-        }
+        keep_worse(&mut self.found, flow);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is known of files from earlier scans: nothing but what follows from their content.
 //!
 //! Only files that say nothing are remembered: no credential, no code to follow, no record, no finding of any engine.
-//! All that is kept of one is its digest, its kind and the work that it took, under a key made of its content, its
+//! All that is kept of one is its digest, its kind, the work that it took and whether its code was judged, under a key made of its content, its
 //! name, whether it is the server's own, and the scanner itself. So a bundle cannot lower a judgement by what it says
 //! of itself, and a scanner with other rules or other code knows nothing of what another one saw.
 //!
@@ -22,10 +22,10 @@ use crate::content::ContentKind;
 use crate::controls::CONTROLS;
 use crate::report;
 
-const MAGIC: &[u8] = b"mpak scan cache1";
+const MAGIC: &[u8] = b"mpak scan cache2";
 const HEADER_BYTES: usize = MAGIC.len() + 32;
-/// Key, digest, work, kind, checksum.
-const RECORD_BYTES: usize = 32 + 32 + 8 + 1 + CHECKSUM_BYTES;
+/// Key, digest, work, kind, whether it was judged, checksum.
+const RECORD_BYTES: usize = 32 + 32 + 8 + 1 + 1 + CHECKSUM_BYTES;
 const CHECKSUM_BYTES: usize = 8;
 /// Most records: two for each file.
 const RECORDS_COUNT_MAX: usize = 1 << 17;
@@ -49,6 +49,8 @@ pub(super) struct Known {
     pub(super) kind: ContentKind,
     /// Bytes that were looked at closely for credentials.
     pub(super) examined_bytes: u64,
+    /// Whether its code was judged for malware, and nothing found.
+    pub(super) judged: bool,
 }
 
 /// Where a file is found again.
@@ -165,8 +167,9 @@ impl Cache {
         record[32..64].copy_from_slice(known.sha256.as_bytes());
         record[64..72].copy_from_slice(&known.examined_bytes.to_le_bytes());
         record[72] = u8::try_from(kind).expect("there are few kinds");
-        let sum = self.checksum(&record[..73]);
-        record[73..].copy_from_slice(&sum);
+        record[73] = u8::from(known.judged);
+        let (content, sum) = record.split_at_mut(RECORD_BYTES - CHECKSUM_BYTES);
+        sum.copy_from_slice(&self.checksum(content));
         record
     }
 
@@ -180,6 +183,7 @@ impl Cache {
             sha256: Sha256::from_bytes(content[32..64].try_into().ok()?),
             examined_bytes: u64::from_le_bytes(content[64..72].try_into().ok()?),
             kind: *ContentKind::ALL.get(usize::from(content[72]))?,
+            judged: content[73] != 0,
         };
         Some((content[..32].try_into().ok()?, known))
     }
@@ -203,7 +207,7 @@ mod tests {
     use crate::malware::role;
 
     fn known(n: u8) -> Known {
-        Known { sha256: Sha256::of(&[n]), kind: ContentKind::Text, examined_bytes: u64::from(n) }
+        Known { sha256: Sha256::of(&[n]), kind: ContentKind::Text, examined_bytes: u64::from(n), judged: n % 2 == 0 }
     }
 
     fn key(n: u8) -> Key {

@@ -49,13 +49,14 @@ pub(super) struct Looked {
 
 impl Looked {
     /// A file that says nothing.
-    fn known(fact: FileFact, examined_bytes: u64) -> Self {
+    fn known(fact: FileFact, known: Known) -> Self {
+        let Known { examined_bytes, judged, .. } = known;
         let secrets = FileSecrets { path: fact.path.clone(), examined_bytes, ..FileSecrets::default() };
         Self {
             fact,
             secrets,
             code: None,
-            suspect: None,
+            suspect: judged.then(|| Box::new(Suspect::CLEAN)),
             said: None,
             native: None,
             sbom: None,
@@ -72,7 +73,7 @@ impl Looked {
         let clean = secrets.hits.is_empty() && secrets.omitted_count == 0 && !secrets.unfinished;
         let silent = clean
             && code.is_none()
-            && suspect.is_none()
+            && suspect.as_ref().is_none_or(|suspect| suspect.is_clean())
             && said.is_none()
             && native.is_none()
             && sbom.is_none()
@@ -80,7 +81,12 @@ impl Looked {
             && package.is_none()
             && mentions.is_empty()
             && head.is_none();
-        silent.then_some(Known { sha256: fact.sha256, kind: fact.kind, examined_bytes: secrets.examined_bytes })
+        silent.then_some(Known {
+            sha256: fact.sha256,
+            kind: fact.kind,
+            examined_bytes: secrets.examined_bytes,
+            judged: suspect.is_some(),
+        })
     }
 }
 
@@ -116,7 +122,7 @@ impl Plan<'_> {
         let path = self.items[number].path.as_str();
         let fits = |known: &Known| !self.speaks(number, known.kind) && !self.sources.is_changed(path, &known.sha256);
         let known = cache.find(key).filter(fits)?;
-        Some(Looked::known(self.fact(number, known.kind, known.sha256), known.examined_bytes))
+        Some(Looked::known(self.fact(number, known.kind, known.sha256), known))
     }
 
     fn read(

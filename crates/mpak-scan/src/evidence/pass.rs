@@ -97,6 +97,21 @@ pub(super) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result
     })
 }
 
+/// Does two things side by side, the second on a thread of its own.
+///
+/// # Errors
+/// [`GatherError::Thread`].
+pub(super) fn both<A, B: Send>(
+    first: impl FnOnce() -> A,
+    second: impl FnOnce() -> B + Send,
+) -> Result<(A, B), GatherError> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("scan".to_owned()).stack_size(STACK_BYTES);
+        let running = thread.spawn_scoped(scope, second).map_err(|source| GatherError::Thread { source })?;
+        Ok((first(), running.join().unwrap_or_else(|panic| panic::resume_unwind(panic))))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ use memchr::memmem::Finder;
 use mpak_bundle::digest::Sha256;
 
 use super::source::Item;
+use super::{GatherError, pass};
 use crate::code::facts::{Reading, Unit};
 use crate::code::flow::{self, Flow};
 use crate::code::program::Program;
@@ -259,7 +260,10 @@ impl Sources {
     }
 
     /// Links and follows what was read, given in the order of the bundle, on a thread with a large stack.
-    pub(super) fn link(&self, all: Vec<Read>, suspects: Vec<Suspect>) -> Code {
+    ///
+    /// # Errors
+    /// [`GatherError::Thread`].
+    pub(super) fn link(&self, all: Vec<Read>, suspects: Vec<Suspect>) -> Result<Code, GatherError> {
         let mut unread = self.unread.clone();
         let mut first_party_count = 0;
         let mut units = Vec::with_capacity(all.len());
@@ -275,9 +279,19 @@ impl Sources {
         let program = Program::new(units);
         let handlers = tools::handlers(&program);
         let own = |unit: &Unit| self.is_own(&unit.path);
-        let (flows, whole) = flow::flows(&program, &handlers, &own);
-        let malware = malware::judge(&program, &handlers, suspects);
-        Code { program, handlers, flows, whole, unread, first_party_count, malware }
+        let is_own = |handler: &Handler| own(program.unit(handler.unit));
+        let is_other = |handler: &Handler| !is_own(handler);
+        // What handlers in dependencies do does not depend on what the server's own handlers stored.
+        let ((flows, malware), of_others) = pass::both(
+            || (flow::flows(&program, &handlers, &is_own, &own), malware::judge(&program, &handlers, suspects)),
+            || match handlers.iter().any(is_other) {
+                true => flow::flows(&program, &handlers, &is_other, &|_| false),
+                false => (Vec::new(), true),
+            },
+        )?;
+        let whole = flows.1 && of_others.1;
+        let flows = flow::joined(flows.0, of_others.0);
+        Ok(Code { program, handlers, flows, whole, unread, first_party_count, malware })
     }
 }
 

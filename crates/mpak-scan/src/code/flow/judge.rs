@@ -371,7 +371,7 @@ impl Engine<'_> {
         let is_whole_query = kind == SinkKind::Query && danger == Danger::Medium && source == Some(Source::Tool);
         let flow =
             Flow { kind, danger, source, call, unit: place.unit, span, path: steps, is_argument, is_whole_query };
-        self.report(place, flow);
+        self.report(flow);
     }
 }
 

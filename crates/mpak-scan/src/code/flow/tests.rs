@@ -8,7 +8,7 @@ use crate::code::tools::handlers;
 fn judged(files: &[(&str, &str)]) -> Vec<String> {
     let program = Program::new(files.iter().filter_map(|(path, text)| read(path, text.as_bytes())).collect());
     let handlers = handlers(&program);
-    let (flows, whole) = flows(&program, &handlers, &|_| true);
+    let (flows, whole) = flows(&program, &handlers, &|_| true, &|_| true);
     assert!(whole);
     let mut shown: Vec<String> =
         flows.iter().map(|f| format!("{:?} {:?} {:?} {}", f.kind, f.danger, f.source, f.call)).collect();
@@ -20,7 +20,7 @@ fn judged(files: &[(&str, &str)]) -> Vec<String> {
 fn worst(files: &[(&str, &str)]) -> Danger {
     let program = Program::new(files.iter().filter_map(|(path, text)| read(path, text.as_bytes())).collect());
     let handlers = handlers(&program);
-    let (flows, _) = flows(&program, &handlers, &|_| true);
+    let (flows, _) = flows(&program, &handlers, &|_| true, &|_| true);
     flows.iter().map(|flow| flow.danger).max().unwrap_or(Danger::Constant)
 }
 
@@ -360,6 +360,6 @@ fn hostile_shapes_come_to_an_end() {
         // A quadratic way through one of these takes minutes.
         let program = Program::new(read(path, source.as_bytes()).into_iter().collect());
         let handlers = handlers(&program);
-        flows(&program, &handlers, &|_| true);
+        flows(&program, &handlers, &|_| true, &|_| true);
     }
 }
