@@ -3,6 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    let _unit = mpak_fuzz::on_large_stack(|| mpak_scan::code::read("x.py", data));
-});
+fuzz_target!(|data: &[u8]| mpak_fuzz::targets::code_python(data));

@@ -2,8 +2,5 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mpak_scan::outside::Outside;
 
-fuzz_target!(|data: &[u8]| {
-    let _read = Outside::read(data);
-});
+fuzz_target!(|data: &[u8]| mpak_fuzz::targets::evidence_file(data));

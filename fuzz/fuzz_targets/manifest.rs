@@ -2,12 +2,5 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mpak_bundle::limits::Limits;
-use mpak_bundle::manifest::{self, Reading};
 
-fuzz_target!(|data: &[u8]| {
-    let limits = Limits::default();
-    for reading in [Reading::Strict, Reading::Tolerant] {
-        let _read = manifest::read(data, reading, &limits);
-    }
-});
+fuzz_target!(|data: &[u8]| mpak_fuzz::targets::manifest(data));

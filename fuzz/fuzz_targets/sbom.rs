@@ -2,8 +2,5 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mpak_bundle::sbom;
 
-fuzz_target!(|data: &[u8]| {
-    let _read = sbom::read(data);
-});
+fuzz_target!(|data: &[u8]| mpak_fuzz::targets::sbom(data));

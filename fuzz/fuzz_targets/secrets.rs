@@ -3,6 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    let _found = mpak_scan::secrets::scan_file("x.env", data);
-});
+fuzz_target!(|data: &[u8]| mpak_fuzz::targets::secrets(data));

@@ -13,6 +13,7 @@ pub mod tools;
 pub mod weak;
 
 mod builder;
+pub(crate) mod encoding;
 mod javascript;
 pub mod native;
 mod python;
@@ -49,8 +50,8 @@ pub fn language(path: &str, head: &[u8]) -> Option<Language> {
 /// a stack of [`STACK_BYTES`].
 pub fn read(path: &str, bytes: &[u8]) -> Option<Unit> {
     let language = language(path, bytes)?;
-    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    if let Some(refused) = refused(&text) {
+    let text = encoding::text(bytes);
+    if let Some(refused) = encoding::foreign(language, bytes).or_else(|| refused(&text)) {
         return Some(Builder::new(path, language, text.into_owned()).finish(Vec::new(), Reading::Unread(refused)));
     }
     match language {

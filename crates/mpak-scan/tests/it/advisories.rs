@@ -84,6 +84,98 @@ fn look_up(snapshot: &Snapshot, ecosystem: Ecosystem, name: &str, version: &str)
     snapshot.find(&[component(ecosystem, name, version)]).expect("what the test made itself")
 }
 
+/// A record of a package in which versions from one on are affected, below another.
+fn between(id: &str, ecosystem: &str, name: &str, introduced: &str, fixed: &str) -> Value {
+    let mut record = record(id, ecosystem, name);
+    record["affected"][0]["ranges"][0]["events"] = json!([{"introduced": introduced}, {"fixed": fixed}]);
+    record
+}
+
+#[test]
+fn modules_of_go_are_looked_up_by_its_rules() {
+    let snapshot = Feeds::new()
+        .osv(&[
+            between("GO-2024-1", "Go", "example.com/Acme/mod", "1.2.0", "1.4.1"),
+            between("GO-2024-2", "Go", "example.com/Acme/mod/v2", "0", "2.0.0-20240101000000-abcdefabcdef"),
+            between("GO-2024-3", "Go", "stdlib", "1.21.0-0", "1.21.8"),
+        ])
+        .snapshot();
+    for (name, version, expected) in [
+        ("example.com/Acme/mod", "v1.2.0", Some(("GO-2024-1", "1.4.1"))),
+        ("example.com/Acme/mod", "v1.4.0", Some(("GO-2024-1", "1.4.1"))),
+        // A pseudo-version and a pre-release stand before their release; build metadata does not count.
+        ("example.com/Acme/mod", "v1.4.1-0.20240102030405-abcdefabcdef", Some(("GO-2024-1", "1.4.1"))),
+        ("example.com/Acme/mod", "v1.4.1-rc.1", Some(("GO-2024-1", "1.4.1"))),
+        ("example.com/Acme/mod", "v1.4.1+incompatible", None),
+        ("example.com/Acme/mod", "v1.4.1", None),
+        ("example.com/Acme/mod", "v1.1.9", None),
+        // Paths are exact, and each major version has its own.
+        ("example.com/acme/mod", "v1.3.0", None),
+        (
+            "example.com/Acme/mod/v2",
+            "v2.0.0-20231231235959-abcdefabcdef",
+            Some(("GO-2024-2", "2.0.0-20240101000000-abcdefabcdef")),
+        ),
+        ("example.com/Acme/mod/v2", "v2.0.0-20240101000001-000000000000", None),
+        ("stdlib", "1.21.7", Some(("GO-2024-3", "1.21.8"))),
+        ("stdlib", "1.21.8", None),
+        ("stdlib", "1.20.14", None),
+    ] {
+        let found = look_up(&snapshot, Ecosystem::Golang, name, version);
+        let seen = found.matches.first().map(|m| (m.vulnerability.id(), m.fixed.as_deref().unwrap_or_default()));
+        assert_eq!(seen, expected, "{name} {version}");
+        assert!(found.matches.len() <= 1 && found.matches.iter().all(|m| m.doubt.is_none()), "{name} {version}");
+    }
+}
+
+#[test]
+fn crates_are_looked_up_by_their_rules() {
+    let mut two = between("RUSTSEC-2024-1", "crates.io", "acme-core", "0.0.0-0", "0.3.5");
+    two["affected"][0]["ranges"][0]["events"] = json!([{"introduced": "0.0.0-0"}, {"fixed": "0.3.5"},
+        {"introduced": "0.4.0"}, {"fixed": "0.4.2"}]);
+    let mut listed = record("RUSTSEC-2024-2", "crates.io", "acme-net");
+    listed["affected"][0]["ranges"] = json!([]);
+    listed["affected"][0]["versions"] = json!(["1.0.0", "1.0.1"]);
+    let snapshot = Feeds::new().osv(&[two, listed]).snapshot();
+    for (name, version, expected) in [
+        ("acme-core", "0.3.4", Some("RUSTSEC-2024-1")),
+        ("acme-core", "0.0.1-alpha.1", Some("RUSTSEC-2024-1")),
+        ("acme-core", "0.3.5", None),
+        ("acme-core", "0.4.0", Some("RUSTSEC-2024-1")),
+        ("acme-core", "0.4.2-rc.1", Some("RUSTSEC-2024-1")),
+        ("acme-core", "0.4.2", None),
+        ("acme-core", "0.4.1+build.7", Some("RUSTSEC-2024-1")),
+        // Crates do not tell `-` from `_`, nor case.
+        ("acme_core", "0.4.1", Some("RUSTSEC-2024-1")),
+        ("Acme_Core", "0.4.1", Some("RUSTSEC-2024-1")),
+        ("acmecore", "0.4.1", None),
+        ("acme-net", "1.0.1", Some("RUSTSEC-2024-2")),
+        ("acme-net", "1.0.2", None),
+    ] {
+        let found = look_up(&snapshot, Ecosystem::Cargo, name, version);
+        assert_eq!(found.matches.first().map(|m| m.vulnerability.id()), expected, "{name} {version}");
+    }
+}
+
+#[test]
+fn a_name_is_looked_up_in_its_own_ecosystem_only() {
+    let all = [
+        ("npm", Ecosystem::Npm, "1.0.0"),
+        ("PyPI", Ecosystem::Pypi, "1.0"),
+        ("Go", Ecosystem::Golang, "v1.0.0"),
+        ("crates.io", Ecosystem::Cargo, "1.0.0"),
+    ];
+    for (osv, _, _) in all {
+        let snapshot = Feeds::new().osv(&[record("GHSA-1", osv, "same")]).snapshot();
+        let hit: Vec<&str> = all
+            .into_iter()
+            .filter(|(_, ecosystem, version)| !look_up(&snapshot, *ecosystem, "same", version).matches.is_empty())
+            .map(|(name, _, _)| name)
+            .collect();
+        assert_eq!(hit, [osv]);
+    }
+}
+
 #[test]
 fn all_forms_and_orders_of_equal_feeds_give_equal_bytes() {
     let feeds = Feeds::new();

@@ -4,6 +4,7 @@ mod advisories;
 mod controls;
 mod forms;
 mod hostile;
+mod hostile_files;
 mod levels;
 mod published;
 mod quality;

@@ -104,6 +104,24 @@ fn components_that_only_a_bill_of_materials_lists_are_looked_up() {
 }
 
 #[test]
+fn components_of_lockfiles_of_go_and_cargo_are_judged() {
+    let golang = ("go.sum", "example.com/a v1.3.0 h1:AAAA=\nexample.com/a v1.3.0/go.mod h1:AAAA=\n".to_owned());
+    let cargo = (
+        "Cargo.lock",
+        "version = 4\n\n[[package]]\nname = \"a_b\"\nversion = \"0.4.1\"\nsource = \"registry+https://example.org/index\"\n"
+            .to_owned(),
+    );
+    for (ecosystem, name, file) in [("Go", "example.com/a", golang), ("crates.io", "a-b", cargo)] {
+        let mut record = record("GHSA-1", ecosystem, name);
+        record["severity"] = json!([{"type": "CVSS_V3", "score": CRITICAL}]);
+        let result = judge(std::slice::from_ref(&file), &Feeds::new().osv(&[record]).snapshot(), &[]);
+        assert_eq!((result.status, result.findings[0].file.as_deref()), (Status::Fail, Some(file.0)), "{result:?}");
+        let other = Feeds::new().osv(&[self::record("GHSA-1", "npm", name)]).snapshot();
+        assert_eq!(judge(&[file], &other, &[]).status, Status::Pass);
+    }
+}
+
+#[test]
 fn the_report_says_who_signed_and_what_cannot_be_decided() {
     let mut record = scored(CRITICAL);
     record["affected"][0]["ranges"] = json!([{"type": "GIT", "repo": "x", "events": [{"introduced": "0"}]}]);

@@ -1,0 +1,6 @@
+//! What is demanded beyond the levels.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| mpak_fuzz::targets::policy(data));

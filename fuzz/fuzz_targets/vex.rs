@@ -1,0 +1,6 @@
+//! Statements about vulnerabilities.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| mpak_fuzz::targets::vex(data));
