@@ -73,7 +73,7 @@ fn what_stands_in_one_long_line_is_found() {
         ("server/b.js", minified(RUNS_COMMAND), "CQ-05/shell"),
         ("server/c.js", minified(&"a();".repeat(1_200_000)), "CQ-03/unread"),
         ("server/a.sh", long(RUNS_DOWNLOAD), "CQ-02/download-and-run"),
-        ("server/d.js", format!("{}{}", "a".repeat(5_000_000), token()).into_bytes(), "CQ-01/github-token"),
+        ("server/d.js", format!("{}='{}'", "a".repeat(5_000_000), token()).into_bytes(), "CQ-01/github-token"),
         (
             "notes.txt",
             format!("{} {} {}", "a".repeat(5_000_000), token(), "b".repeat(5_000_000)).into_bytes(),
