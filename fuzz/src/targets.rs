@@ -19,8 +19,11 @@ use mpak_scan::suppressions::Suppressions;
 use mpak_scan::texts::{self, Texts};
 use mpak_scan::{code, names, secrets, vex};
 
+/// What a target does with an input.
+pub type Run = fn(&[u8]);
+
 /// Every target: its name, which is also that of its corpus, and what it does.
-pub const TARGETS: [(&str, fn(&[u8])); 20] = [
+pub const TARGETS: [(&str, Run); 20] = [
     ("advisories", advisories),
     ("advisory_feeds", advisory_feeds),
     ("archive", archive),

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
+use mpak_scan::code::SOURCE_BYTES_MAX;
 use mpak_scan::control::Status;
 use mpak_testkit::zip::ZipBuilder;
 
@@ -71,7 +72,7 @@ fn what_stands_in_one_long_line_is_found() {
     end_in_findings([
         ("server/a.js", minified(SENDS_ENVIRONMENT), "CQ-02/exfiltration"),
         ("server/b.js", minified(RUNS_COMMAND), "CQ-05/shell"),
-        ("server/c.js", minified(&"a();".repeat(1_200_000)), "CQ-03/unread"),
+        ("server/c.js", minified(&"a();".repeat(SOURCE_BYTES_MAX / 4)), "CQ-03/unread"),
         ("server/a.sh", long(RUNS_DOWNLOAD), "CQ-02/download-and-run"),
         ("server/d.js", format!("{}='{}'", "a".repeat(5_000_000), token()).into_bytes(), "CQ-01/github-token"),
         (
@@ -149,7 +150,7 @@ fn a_vendored_file_whose_bytes_do_not_show_what_runs_is_told() {
 fn what_unfolds_to_much_is_told_without_being_unfolded() {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
     for _ in 0..100 {
-        packed.write_all(&[b' '; 1 << 20]).expect("memory");
+        packed.write_all(&vec![b' '; 1 << 20]).expect("memory");
     }
     let packed = STANDARD.encode(packed.finish().expect("memory"));
     let layered =

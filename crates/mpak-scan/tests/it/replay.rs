@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 #[path = "../../../../fuzz/src/targets.rs"]
 mod targets;
 
-use targets::TARGETS;
+use targets::{Run, TARGETS};
 
 /// Longest that one input may take, in a build without optimisation.
 const INPUT: Duration = Duration::from_secs(20);
@@ -25,7 +25,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 }
 
 /// Runs a target on each of its inputs.
-fn replay(target: &str, run: fn(&[u8])) {
+fn replay(target: &str, run: Run) {
     let mut inputs: Vec<_> =
         fs::read_dir(fuzz().join("corpus").join(target)).unwrap().map(|entry| entry.unwrap().path()).collect();
     inputs.sort();
