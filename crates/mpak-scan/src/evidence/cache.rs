@@ -207,7 +207,12 @@ mod tests {
     use crate::malware::role;
 
     fn known(n: u8) -> Known {
-        Known { sha256: Sha256::of(&[n]), kind: ContentKind::Text, examined_bytes: u64::from(n), judged: n % 2 == 0 }
+        Known {
+            sha256: Sha256::of(&[n]),
+            kind: ContentKind::Text,
+            examined_bytes: u64::from(n),
+            judged: n.is_multiple_of(2),
+        }
     }
 
     fn key(n: u8) -> Key {

@@ -284,9 +284,9 @@ impl Sources {
         // What handlers in dependencies do does not depend on what the server's own handlers stored.
         let ((flows, malware), of_others) = pass::both(
             || (flow::flows(&program, &handlers, &is_own, &own), malware::judge(&program, &handlers, suspects)),
-            || match handlers.iter().any(is_other) {
-                true => flow::flows(&program, &handlers, &is_other, &|_| false),
-                false => (Vec::new(), true),
+            || {
+                let some = handlers.iter().any(is_other);
+                if some { flow::flows(&program, &handlers, &is_other, &|_| false) } else { (Vec::new(), true) }
             },
         )?;
         let whole = flows.1 && of_others.1;
