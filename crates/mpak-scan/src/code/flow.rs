@@ -410,11 +410,7 @@ impl Engine<'_> {
 
     /// What a value's source is safe for at this point.
     fn safe(&self, taint: &Taint) -> Safe {
-        let proven = self.env.proven(taint.origin);
-        // A path that is checked with its links followed is known as far as its dots are resolved.
-        let seen = proven.has(Safe::LINKS_SEEN) && taint.resolved >= Resolved::Dots;
-        let proven = if taint.followed { proven.without(Safe::BELOW) } else { proven };
-        taint.safe.and(if seen { proven.and(Safe::PATH) } else { proven })
+        taint.safe_where(self.env.proven(taint.origin))
     }
 
     fn report(&mut self, mut flow: Flow) {

@@ -236,6 +236,7 @@ impl Engine<'_> {
                 | "some"
                 | "every"
                 | "find"
+                | "findLast"
                 | "findIndex"
                 | "flatMap"
                 | "reduce"

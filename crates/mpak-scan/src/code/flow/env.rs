@@ -176,10 +176,11 @@ impl Env {
                 Some(second) => second,
                 None => self.get(var).cloned(),
             };
-            vars.insert(var, either(value, second));
+            vars.insert(var, either(self.as_proven(value, &one.proven), self.as_proven(second, &other.proven)));
         }
         for (var, value) in other.vars {
-            vars.insert(var, either(self.get(var).cloned(), value));
+            let first = self.as_proven(self.get(var).cloned(), &one.proven);
+            vars.insert(var, either(first, self.as_proven(value, &other.proven)));
         }
         let mut proven = HashMap::new();
         for origin in one.proven.keys().chain(other.proven.keys()) {
@@ -188,6 +189,17 @@ impl Env {
             proven.insert(*origin, of(&one.proven).common(of(&other.proven)));
         }
         Changes { vars, proven }
+    }
+
+    /// A variable at the end of a way, with what the way proved of its sources: the other way may hold something
+    /// else in it, and need not prove the same.
+    fn as_proven(&self, value: Option<Value>, proven: &HashMap<Origin, Safe>) -> Option<Value> {
+        let mut value = value?;
+        for taint in &mut value.taints {
+            let proven = proven.get(&taint.origin).copied().unwrap_or_else(|| self.proven(taint.origin));
+            taint.safe = taint.safe_where(proven);
+        }
+        Some(value)
     }
 
     /// What was proven since a layer began.

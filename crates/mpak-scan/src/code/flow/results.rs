@@ -85,6 +85,13 @@ impl Engine<'_> {
         {
             return handed.clone();
         }
+        // A predicate's answer tells which element it is, or whether there is one: it is no part of what comes out.
+        let answered = matches!(name, "find" | "findLast" | "findIndex" | "some" | "every") && handed.is_some();
+        if let Some((list, _)) = receiver.as_ref().filter(|_| answered) {
+            let list = list.clone();
+            let gives_element = name.starts_with("find") && name != "findIndex";
+            return if gives_element { self.part(&list, None) } else { Value::default() };
+        }
         if matches!(name, "map" | "flatMap" | "then")
             && let Some(handed) = &handed
         {

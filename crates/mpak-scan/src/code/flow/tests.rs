@@ -266,6 +266,27 @@ fn links_decide_how_bad_a_checked_path_is() {
 }
 
 #[test]
+fn what_one_way_proves_of_its_variable_outlives_the_way() {
+    let tool = |start: &str, checked: &str| {
+        format!(
+            "const roots = ['/srv', '/data'];\nconst within = (p) => roots.some((root) => p.startsWith(root + path.sep));\nasync function reach(p) {{ {start} if (p) {{ at = await fs.realpath(path.join(at, p)); {checked} }} return at; }}\nserver.tool('t', 'x', {{ p: z.string() }}, async ({{ p }}) => fs.readFile(await reach(p)));\n"
+        )
+    };
+    let refuse = "if (!within(at)) throw new Error('no');";
+    script(&tool("let at = '/srv';", refuse), false);
+    script(&tool("let at = '/srv';", ""), true);
+    // Which root it is follows from what the model chooses, but the root is still one of the two.
+    let found = "let at = roots.find((root) => path.resolve(root, p).startsWith(root + path.sep));";
+    script(&tool(found, refuse), false);
+    script(&tool(found, ""), true);
+    script(
+        "server.tool('t', 'x', { p: z.string() }, async ({ p }) => execSync(['ls', 'df'].find((c) => c + p)));",
+        false,
+    );
+    script("server.tool('t', 'x', { p: z.string() }, async ({ p }) => execSync(p.split(',').find((c) => c)));", true);
+}
+
+#[test]
 fn what_runs_first_and_what_is_handed_over_is_followed() {
     // Events, state between tools, a table in a field, an abstract class, a request to a port.
     script(

@@ -139,6 +139,17 @@ pub struct Taint {
     pub path: Rc<Step>,
 }
 
+impl Taint {
+    /// What its text is safe for where this is proven of its source.
+    #[must_use]
+    pub fn safe_where(&self, proven: Safe) -> Safe {
+        // A path that is checked with its links followed is known as far as its dots are resolved.
+        let seen = proven.has(Safe::LINKS_SEEN) && self.resolved >= Resolved::Dots;
+        let proven = if self.followed { proven.without(Safe::BELOW) } else { proven };
+        self.safe.and(if seen { proven.and(Safe::PATH) } else { proven })
+    }
+}
+
 /// What is known of a value.
 #[derive(Clone, Debug, Default)]
 pub struct Value {
