@@ -10,14 +10,14 @@ use serde_json::{Map, Value, json};
 
 use super::collect::Collector;
 use super::{ModelText, Subject, TextKind};
-use crate::code::facts::{Arg, ExprId, ExprKind, Function, FunctionId, Language, Unit};
+use crate::code::facts::{Arg, ExprId, ExprKind, Function, FunctionId, Language, Statement, Unit};
 use crate::code::program::{Meaning, Program, UnitId};
 use crate::code::tools::{Handler, Kind};
 
 mod schema;
 mod value;
 
-use schema::{annotated, renamed, shape};
+use schema::{annotated, constants, renamed, shape};
 use value::last;
 
 /// Most subjects that one bundle's code gives.
@@ -26,6 +26,8 @@ const SUBJECTS_COUNT_MAX: usize = 2_000;
 const STEPS_MAX: u32 = 400_000;
 /// Deepest nesting of a schema.
 const DEPTH_MAX: u32 = 24;
+/// Most texts that one prompt returns.
+const RETURNS_MAX: usize = 16;
 
 /// Everything that the units of the server's own register.
 pub(crate) fn subjects(program: &Program, handlers: &[Handler], own: &dyn Fn(&Unit) -> bool) -> Vec<Subject> {
@@ -121,7 +123,57 @@ impl Reader<'_> {
         if !properties.is_empty() {
             tool.insert("inputSchema".to_owned(), json!({"properties": properties}));
         }
+        if handler.kind == Kind::Prompt {
+            let mut said = Vec::new();
+            self.returned(handler.unit, &function.body, &mut said);
+            if !said.is_empty() {
+                tool.insert("text".to_owned(), json!(said.join("\n\n")));
+            }
+        }
         self.add(handler.unit, function.span.line, handler.kind, &tool);
+    }
+
+    /// What a prompt's function returns, as far as it is written out: the text that goes to the model.
+    fn returned(&mut self, id: UnitId, body: &[Statement], said: &mut Vec<String>) {
+        for statement in body {
+            match statement {
+                Statement::Return(Some(value)) if said.len() < RETURNS_MAX => {
+                    let value = self.message(id, *value);
+                    spoken(&value, said);
+                }
+                Statement::If { then, otherwise, .. } => {
+                    self.returned(id, then, said);
+                    self.returned(id, otherwise, said);
+                }
+                Statement::Any(ways) => ways.iter().for_each(|way| self.returned(id, way, said)),
+                _ => {}
+            }
+        }
+    }
+
+    /// `UserMessage("…")`, a list of such, or a text.
+    fn message(&mut self, id: UnitId, expr: ExprId) -> Value {
+        let program = self.program;
+        let (id, expr) = program.value(id, expr);
+        let unit = program.unit(id);
+        match unit.expr(expr) {
+            ExprKind::List(items) => {
+                Value::Array(items.iter().take(RETURNS_MAX).map(|&item| self.message_of(id, item)).collect())
+            }
+            _ => self.message_of(id, expr),
+        }
+    }
+
+    fn message_of(&mut self, id: UnitId, expr: ExprId) -> Value {
+        let program = self.program;
+        let unit = program.unit(id);
+        match unit.expr(expr) {
+            ExprKind::Call { callee, args, .. } if last(unit, *callee).ends_with("Message") => {
+                let content = args.iter().find(|arg| arg.name.as_deref() == Some("content")).or(args.first());
+                content.map_or(Value::Null, |arg| self.json(id, arg.value, DEPTH_MAX))
+            }
+            _ => self.json(id, expr, DEPTH_MAX),
+        }
     }
 
     fn parameters(&mut self, handler: &Handler, function: &Function) -> Map<String, Value> {
@@ -133,6 +185,13 @@ impl Reader<'_> {
                 for (key, text) in annotated(annotation) {
                     self.lines.insert(text.clone(), function.span.line);
                     schema.insert(key, json!(text));
+                }
+                for (key, constant) in constants(annotation) {
+                    let value = handler.unit;
+                    let export = self.unit(value).exports.iter().find(|e| e.name == constant).map(|e| e.value);
+                    if let Some(Value::String(text)) = export.map(|e| self.json(value, e, DEPTH_MAX)) {
+                        schema.insert(key.to_owned(), json!(text));
+                    }
                 }
             }
             if let Some(default) = param.default {
@@ -279,6 +338,20 @@ impl Reader<'_> {
     }
 }
 
+/// The texts of what a prompt returns: itself, or those of its messages.
+fn spoken(value: &Value, said: &mut Vec<String>) {
+    match value {
+        Value::String(text) => said.push(text.clone()),
+        Value::Array(items) => items.iter().take(RETURNS_MAX).for_each(|item| spoken(item, said)),
+        Value::Object(message) => {
+            for key in ["content", "text", "messages"] {
+                message.get(key).into_iter().for_each(|inner| spoken(inner, said));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The callee of a decorator, with or without brackets.
 fn callee(unit: &Unit, decorator: ExprId) -> ExprId {
     match unit.expr(decorator) {
@@ -312,6 +385,16 @@ mcp = FastMCP('x', instructions='Be ' 'kind.')
 @mcp.tool(title='Add')
 def add(a: Annotated[int, Field(description='first')], b: str = Field('x', description='second')) -> int:
     '''Adds.'''
+HELP = ('Where ' 'to') + ' look'
+@mcp.tool()
+def seek(c: Annotated[str, Field(description=HELP, min_length=1)], d: Annotated[str, HELP]) -> int:
+    '''Seeks.'''
+@mcp.prompt
+def edit(text: str) -> str:
+    '''Edits.'''
+    if text:
+        return [UserMessage('Edit ' 'it.'), text]
+    return 'Begin:' + text
 # never a text
 def helper():
     '''Not for models.'''
@@ -335,15 +418,19 @@ class Names(str, Enum):
             "Parameter@4 second",
             "Value@4 x",
             "Instructions@2 Be kind.",
-            "Name@17 near",
-            "Name@11 far",
-            "Description@12 Goes far.",
-            "Parameter@14 where to",
-            "Parameter@15 how to go",
+            "Name@27 near",
+            "Name@21 far",
+            "Description@22 Goes far.",
+            "Parameter@24 where to",
+            "Parameter@25 how to go",
+            "Parameter@6 Where to look",
         ] {
             assert!(found.iter().any(|f| f == expected), "{expected} is not in {found:#?}");
         }
         assert!(!found.iter().any(|f| f.contains("never") || f.contains("Not for")), "{found:#?}");
+        assert_eq!(found.iter().filter(|f| f.ends_with("Where to look")).count(), 2, "{found:#?}");
+        let prompt = found.iter().find(|f| f.starts_with("Prompt@")).unwrap();
+        assert!(prompt.contains("Edit it.") && prompt.contains("Begin:"), "{prompt}");
     }
 
     #[test]

@@ -94,6 +94,9 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
         }
         found.extend(frames::look(&reading));
         found.extend(demands::look(&reading));
+        if reading.is_in_view() {
+            found.retain(|seen| seen.cue != Cue::Secrecy);
+        }
     }
     found
 }
@@ -103,14 +106,37 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
 /// A tool whose business they are may quote them anywhere; any other only where the sentence warns of them. An
 /// example alone excuses nothing: it shows the model what to do.
 fn without_quoted_attacks(sentence: &Sentence, before: Option<&Sentence>, guards: bool) -> Option<Sentence> {
-    const EXAMPLES: [&str; 8] = ["kind", "instance", "example", "examples", "such", "like", "flags", "phrases"];
+    const EXAMPLES: [&str; 12] = [
+        "kind", "instance", "example", "examples", "such", "like", "flags", "phrases", "typical", "texts", "label",
+        "labels",
+    ];
+    // Names of attacks beside which a list of samples stands.
+    const KINDS: [&str; 12] = [
+        "exfiltration",
+        "override",
+        "persona",
+        "jailbreak",
+        "injection",
+        "smuggling",
+        "poisoning",
+        "roleplay",
+        "hijacking",
+        "escalation",
+        "spoofing",
+        "impersonation",
+    ];
     // Words of the class that anybody may put before a quotation.
     const SAYS: [&str; 4] = ["sample", "samples", "attempt", "attempts"];
     let quote = sentence.tokens.iter().position(|t| t.quoted && t.kind != Kind::Break)?;
     let introduced = sentence.tokens[..quote].iter().any(|t| EXAMPLES.contains(&t.text.as_str()));
     let about = guards
         || sentence.tokens[..quote].iter().any(|t| t.is(class::ATTACK) && !SAYS.contains(&t.text.as_str()))
-        || introduced && before.is_some_and(|s| s.classes.any(class::ATTACK));
+        || introduced && before.is_some_and(|s| s.classes.any(class::ATTACK))
+        || introduced && {
+            let kinds = || sentence.tokens.iter().filter(|t| !t.quoted && KINDS.contains(&t.text.as_str()));
+            let openings = sentence.tokens.windows(2).filter(|pair| !pair[0].quoted && pair[1].quoted).count();
+            kinds().count() > 1 && openings > 1
+        };
     about.then(|| {
         let tokens: Vec<Token> = sentence.tokens.iter().filter(|t| !t.quoted).cloned().collect();
         let classes = tokens.iter().fold(Classes::NONE, |all, t| all | t.classes);
@@ -308,6 +334,56 @@ impl Reading<'_> {
         }
         let lead = i.checked_sub(1).is_some_and(|j| LEADS.contains(&self.tokens()[j].text.as_str()));
         if lead && self.addresses() { Mood::Order } else { Mood::Other }
+    }
+
+    /// Whether a sentence says that people see it anyway: `no need to tell the user, the list is visible beside it`.
+    pub(super) fn is_in_view(&self) -> bool {
+        const SEEN: [&str; 12] = [
+            "visible",
+            "displayed",
+            "shown",
+            "appears",
+            "appear",
+            "sees",
+            "see",
+            "watches",
+            "sichtbar",
+            "visibile",
+            "visível",
+            "zichtbaar",
+        ];
+        const WHERE: [&str; 22] = [
+            "already",
+            "bar",
+            "sidebar",
+            "panel",
+            "screen",
+            "ui",
+            "interface",
+            "window",
+            "toolbar",
+            "timeline",
+            "badge",
+            "status",
+            "live",
+            "board",
+            "pane",
+            "widget",
+            "app",
+            "themselves",
+            "bereits",
+            "schon",
+            "ya",
+            "già",
+        ];
+        let Some(seen) = self.word(0, self.tokens().len(), &SEEN) else { return false };
+        // What is said of one thing does not cover another.
+        let reason = self.tokens()[..seen].iter().any(|t| t.kind == Kind::Break) || self.has(class::EXCEPT);
+        reason
+            && self.back(seen, 5, class::NOT | class::WITHOUT | class::MODAL).is_none()
+            && self.word(seen.saturating_sub(3), 10, &WHERE).is_some()
+            && (0..self.tokens().len()).all(|i| self.private(i).is_empty())
+            && self.fixed_place().is_none()
     }
 
     /// Whether a token is one of the tool's own parameters.

@@ -220,6 +220,12 @@ impl Lexicon {
         best.0
     }
 
+    /// The most of the words (lower case) that are function words of one other language than English.
+    pub(super) fn function_words(&self, words: &[&str]) -> usize {
+        let others = self.function.iter().filter(|(language, _)| *language != Language::En);
+        others.map(|(_, function)| words.iter().filter(|w| function.contains(**w)).count()).max().unwrap_or(0)
+    }
+
     /// The topics that a word of a tool's name makes its business.
     pub(super) fn subject(&self, word: &str) -> Classes {
         self.subjects.get(word).copied().unwrap_or_default()

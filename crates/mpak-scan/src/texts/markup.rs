@@ -6,7 +6,9 @@ use regex::Regex;
 
 use super::TextKind;
 use super::characters::shown;
+use super::class;
 use super::cue::{Cue, Seen, Strength};
+use super::tokens::sentences;
 
 /// Line breaks in a row that push the rest out of sight.
 const BREAKS_MIN: usize = 25;
@@ -93,7 +95,7 @@ fn message(text: &str) -> Option<Seen> {
     static ROLE: OnceLock<Option<Regex>> = OnceLock::new();
     let role = expression(
         &ROLE,
-        r#"(?i)["']?role["']?\s*:\s*["'](?:system|developer|assistant)["']\s*,\s*["']?content["']?\s*:"#,
+        r#"(?i)["']?role["']?\s*:\s*["'](?:system|developer|assistant)["']\s*,\s*(?:["']?\w{1,20}["']?\s*:\s*(?:["'][^"'\n]{0,80}["']|[\w.+-]{1,20})\s*,\s*){0,4}["']?content["']?\s*:"#,
     )?;
     role.find(text).map(|hit| Seen::new(Cue::Markup, Strength::Block, shown(&text[hit.start()..])))
 }
@@ -110,11 +112,36 @@ fn emphasis(text: &str) -> Option<Seen> {
 
 /// A comment, which readers of the rendered text do not see.
 fn comment(text: &str, kind: TextKind) -> Option<Seen> {
-    let start = text.find("<!--")?;
-    let inner = text[start + 4..].split("-->").next().unwrap_or_default();
+    // `[//]: # (…)`: a definition that nothing refers to.
+    static REFERENCE: OnceLock<Option<Regex>> = OnceLock::new();
+    let reference =
+        expression(&REFERENCE, r#"(?m)^ {0,3}\[[^\]\n]{1,40}\]:\s{0,4}(?:#|<>|<#>|about:blank)\s+([("'][^\n]{3,})"#)?;
+    let (start, inner) = match text.find("<!--") {
+        Some(start) => (start, text[start + 4..].split("-->").next().unwrap_or_default()),
+        None => reference.captures(text).and_then(|found| Some((found.get(0)?.start(), found.get(1)?.as_str())))?,
+    };
     let words = inner.split_whitespace().count();
-    let strength = if kind == TextKind::Document { Strength::Weak } else { Strength::Strong };
+    let strength = match kind {
+        TextKind::Document => Strength::Weak,
+        _ if tells_a_model(inner) => Strength::Block,
+        _ => Strength::Strong,
+    };
     (words >= COMMENT_WORDS_MIN).then(|| Seen::new(Cue::HiddenText, strength, shown(&text[start..])))
+}
+
+/// Whether what people do not see speaks to a model and orders something.
+fn tells_a_model(hidden: &str) -> bool {
+    let acts = class::READ | class::PUT | class::SEND | class::RUN | class::TELL | class::USE | class::TAMPER;
+    let all = sentences(hidden);
+    let words = hidden.split(|c: char| c.is_whitespace() || matches!(c, '(' | ':' | ',')).take(4);
+    let faces = words
+        .map(str::to_lowercase)
+        .filter_map(|word| word.split_once('-').map(|(who, what)| (who.to_owned(), what.to_owned())))
+        .any(|(who, what)| {
+            matches!(who.as_str(), "model" | "agent" | "assistant" | "llm" | "ai")
+                && matches!(what.as_str(), "facing" | "only" | "directed" | "side")
+        });
+    (all.iter().any(|s| s.classes.any(class::ACTOR)) || faces) && all.iter().any(|s| s.classes.any(acts))
 }
 
 /// Text that begins where nobody scrolls to.
@@ -129,9 +156,10 @@ fn distance(text: &str) -> Option<Seen> {
                     && (breaks >= BREAKS_MIN || spaces >= SPACES_MIN)
                     && text[..i].chars().any(|c| !c.is_whitespace())
                 {
+                    let told = tells_a_model(&text[i..]);
                     return Some(Seen::new(
                         Cue::HiddenText,
-                        Strength::Strong,
+                        if told { Strength::Block } else { Strength::Strong },
                         format!("after {breaks} line breaks: {}", shown(&text[i..])),
                     ));
                 }

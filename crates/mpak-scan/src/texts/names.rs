@@ -118,6 +118,18 @@ pub(super) fn mismatch(subject: &Subject) -> Vec<(&ModelText, Seen)> {
         "timezone",
         "emoji",
         "coin",
+        "spell",
+        "spelling",
+        "thesaurus",
+        "synonyms",
+        "rhyme",
+        "anagram",
+        "bmi",
+        "tide",
+        "tides",
+        "sudoku",
+        "zodiac",
+        "flashcards",
     ];
     if !subject.tool || words.is_empty() || !words.iter().any(|w| harmless.contains(&w.as_str())) {
         return Vec::new();
@@ -131,7 +143,7 @@ pub(super) fn mismatch(subject: &Subject) -> Vec<(&ModelText, Seen)> {
             ][..],
         ),
         (
-            &["shell", "command", "commands", "script", "code", "process"],
+            &["shell", "command", "commands", "script", "code", "process", "root", "sudo"],
             &["run", "runs", "execute", "executes", "spawn", "spawns"],
         ),
         (

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::characters;
+use super::lexicon::lexicon;
 
 /// Shortest run of base64 that is tried.
 const BASE64_CHARS_MIN: usize = 16;
@@ -289,7 +290,10 @@ fn looks_like_gibberish(text: &str) -> bool {
         "are", "that", "de", "la", "el", "der", "die", "und", "le", "les", "que", "en", "un", "all", "get", "list",
     ];
     let function = words.iter().filter(|w| known.contains(&w.as_str())).count();
-    function * 12 < words.len()
+    // Another language than English is told by many of its own; what is reversed has a few by chance.
+    let plain: Vec<&str> = words.iter().map(|w| w.as_str()).collect();
+    let foreign = lexicon().function_words(&plain);
+    function * 12 < words.len() && foreign * 6 < words.len()
 }
 
 fn rot13(text: &str) -> String {

@@ -25,6 +25,32 @@ pub(super) fn renamed((key, value): (String, Value)) -> (String, Value) {
     ("inputSchema".to_owned(), value)
 }
 
+/// `Field(description=HELP)`, `Annotated[str, HELP]`: texts that an annotation takes from a constant.
+pub(super) fn constants(annotation: &str) -> Vec<(&'static str, &str)> {
+    let mut found = Vec::new();
+    for key in ["description", "title"] {
+        let Some(at) = annotation.find(key) else { continue };
+        let Some(value) = annotation[at + key.len()..].trim_start().strip_prefix('=') else { continue };
+        found.push((key, name_of(value)));
+    }
+    let documented = annotation.split_once("Annotated[").and_then(|(_, inner)| inner.rsplit_once(','));
+    if let (true, Some((_, last))) = (found.is_empty(), documented) {
+        let name = name_of(last);
+        // A call is no constant.
+        if last.trim().trim_end_matches(']').trim() == name {
+            found.push(("description", name));
+        }
+    }
+    found.retain(|(_, name)| !name.is_empty());
+    found
+}
+
+/// The identifier at the beginning.
+fn name_of(text: &str) -> &str {
+    let text = text.trim_start();
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
 /// `description="…"` and the like in an annotation: `Annotated[str, Field(description="…")]`, `Annotated[str, "…"]`.
 pub(super) fn annotated(annotation: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();

@@ -27,19 +27,53 @@ impl Reading<'_> {
         {
             return Classes::NONE;
         }
-        let summed =
-            if token.is(class::CONVERSATION) && self.is_summed_up() { class::CONVERSATION } else { Classes::NONE };
+        let summed = if token.is(class::CONVERSATION) && (self.is_summed_up() || self.is_with_others(token)) {
+            class::CONVERSATION
+        } else {
+            Classes::NONE
+        };
         token.classes & class::VALUABLE & !allowed & !summed
     }
 
     /// Whether a parameter takes a summary and a sentence asks for one: what is said in brief is that tool's business.
     fn is_summed_up(&self) -> bool {
-        const BRIEF: [&str; 5] = ["summary", "summarise", "summarize", "recap", "gist"];
+        const BRIEF: [&str; 16] = [
+            "summary",
+            "summarise",
+            "summarize",
+            "recap",
+            "gist",
+            "resumo",
+            "resumen",
+            "résumé",
+            "resume",
+            "zusammenfassung",
+            "riassunto",
+            "sintesi",
+            "samenvatting",
+            "podsumowanie",
+            "streszczenie",
+            "özet",
+        ];
         const LONG: [&str; 7] = ["verbatim", "full", "complete", "entire", "whole", "every", "unabridged"];
         let count = self.tokens().len();
-        self.context.parameters.iter().any(|name| name.contains("summary"))
+        self.context.parameters.iter().any(|name| BRIEF.iter().any(|brief| name.contains(brief)))
             && self.word(0, count, &BRIEF).is_some()
             && self.word(0, count, &LONG).is_none()
+            && !(self.has(class::WHOLE) && !self.is_english())
+    }
+
+    /// `the conversation with the patient`: one that people have, not the one with the model.
+    fn is_with_others(&self, talk: &Token) -> bool {
+        const WITH: [&str; 8] = ["with", "com", "con", "avec", "mit", "met", "col", "del"];
+        let tokens = self.tokens();
+        let Some(at) = tokens.iter().position(|t| t.start == talk.start) else { return false };
+        let Some(with) = self.word(at + 1, 2, &WITH) else { return false };
+        let ours = class::USER | class::YOU | class::YOUR | class::ACTOR | class::SELF | class::PARAMETER;
+        let noun = tokens[with + 1..].iter().take(3).take_while(|t| t.kind == Kind::Word).last();
+        noun.is_some_and(|t| t.text.len() > 3 && !t.is(class::VALUABLE | class::TOOL))
+            && self.within(with + 1, 4, ours).is_none()
+            && !self.has(class::WHOLE)
     }
 
     /// The first private thing among the next tokens that is none of the tool's business.

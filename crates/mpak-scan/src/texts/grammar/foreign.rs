@@ -67,7 +67,8 @@ pub(super) fn is_one_clause(r: &Reading<'_>, from: usize, to: usize) -> bool {
 fn acquisition(r: &Reading<'_>) -> Option<Seen> {
     let object = r.valuable(0, r.tokens().len())?;
     let verb = r.all(class::READ | class::PUT | class::SEND).find(|&v| v.abs_diff(object) <= OBJECT_TOKENS_MAX)?;
-    let negated = r.back(verb, 3, class::NOT).is_some() || r.within(verb + 1, 2, class::NOT).is_some();
+    let negated =
+        r.is_excluded(object) || r.back(verb, 3, class::NOT).is_some() || r.within(verb + 1, 2, class::NOT).is_some();
     if negated {
         return None;
     }

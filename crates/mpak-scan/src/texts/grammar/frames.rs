@@ -81,10 +81,41 @@ impl Reading<'_> {
             "masks",
             "masked",
         ];
+        if self.is_excluded(i) {
+            return true;
+        }
         let after = if self.is_english() { 4 } else { 3 };
         self.back(i, 4, class::NOT | class::WITHOUT).is_some()
             || self.within(i + 1, after, class::NOT).is_some()
             || self.word(i.saturating_sub(5), 5, &AWAY).is_some()
+    }
+
+    /// `keys are excluded`, `le chiavi sono escluse`: what is said to stay out.
+    pub(super) fn is_excluded(&self, i: usize) -> bool {
+        // Beginnings of the word.
+        const EXCLUDED: [&str; 16] = [
+            "exclu",
+            "escl",
+            "ausgeschlossen",
+            "ausgenommen",
+            "uitgesloten",
+            "wyklucz",
+            "pomij",
+            "исключ",
+            "пропуск",
+            "hariç",
+            "除外",
+            "제외",
+            "排除",
+            "skipped",
+            "ignored",
+            "left_out",
+        ];
+        self.tokens()[i + 1..]
+            .iter()
+            .take(6)
+            .take_while(|t| t.kind != Kind::Break || t.text == ",")
+            .any(|t| EXCLUDED.iter().any(|word| t.text.starts_with(word)))
     }
 
     /// Verbs of the classes that are ordered: by mood in English, by standing there undenied elsewhere.

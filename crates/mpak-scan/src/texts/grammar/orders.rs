@@ -3,7 +3,7 @@
 use super::{Mood, Reading};
 use crate::texts::class::{self, Classes};
 use crate::texts::cue::{Cue, Seen, Strength};
-use crate::texts::tokens::Form;
+use crate::texts::tokens::{Form, Sentence};
 
 pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
     let rules = [override_, inverted, unfollowed, role, authority];
@@ -295,7 +295,8 @@ fn unfollowed(r: &Reading<'_>) -> Option<Seen> {
         // `stop obeying the user`.
         let user = r
             .within(verb + 1, 3, class::USER)
-            .filter(|&u| !tokens_possessive(r, u) && negated && !r.tokens()[verb].is(class::TELL));
+            .filter(|&u| !tokens_possessive(r, u) && negated && !r.tokens()[verb].is(class::TELL))
+            .filter(|&u| stands_for_user(r, u));
         if let Some(user) = user.filter(|_| r.tokens()[verb].form != Form::Third) {
             return Some(r.seen(Cue::Override, Strength::Block, user));
         }
@@ -309,6 +310,12 @@ fn unfollowed(r: &Reading<'_>) -> Option<Seen> {
         }
     }
     None
+}
+
+/// Whether a pronoun means people: `never follow them` is said of passages, too.
+fn stands_for_user(r: &Reading<'_>, user: usize) -> bool {
+    let noun = |s: &Sentence| s.tokens.iter().any(|t| t.is(class::USER) && t.text != "them");
+    r.tokens()[user].text != "them" || noun(r.sentence) || r.before.is_some_and(noun)
 }
 
 fn tokens_possessive(r: &Reading<'_>, i: usize) -> bool {

@@ -61,7 +61,9 @@ pub(super) fn others(r: &Reading<'_>) -> Option<(u32, usize)> {
     if let Some(at) = (0..r.tokens().len()).find(|&i| called(i)) {
         return Some((1, at));
     }
-    let tool = r.other_tool()?;
+    let Some(tool) = r.other_tool() else {
+        return purposed(r).map(|at| (1, at));
+    };
     let acts = class::USE | class::PUT | class::SEND | class::TAMPER | class::READ;
     let gone = r.within(tool + 1, 10, class::VOID).is_some();
     let named = r.tokens()[tool].kind == Kind::Code;
@@ -75,6 +77,27 @@ pub(super) fn others(r: &Reading<'_>) -> Option<(u32, usize)> {
     (gone || named || r.acting(acts, tool, 2 * NEAR_TOKENS).is_some()).then_some((weight, tool))
 }
 
+/// `with the GitHub tools`, `through the filesystem server`, `con la herramienta bancaria`: tools by their trade.
+fn purposed(r: &Reading<'_>) -> Option<usize> {
+    const WITH: [&str; 16] = [
+        "with", "through", "via", "using", "from", "query", "any", "con", "com", "avec", "mit", "met", "mediante",
+        "per", "par", "über",
+    ];
+    const OWN: [&str; 12] = ["this", "the", "that", "your", "our", "a", "an", "mcp", "same", "own", "these", "its"];
+    let tokens = r.tokens();
+    r.all(class::TOOL).find(|&i| {
+        let trade = if r.is_english() { i.checked_sub(1).map(|j| &tokens[j]) } else { tokens.get(i + 1) };
+        let trade = trade.filter(|t| {
+            t.kind == Kind::Word
+                && t.text.len() > 2
+                && !OWN.contains(&t.text.as_str())
+                && !t.is(class::TOOL | class::SELF | class::MODAL | class::ADVERB)
+                && !r.context.name.to_lowercase().contains(t.text.as_str())
+        });
+        trade.is_some() && r.word(i.saturating_sub(4), 4, &WITH).is_some()
+    })
+}
+
 /// An address, an amount, an argument is changed.
 pub(super) fn tamper(r: &Reading<'_>) -> Option<(u32, usize)> {
     let verb = r.all(class::TAMPER).find(|&v| r.acts(v) && r.within(v.saturating_sub(4), 12, class::TARGET).is_some());
@@ -83,11 +106,50 @@ pub(super) fn tamper(r: &Reading<'_>) -> Option<(u32, usize)> {
         let weight = 1 + u32::from(when) + u32::from(when && r.other_tool().is_some());
         return Some((weight, verb));
     }
+    if let Some(at) = paid(r) {
+        return Some((2, at));
+    }
     let place = r
         .word(0, r.tokens().len(), &["place", "stead"])
         .filter(|&i| r.word(i.saturating_sub(2), 2, &["its", "their"]).is_some());
     let used = place.filter(|&i| r.all(class::USE | class::PUT).any(|v| v < i && r.mood(v) == Mood::Order));
     used.map(|at| (if r.other_tool().is_some() { 3 } else { 2 }, at))
+}
+
+/// Money goes to somebody's account: `use 0x… as the recipient`, `a donation of 5 € to the account …`.
+fn paid(r: &Reading<'_>) -> Option<usize> {
+    const MONEY: [&str; 15] = [
+        "donation",
+        "donación",
+        "doação",
+        "spende",
+        "donazione",
+        "donatie",
+        "darowizn",
+        "transferencia",
+        "transferência",
+        "virement",
+        "überweisung",
+        "bonifico",
+        "przelew",
+        "bağış",
+        "havale",
+    ];
+    let tokens = r.tokens();
+    let account = (0..tokens.len()).find(|&i| {
+        let text = &tokens[i].text;
+        text.len() > 20 && text.starts_with("0x") && text[2..].bytes().all(|b| b.is_ascii_alphanumeric())
+    });
+    let used = account.filter(|&i| {
+        r.acting(class::USE | class::PUT | class::SEND | class::TAMPER, i, 6).is_some() && !r.is_example(i)
+    });
+    let money = || {
+        let noun = (0..tokens.len()).find(|&i| MONEY.iter().any(|word| tokens[i].text.starts_with(word)))?;
+        let end = tokens.len().min(noun + 14);
+        let sum = (noun..end).any(|i| tokens[i].text.starts_with(|c: char| c.is_ascii_digit()));
+        (sum && r.within(noun + 1, 13, class::TARGET).is_some() && r.denial(noun).is_none()).then_some(noun)
+    };
+    used.or_else(money)
 }
 
 /// It outlives the call.
@@ -114,7 +176,11 @@ pub(super) fn persist(r: &Reading<'_>) -> Option<(u32, usize)> {
             || token.is(class::MEMORY) && !r.context.named.any(class::CONVERSATION)
             || r.private(i).any(class::CLIENT_CONFIG)
     });
-    let stored = kept.filter(|&i| r.acting(class::PUT | class::TAMPER, i, NEAR_TOKENS).is_some());
+    // The line that is added may be long.
+    let stored = kept.filter(|&i| {
+        let near = if r.tokens()[i].kind == Kind::Path { 3 * NEAR_TOKENS } else { NEAR_TOKENS };
+        r.acting(class::PUT | class::TAMPER, i, near).is_some()
+    });
     if let Some(at) = stored {
         return Some((2, at));
     }
@@ -201,6 +267,8 @@ pub(super) fn address(r: &Reading<'_>) -> Option<(u32, usize)> {
         .iter()
         .take(3)
         .any(|t| t.kind == Kind::Break && matches!(t.text.as_str(), ":" | "：" | "—"));
+    // `Assistant, on start also …`.
+    let called = called || actor == 0 && tokens.get(1).is_some_and(|t| t.text == ",");
     let only = tokens[actor + 1..].first().is_some_and(|t| t.text == "only");
     let bound = r.within(actor + 1, 3, class::MODAL | class::OBLIGE).is_some();
     let urgent = !r.is_english() && actor < 6 && (called || r.has(class::URGENT));

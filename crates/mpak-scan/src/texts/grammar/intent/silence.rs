@@ -10,10 +10,11 @@ const WHO: Classes = class::USER.with(class::RESPONSE).with(class::CONVERSATION)
 
 /// The user is not to hear of it.
 pub(super) fn hide(r: &Reading<'_>) -> Option<(u32, usize)> {
-    if r.has(class::EXCEPT) {
+    if r.has(class::EXCEPT) || r.is_in_view() {
         return None;
     }
-    let english: [Rule; 5] = [left_out, needless, unmentioned, misled, unchanged];
+    let english: [Rule; 9] =
+        [left_out, needless, unmentioned, misled, unchanged, unsaid, among_ourselves, unknowing, scripted];
     untold(r)
         .or_else(|| hidden(r))
         .or_else(|| english.iter().filter(|_| r.is_english()).find_map(|rule| rule(r)))
@@ -128,7 +129,8 @@ fn unchanged(r: &Reading<'_>) -> Option<(u32, usize)> {
         "shown",
         "visible",
     ];
-    let changes = r.has(class::TAMPER | class::INSTEAD) || r.word(0, r.tokens().len(), &["place", "stead"]).is_some();
+    let changes = r.has(class::TAMPER | class::INSTEAD | class::TARGET)
+        || r.word(0, r.tokens().len(), &["place", "stead"]).is_some();
     if !changes {
         return None;
     }
@@ -139,7 +141,80 @@ fn unchanged(r: &Reading<'_>) -> Option<(u32, usize)> {
         r.word(0, r.tokens().len(), &["leave", "leaving", "keep", "keeping"])
             .filter(|&v| r.word(v + 1, 4, &OLD).is_some())
     };
-    shown.or_else(left).map(|at| (2, at))
+    // `go on showing the amount that the person typed`.
+    let going = || {
+        let on = r.word(0, r.tokens().len(), &["on", "continue", "keep"])?;
+        let shows = r.within(on + 1, 3, class::TELL)?;
+        r.word(shows + 1, 12, &["typed", "entered", "gave", "original", "chosen", "wrote"]).map(|_| shows)
+    };
+    shown.or_else(left).or_else(going).map(|at| (2, at))
+}
+
+/// `leave it unsaid`, `goes unmentioned`, `skip announcing it`.
+fn unsaid(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const STATES: [&str; 11] = [
+        "unsaid",
+        "unmentioned",
+        "untold",
+        "unspoken",
+        "undisclosed",
+        "unannounced",
+        "unreported",
+        "unremarked",
+        "unstated",
+        "uncommented",
+        "unexplained",
+    ];
+    const SPARE: [&str; 8] = ["skip", "forgo", "spare", "omit", "skipping", "omitting", "save", "dispense"];
+    let count = r.tokens().len();
+    let state = r.word(0, count, &STATES).filter(|&at| {
+        r.word(at.saturating_sub(5), 5, &["leave", "left", "keep", "kept", "go", "goes", "remain", "remains", "stay"])
+            .is_some()
+    });
+    if let Some(at) = state {
+        return Some((3, at));
+    }
+    let told = r.all(class::TELL).find(|&v| {
+        r.tokens()[v].form == Form::Ing
+            && r.word(v.saturating_sub(2), 2, &SPARE).is_some()
+            && r.tokens()[v + 1..].iter().take(2).any(|t| t.is(class::DEED))
+    });
+    told.map(|at| (if r.within(at + 1, 6, WHO).is_some() { 3 } else { 2 }, at))
+}
+
+/// `a matter that stays between you and the publisher`, `our little arrangement`.
+fn among_ourselves(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let between = r.word(0, r.tokens().len(), &["between"])?;
+    let you = r.word(between + 1, 2, &["you", "us", "ourselves"])?;
+    let stays = ["stays", "stay", "remains", "remain", "matter", "secret", "keep", "kept", "arrangement", "strictly"];
+    (r.word(between.saturating_sub(6), 6, &stays).is_some() || r.tokens()[you].text == "us").then_some((2, between))
+}
+
+/// `without their knowledge`, `with no involvement of the user`, `out of sight of people`.
+fn unknowing(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const KNOWING: [&str; 9] = [
+        "knowledge",
+        "involvement",
+        "awareness",
+        "participation",
+        "noticing",
+        "knowing",
+        "realising",
+        "realizing",
+        "sight",
+    ];
+    let noun = r.word(0, r.tokens().len(), &KNOWING)?;
+    let away = r.word(noun.saturating_sub(4), 4, &["without", "no", "out"]).is_some();
+    let who = r.beside(noun, 4, class::USER) || r.word(noun.saturating_sub(2), 2, &["their", "his", "her"]).is_some();
+    (away && who).then_some((2, noun))
+}
+
+/// `answer simply: timer started`, `as if it held nothing else`: what is said is given in advance, and is not so.
+fn scripted(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let say = r.word(0, 3, &["answer", "reply", "respond", "say", "report"])?;
+    let only = r.word(say + 1, 2, &["simply", "merely", "just", "only", "nothing"])?;
+    let words = r.tokens()[only + 1..].first().is_some_and(|t| t.kind == Kind::Break || t.text == "that" || t.quoted);
+    (!r.first && words).then_some((2, say))
 }
 
 /// How it is done: `quietly`.
@@ -184,7 +259,25 @@ pub(super) fn unasked(r: &Reading<'_>) -> Option<(u32, usize)> {
                     Some("does" | "is" | "are" | "will")
                 ) && (!tokens[not].is(class::WITHOUT) || r.back(not, 14, class::NOT).is_none())
         });
-        if void || ready {
+        const PRESUMED: [&str; 14] = [
+            "presu",
+            "assumed",
+            "supone",
+            "unterstell",
+            "vermutet",
+            "vorausgesetzt",
+            "supposé",
+            "verondersteld",
+            "domniem",
+            "varsay",
+            "подразумева",
+            "推定",
+            "간주",
+            "默认",
+        ];
+        let presumed = r.tokens()[i + 1..].iter().take(5).any(|t| PRESUMED.iter().any(|word| t.text.starts_with(word)));
+        let presumed = presumed && r.back(i, 3, class::NOT).is_none() && r.within(i + 1, 3, class::NOT).is_none();
+        if void || ready || presumed {
             return Some((3, i));
         }
         if denied.is_some_and(|not| r.is_english() || r.has(class::ASK | class::USER) || tokens[not].is(class::WITHOUT))
@@ -192,7 +285,7 @@ pub(super) fn unasked(r: &Reading<'_>) -> Option<(u32, usize)> {
             return Some((2, i));
         }
     }
-    if let Some(found) = leave(r).filter(|_| r.is_english()) {
+    if let Some(found) = leave(r).or_else(|| bothered(r)).filter(|_| r.is_english()) {
         return Some(found);
     }
     let asked = r.all(class::ASK).find(|&v| {
@@ -202,6 +295,15 @@ pub(super) fn unasked(r: &Reading<'_>) -> Option<(u32, usize)> {
             && (r.has(class::USER) || r.has(class::CONSENT))
     });
     asked.map(|v| (1, v))
+}
+
+/// `skippers dislike being asked about it`.
+fn bothered(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const DISLIKE: [&str; 10] =
+        ["dislike", "dislikes", "hate", "hates", "resent", "annoyed", "annoys", "detest", "irritated", "tired"];
+    let dislike = r.word(0, r.tokens().len(), &DISLIKE)?;
+    r.word(dislike + 1, 4, &["asked", "prompted", "interrupted", "questioned", "consulted", "questions", "prompts"])
+        .map(|at| (2, at))
 }
 
 /// `I hereby allow all calls`, `skip the preview`.

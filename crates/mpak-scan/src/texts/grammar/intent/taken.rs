@@ -24,7 +24,7 @@ const NOUNS: [&str; 10] = [
 pub(super) fn take(r: &Reading<'_>) -> Option<(u32, usize)> {
     let verbs = class::READ | class::PUT | class::SEND | class::USE | class::RUN;
     let asked = matches!(r.context.kind, TextKind::Parameter | TextKind::ParameterName | TextKind::Name);
-    let mut best = the_talk(r);
+    let mut best = the_talk(r).max(kept_things(r));
     for i in 0..r.tokens().len() {
         let topics = r.private(i);
         if topics.is_empty() || r.is_denied(i) || r.denial(i).is_some() && r.is_english() {
@@ -34,7 +34,8 @@ pub(super) fn take(r: &Reading<'_>) -> Option<(u32, usize)> {
         let whole = r.beside(i, 5, class::WHOLE | class::CONTENT);
         let theirs = r.beside(i, 5, class::USER | class::YOUR);
         let everyday = topics == topics & class::PERSONAL;
-        if everyday && !(whole && theirs) {
+        let grave = theirs && GRAVE.contains(&r.tokens()[i].text.as_str());
+        if everyday && !(whole && theirs || grave) {
             continue;
         }
         // `read_file('~/.netrc')`, `the value of X is the user's key`.
@@ -52,6 +53,73 @@ pub(super) fn take(r: &Reading<'_>) -> Option<(u32, usize)> {
         best = best.max(Some((weight, i)));
     }
     best
+}
+
+/// Beginnings of what nobody hands out, among personal things.
+const GRAVE: [&str; 10] = ["card", "credit", "ssn", "social", "passport", "cvv", "cvc", "bank", "medical", "tax"];
+
+/// `the token from the configuration`, `the author's drafts folder`, `the user's private repositories`, `recent mails`.
+fn kept_things(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const KEYS: [&str; 6] = ["token", "cookie", "session", "key", "keys", "login"];
+    const KEPT: [&str; 11] = [
+        "configuration",
+        "config",
+        "store",
+        "profile",
+        "settings",
+        "browser",
+        "cli",
+        "keychain",
+        "vault",
+        "webmail",
+        "wallet",
+    ];
+    const HELD: [&str; 24] = [
+        "repositories",
+        "repos",
+        "drafts",
+        "notes",
+        "photos",
+        "pictures",
+        "e-mails",
+        "emails",
+        "mails",
+        "messages",
+        "chats",
+        "documents",
+        "folder",
+        "folders",
+        "files",
+        "calendar",
+        "inbox",
+        "diary",
+        "journal",
+        "contacts",
+        "bookmarks",
+        "gists",
+        "channels",
+        "projects",
+    ];
+    const CLOSE: [&str; 8] =
+        ["private", "personal", "recent", "latest", "drafts", "unpublished", "all", "confidential"];
+    if !r.is_english() {
+        return None;
+    }
+    let count = r.tokens().len();
+    let verbs = class::READ | class::PUT | class::SEND;
+    let key = (0..count).find(|&i| {
+        KEYS.contains(&r.tokens()[i].text.as_str())
+            && r.word(i + 1, 7, &["from", "of", "in"]).is_some_and(|of| r.word(of + 1, 5, &KEPT).is_some())
+    });
+    let held = (0..count).find(|&i| {
+        let owner = (i.saturating_sub(4)..i).any(|j| r.tokens()[j].possessive);
+        HELD.contains(&r.tokens()[i].text.as_str())
+            && owner
+            && r.word(i.saturating_sub(3), 3, &CLOSE).is_some()
+            && !r.context.parameters.contains(&r.tokens()[i].text)
+    });
+    let at = key.or(held)?;
+    (r.denial(at).is_none() && !r.is_denied(at) && r.acting(verbs, at, NEAR_TOKENS).is_some()).then_some((2, at))
 }
 
 /// `mirrors the chat to https://…`: the conversation by its everyday name, on its way out.
@@ -79,14 +147,29 @@ pub(super) fn give(r: &Reading<'_>) -> Option<(u32, usize)> {
         return Some((1, at));
     }
     let noun = || r.word(0, r.tokens().len(), &NOUNS).filter(|_| r.is_english());
-    let verb = r.all(class::PUT | class::SEND).find(|&v| r.acts(v)).or_else(noun)?;
-    let content =
-        r.has(class::CONTENT | class::WHOLE | class::VALUABLE) || r.word(verb + 1, 4, &["it", "them"]).is_some();
+    let goes = || {
+        r.word(0, r.tokens().len(), &["goes", "belongs", "ends"])
+            .filter(|&v| r.is_english() && r.word(v + 1, 3, &["in", "into", "to"]).is_some())
+    };
+    let verb = r.all(class::PUT | class::SEND).find(|&v| r.acts(v)).or_else(noun).or_else(goes)?;
+    let content = r.has(class::CONTENT | class::WHOLE | class::VALUABLE)
+        || r.word(verb + 1, 4, &["it", "them"]).is_some()
+        || r.tokens()[verb].text == "goes";
     (r.own_place() && content).then_some((1, verb))
 }
 
 /// Something goes to an address that nobody asked for.
 pub(super) fn place(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let public = r.word(0, r.tokens().len(), &["public", "publicly"]).filter(|&p| {
+        r.is_english() && {
+            let where_ =
+                ["gist", "gists", "bucket", "paste", "repository", "repo", "link", "channel", "issue", "share"];
+            r.word(p + 1, 3, &where_).is_some() && r.acting(class::SEND | class::PUT, p, NEAR_TOKENS).is_some()
+        }
+    });
+    if let Some(at) = public {
+        return Some((2, at));
+    }
     let place = r.fixed_place()?;
     let verb = r.all(class::SEND | class::PUT | class::READ).find(|&v| v.abs_diff(place) < 2 * NEAR_TOKENS)?;
     let sends = r.tokens()[verb].is(class::SEND | class::PUT);
