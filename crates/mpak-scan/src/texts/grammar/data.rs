@@ -57,10 +57,9 @@ impl Reading<'_> {
         ];
         const LONG: [&str; 7] = ["verbatim", "full", "complete", "entire", "whole", "every", "unabridged"];
         let count = self.tokens().len();
-        self.context.parameters.iter().any(|name| BRIEF.iter().any(|brief| name.contains(brief)))
-            && self.word(0, count, &BRIEF).is_some()
-            && self.word(0, count, &LONG).is_none()
-            && !(self.has(class::WHOLE) && !self.is_english())
+        let asked = self.context.parameters.iter().any(|name| BRIEF.iter().any(|brief| name.contains(brief)));
+        let whole = self.has(class::WHOLE) && !self.is_english();
+        asked && !whole && self.word(0, count, &BRIEF).is_some() && self.word(0, count, &LONG).is_none()
     }
 
     /// `the conversation with the patient`: one that people have, not the one with the model.

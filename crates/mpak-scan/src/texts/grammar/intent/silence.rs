@@ -231,6 +231,22 @@ pub(super) fn formal(r: &Reading<'_>) -> Option<(u32, usize)> {
 
 /// The user is not asked, or is said to have agreed.
 pub(super) fn unasked(r: &Reading<'_>) -> Option<(u32, usize)> {
+    const PRESUMED: [&str; 14] = [
+        "presu",
+        "assumed",
+        "supone",
+        "unterstell",
+        "vermutet",
+        "vorausgesetzt",
+        "supposé",
+        "verondersteld",
+        "domniem",
+        "varsay",
+        "подразумева",
+        "推定",
+        "간주",
+        "默认",
+    ];
     if r.has(class::EXCEPT) {
         return None;
     }
@@ -259,22 +275,6 @@ pub(super) fn unasked(r: &Reading<'_>) -> Option<(u32, usize)> {
                     Some("does" | "is" | "are" | "will")
                 ) && (!tokens[not].is(class::WITHOUT) || r.back(not, 14, class::NOT).is_none())
         });
-        const PRESUMED: [&str; 14] = [
-            "presu",
-            "assumed",
-            "supone",
-            "unterstell",
-            "vermutet",
-            "vorausgesetzt",
-            "supposé",
-            "verondersteld",
-            "domniem",
-            "varsay",
-            "подразумева",
-            "推定",
-            "간주",
-            "默认",
-        ];
         let presumed = r.tokens()[i + 1..].iter().take(5).any(|t| PRESUMED.iter().any(|word| t.text.starts_with(word)));
         let presumed = presumed && r.back(i, 3, class::NOT).is_none() && r.within(i + 1, 3, class::NOT).is_none();
         if void || ready || presumed {
