@@ -95,6 +95,27 @@ pub struct Use {
     pub linked: bool,
 }
 
+impl Use {
+    /// A use of which nothing more is known.
+    pub(crate) fn new(access: Access, when: When, file: &str, call: &str) -> Self {
+        Self {
+            access,
+            when,
+            file: file.to_owned(),
+            line: None,
+            code: String::new(),
+            call: call.to_owned(),
+            what: None,
+            secret: false,
+            configuration: false,
+            open: false,
+            chosen: false,
+            dependency: false,
+            linked: false,
+        }
+    }
+}
+
 /// Everything that was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {

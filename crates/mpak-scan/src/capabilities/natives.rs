@@ -245,19 +245,9 @@ fn linked(native: &Native, access: Access, names: &[&str]) -> Use {
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Use {
-        access,
-        when: When::Elsewhere,
-        file: native.path.clone(),
-        line: None,
         code: format!("{}{more}", shown.join(", ")),
-        call: from.to_owned(),
-        what: None,
-        secret: false,
-        configuration: false,
-        open: false,
-        chosen: false,
-        dependency: false,
         linked: true,
+        ..Use::new(access, When::Elsewhere, &native.path, from)
     }
 }
 

@@ -324,21 +324,7 @@ mod tests {
 
     /// One use of each kind, none of them special.
     fn used(access: Access) -> Use {
-        Use {
-            access,
-            when: When::Elsewhere,
-            file: "a.py".to_owned(),
-            line: Some(1),
-            code: String::new(),
-            call: String::new(),
-            what: None,
-            secret: false,
-            configuration: false,
-            open: false,
-            chosen: false,
-            dependency: false,
-            linked: false,
-        }
+        Use { line: Some(1), ..Use::new(access, When::Elsewhere, "a.py", "") }
     }
 
     #[test]

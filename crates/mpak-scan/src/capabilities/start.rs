@@ -137,21 +137,7 @@ fn package(path: &str) -> &str {
 }
 
 fn use_at(access: Access, file: &str, call: &str) -> Use {
-    Use {
-        access,
-        when: When::Start,
-        file: file.to_owned(),
-        line: None,
-        code: String::new(),
-        call: call.to_owned(),
-        what: None,
-        secret: false,
-        configuration: false,
-        open: false,
-        chosen: false,
-        dependency: false,
-        linked: false,
-    }
+    Use::new(access, When::Start, file, call)
 }
 
 fn of_command(command: &Command) -> Vec<Use> {

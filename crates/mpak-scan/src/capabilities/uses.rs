@@ -521,19 +521,9 @@ impl Finder<'_> {
             when => when,
         };
         let mut found = Use {
-            access,
-            when,
-            file: self.unit.path.clone(),
             line: Some(span.line),
             code: self.unit.line(span).chars().take(300).collect(),
-            call: call.to_owned(),
-            what: None,
-            secret: false,
-            configuration: false,
-            open: false,
-            chosen: false,
-            dependency: false,
-            linked: false,
+            ..Use::new(access, when, &self.unit.path, call)
         };
         fill(&mut found);
         self.found.push(found);

@@ -2,30 +2,8 @@
 
 /// Methods that run queries, whatever they are called on: databases come from too many places to be named.
 pub fn is_query(name: &str) -> bool {
-    matches!(
-        name,
-        "execute"
-            | "executemany"
-            | "executescript"
-            | "execute_query"
-            | "executeQuery"
-            | "raw"
-            | "queryRaw"
-            | "$queryRawUnsafe"
-            | "$executeRawUnsafe"
-            | "query"
-            | "prepare"
-            | "fetchall"
-            | "fetchrow"
-            | "fetchval"
-            | "exec_driver_sql"
-            | "read_sql"
-            | "read_sql_query"
-            | "sql"
-            | "all"
-            | "run"
-            | "unsafe"
-    )
+    runs_whole_queries(name)
+        || matches!(name, "raw" | "prepare" | "fetchall" | "fetchrow" | "fetchval" | "sql" | "all" | "run" | "unsafe")
 }
 
 /// Whether a text is the begin of a statement of SQL or of a like language.
