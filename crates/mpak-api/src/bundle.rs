@@ -2,6 +2,8 @@
 //!
 //! Reading is lenient (other registries send more, less, or wrongly typed members); writing is exact.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -52,6 +54,7 @@ pub struct Summary {
     pub server_type: String,
     /// `[{name, description?}]`; other registries may send anything here.
     #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
     pub tools: Value,
     /// Resolved downloads of all versions.
     #[serde(default)]
@@ -62,12 +65,101 @@ pub struct Summary {
     /// Publisher verified.
     #[serde(default)]
     pub verified: bool,
-    /// Only for keyless publishing.
+    /// Only for keyless publishing. Whole, with claims, where one package is told of.
     #[serde(default)]
+    #[schema(value_type = Option<Provenance>)]
     pub provenance: Option<Value>,
     /// 0 to 4; `null` until all L1 controls run.
     #[serde(default)]
     pub certification_level: Option<u8>,
+}
+
+/// Who built something, as its issuer said and the registry verified.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Provenance {
+    /// 1: a text in lists, a number where there are claims.
+    #[schema(value_type = SchemaVersion)]
+    pub schema_version: Value,
+    /// `github_oidc`, `gitlab_oidc`, …
+    pub provider: Option<String>,
+    /// `owner/name`
+    pub repository: Option<String>,
+    /// The commit.
+    pub sha: Option<String>,
+    /// What else the issuer said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = Option<Object>)]
+    pub claims: Option<Value>,
+}
+
+/// See [`Provenance::schema_version`].
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum SchemaVersion {
+    /// In lists.
+    Text(String),
+    /// With claims.
+    Number(u32),
+}
+
+/// What the controls came to.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Certification {
+    /// 0 to 4.
+    pub level: Option<u8>,
+    /// `L1 Basic`, `L2 Verified`, `L3 Hardened`, `L4 Certified`: as existing clients have it.
+    pub level_name: Option<String>,
+    /// Passed.
+    pub controls_passed: Option<u64>,
+    /// Failed.
+    pub controls_failed: Option<u64>,
+    /// All.
+    pub controls_total: Option<u64>,
+}
+
+/// The release that a version was announced from.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Release {
+    /// Its tag.
+    pub tag: Option<String>,
+    /// Its page.
+    pub url: String,
+}
+
+/// `GET …/index.json`
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BundleIndex {
+    /// `0.1`
+    pub index_version: String,
+    /// Of this document.
+    #[serde(rename = "mimeType")]
+    pub mime_type: String,
+    /// `@scope/name`
+    pub name: String,
+    /// Semver.
+    pub version: String,
+    /// For people.
+    pub description: Option<String>,
+    /// One for each platform.
+    pub bundles: Vec<IndexedBundle>,
+    /// `dev.mpak.release.url`, `dev.mpak.provenance.…`
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A bundle in an index.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct IndexedBundle {
+    /// Of the bundle.
+    #[serde(rename = "mimeType")]
+    pub mime_type: String,
+    /// `sha256:…`
+    pub digest: String,
+    /// Bytes.
+    pub size: u64,
+    /// What it fits.
+    pub platform: WirePlatform,
+    /// Where it is; any of them.
+    pub urls: Vec<String>,
 }
 
 /// Who made it.
@@ -92,6 +184,7 @@ pub struct Detail {
     pub license: Option<String>,
     /// Present whenever `certification_level` is.
     #[serde(default)]
+    #[schema(value_type = Option<Certification>)]
     pub certification: Option<Value>,
     /// Newest published first.
     #[serde(default)]
@@ -159,6 +252,7 @@ pub struct VersionSummary {
     pub publish_method: Option<String>,
     /// Only for keyless publishing.
     #[serde(default)]
+    #[schema(value_type = Option<Provenance>)]
     pub provenance: Option<Value>,
 }
 
@@ -176,15 +270,18 @@ pub struct VersionDetail {
     /// By platform.
     pub artifacts: Vec<WireArtifact>,
     /// As in the bundle.
+    #[schema(value_type = Object)]
     pub manifest: Value,
     /// Only for releases.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = Option<Release>)]
     pub release: Option<Value>,
     /// `oidc`, `upload`, `cli`, `ingest`.
     #[serde(default)]
     pub publish_method: Option<String>,
     /// Only for keyless publishing.
     #[serde(default)]
+    #[schema(value_type = Option<Provenance>)]
     pub provenance: Option<Value>,
 }
 

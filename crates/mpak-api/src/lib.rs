@@ -3,7 +3,9 @@
 pub mod bundle;
 pub mod error;
 pub mod index;
+pub mod manage;
 pub mod path;
 pub mod person;
 pub mod publish;
+pub mod report;
 pub mod server;

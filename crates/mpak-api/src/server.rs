@@ -96,6 +96,7 @@ pub struct Program {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FlatList {
     /// The `ServerDetail` of each package's latest version.
+    #[schema(value_type = Vec<FlatServer>)]
     pub servers: Vec<Value>,
     /// Of the page.
     pub metadata: FlatMetadata,
@@ -124,9 +125,11 @@ pub struct OfficialList {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OfficialServer {
     /// `server.json`, schema 2025-12-11.
+    #[schema(value_type = ServerJson)]
     pub server: Value,
     /// By registry: `io.modelcontextprotocol.registry/official`, `dev.mpak/registry`.
     #[serde(rename = "_meta")]
+    #[schema(value_type = Object)]
     pub meta: Value,
 }
 
@@ -139,4 +142,100 @@ pub struct OfficialMetadata {
     /// Where the next page begins, while there is one; opaque.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next_cursor: Option<String>,
+}
+
+/// A server as existing clients know it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FlatServer {
+    /// `server.json`.
+    #[serde(flatten)]
+    pub server: ServerJson,
+    /// The author's, and `dev.mpak/registry`: what the registry knows.
+    #[serde(rename = "_meta")]
+    #[schema(value_type = Object)]
+    pub meta: Value,
+}
+
+/// `server.json`, schema 2025-12-11, as far as this registry fills it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerJson {
+    /// Of the schema.
+    #[serde(rename = "$schema")]
+    pub schema: String,
+    /// `dev.mpak.acme/widget`
+    pub name: String,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
+    /// For people; at most 100 characters.
+    pub description: String,
+    /// Semver.
+    pub version: String,
+    /// Its page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub website_url: Option<String>,
+    /// Pictures.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub icons: Option<Vec<ServerIcon>>,
+    /// Where its source is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub repository: Option<ServerRepository>,
+    /// One for each platform.
+    pub packages: Vec<ServerPackage>,
+}
+
+/// A picture of a server.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerIcon {
+    /// Where it is.
+    pub src: String,
+    /// Its media type.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mime_type: Option<String>,
+    /// `48x48`, `any`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sizes: Option<Vec<String>>,
+    /// `light`, `dark`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub theme: Option<String>,
+}
+
+/// Where the source of a server is.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ServerRepository {
+    /// Its address.
+    pub url: String,
+    /// `github`, `gitlab`
+    pub source: String,
+}
+
+/// What is installed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerPackage {
+    /// `mcpb`; for existing clients `mpak`.
+    pub registry_type: String,
+    /// Where its bytes are; for existing clients `@scope/name`.
+    pub identifier: String,
+    /// Semver.
+    pub version: String,
+    /// In hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file_sha256: Option<String>,
+    /// How it talks.
+    pub transport: ServerTransport,
+    /// What it is configured by.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub environment_variables: Option<Vec<Value>>,
+}
+
+/// How a server talks.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ServerTransport {
+    /// `stdio`
+    #[serde(rename = "type")]
+    pub kind: String,
 }

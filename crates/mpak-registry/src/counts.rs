@@ -20,6 +20,8 @@ use table::Table;
 
 /// How often counts are written and read.
 const FLUSH: Duration = Duration::from_millis(800);
+/// After so long, what any replica counted before is in the database, unless the database was away.
+pub(crate) const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 /// A change may become visible so much later than its time says: the write that made it took long.
 const LATE_MS: i64 = 10_000;
 

@@ -288,10 +288,11 @@ impl DbError {
         }
     }
 
-    /// Whether there is no room for more on SQLite's disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` for the
-    /// index of its write-ahead log. PostgreSQL's own disk is its operator's: it is unavailable.
+    /// Whether there is no room for more on the database's disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` for
+    /// the index of its write-ahead log; PostgreSQL's `disk_full`.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Sql(sqlx::Error::Database(e)) if matches!(e.code().as_deref(), Some("13" | "4874")))
+        let codes = ["13", "4874", "53100"];
+        matches!(self, Self::Sql(sqlx::Error::Database(e)) if e.code().is_some_and(|code| codes.contains(&&*code)))
     }
 
     /// Whether a text holds what PostgreSQL cannot keep: U+0000.

@@ -108,11 +108,11 @@ impl ApiError {
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
         let internal = Self::internal(&error);
-        if error.is_unavailable() {
+        if error.is_full() {
+            Self::full()
+        } else if error.is_unavailable() {
             let message = "The registry's database does not answer. Please try again in a moment.";
             Self::new(Code::ServiceUnavailable, message).retry_after(DATABASE_RETRY_S)
-        } else if error.is_full() {
-            Self::full()
         } else if error.is_text_refused() {
             Self::new(Code::ValidationError, "The request holds a character that cannot be stored (U+0000).")
         } else {

@@ -44,6 +44,30 @@ impl Database {
         Self::create_with(&SHARED, "LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
     }
 
+    /// An empty database on the small disk of [`Server::start_with_small_disk`].
+    pub fn create_on_small_disk(server: &Arc<Server>) -> Self {
+        Self::create_with(server, "LC_COLLATE 'C' LC_CTYPE 'C' TABLESPACE small")
+    }
+
+    /// Takes what is left of its disk, for the table `filler`, and gives how often it got some.
+    pub fn fill(&self) -> u32 {
+        self.execute("CREATE TABLE filler (noise TEXT); ALTER TABLE filler ALTER noise SET STORAGE EXTERNAL");
+        let mut count = 0;
+        for bytes in [1 << 20, 100 << 10, 8 << 10] {
+            let sql = format!("INSERT INTO filler SELECT repeat('x', {bytes})");
+            while self.try_execute(&sql) {
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Whether statements could be executed.
+    fn try_execute(&self, sql: &str) -> bool {
+        let sql = sql.to_owned();
+        run(&self.url(), async move |c| sqlx::raw_sql(AssertSqlSafe(sql)).execute(c).await).is_ok()
+    }
+
     fn create_with(server: &Arc<Server>, locale: &str) -> Self {
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' {locale}");

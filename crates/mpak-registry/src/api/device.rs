@@ -5,7 +5,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use mpak_api::person::{DeviceCode, DeviceToken};
+use mpak_api::person::{DeviceCode, DeviceRefusal, DeviceToken};
 use serde_json::json;
 
 use crate::auth::actor::Role;
@@ -28,9 +28,15 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
     post, path = "/api/v1/device/code", tag = "people",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "RFC 8628 §3.1"),
     responses((status = 200, description = "Codes to sign in with", body = DeviceCode),
-        (status = 400, description = "RFC 8628 §3.5", body = Value)),
+        (status = 400, description = "RFC 8628 §3.5", body = DeviceRefusal)),
 )]
-pub(crate) async fn code(State(state): State<AppState>, network: Network, headers: HeaderMap, form: Form) -> Response {
+pub(crate) async fn code(
+    State(state): State<AppState>,
+    network: Network,
+    headers: HeaderMap,
+    form: Result<Form, Response>,
+) -> Response {
+    let Ok(form) = form else { return no_form() };
     if form.get("client_id") != CLIENT {
         return refused("invalid_client", "expected client_id mpak-cli");
     }
@@ -63,9 +69,10 @@ pub(crate) async fn code(State(state): State<AppState>, network: Network, header
     post, path = "/api/v1/device/token", tag = "people",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "RFC 8628 §3.4"),
     responses((status = 200, description = "The token", body = DeviceToken),
-        (status = 400, description = "RFC 8628 §3.5", body = Value)),
+        (status = 400, description = "RFC 8628 §3.5", body = DeviceRefusal)),
 )]
-pub(crate) async fn token(State(state): State<AppState>, form: Form) -> Response {
+pub(crate) async fn token(State(state): State<AppState>, form: Result<Form, Response>) -> Response {
+    let Ok(form) = form else { return no_form() };
     if form.get("grant_type") != GRANT_TYPE {
         return refused("unsupported_grant_type", "expected the device code's grant type");
     }
@@ -101,6 +108,11 @@ fn failed(error: &DeviceError) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
     }
     response
+}
+
+/// RFC 6749 §5.2, which RFC 8628 refers to.
+fn no_form() -> Response {
+    refused("invalid_request", "expected a form: application/x-www-form-urlencoded")
 }
 
 fn refused(word: &str, text: &str) -> Response {

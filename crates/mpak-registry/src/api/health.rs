@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use mpak_api::error::Code;
-use serde_json::json;
+use mpak_api::report::{Alive, Ready};
 
 use crate::auth::access::Reader;
 use crate::clock::rfc3339;
@@ -21,16 +21,16 @@ const RETRY_S: u32 = 1;
 /// `GET /health`
 #[utoipa::path(
     get, path = "/health", tag = "operation",
-    responses((status = 200, description = "The process answers", body = Value)),
+    responses((status = 200, description = "The process answers", body = Alive)),
 )]
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
-    json(&json!({"status": "ok", "timestamp": rfc3339(state.clock().now_ms())}))
+    json(&Alive { status: "ok".to_owned(), timestamp: rfc3339(state.clock().now_ms()) })
 }
 
 /// `GET /ready`
 #[utoipa::path(
     get, path = "/ready", tag = "operation",
-    responses((status = 200, description = "Database and blobs answer", body = Value)),
+    responses((status = 200, description = "Database and blobs answer", body = Ready)),
 )]
 pub(crate) async fn ready(State(state): State<AppState>) -> ApiResult<Response> {
     within("the database", state.db.ping()).await?;
@@ -38,7 +38,8 @@ pub(crate) async fn ready(State(state): State<AppState>) -> ApiResult<Response> 
     if let Some(worker) = state.workers.ended() {
         return Err(not_ready(worker, &"it ended"));
     }
-    Ok(json(&json!({"status": "ready", "packages": state.search.len(&Reader::stranger(&state.config.access))})))
+    let packages = state.search.len(&Reader::stranger(&state.config.access)) as u64;
+    Ok(json(&Ready { status: "ready".to_owned(), packages }))
 }
 
 async fn within<E: std::error::Error>(what: &str, check: impl Future<Output = Result<(), E>>) -> ApiResult<()> {

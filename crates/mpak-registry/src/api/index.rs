@@ -9,6 +9,7 @@ use std::io;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use mpak_api::index::WellKnown;
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::version::Version;
@@ -28,7 +29,7 @@ use crate::state::AppState;
 /// `GET /.well-known/mpak.json`
 #[utoipa::path(
     get, path = "/.well-known/mpak.json", tag = "static files",
-    responses((status = 200, description = "Where things are", body = Value),
+    responses((status = 200, description = "Where things are", body = WellKnown),
         (status = 304, description = "Unchanged")),
 )]
 pub(crate) async fn well_known(State(state): State<AppState>, headers: HeaderMap) -> Response {
@@ -58,7 +59,7 @@ fn root_at(registry: &str, api: &str, index: &str, blobs: &str) -> String {
 #[utoipa::path(
     get, path = "/index/v1/{scope}/{file}", tag = "static files",
     params(("scope" = String, Path, description = "With its `@`"), ("file" = String, Path, description = "`NAME.json`")),
-    responses((status = 200, description = "Everything a resolver needs", body = Value),
+    responses((status = 200, description = "Everything a resolver needs", body = mpak_api::index::Package),
         (status = 304, description = "Unchanged")),
 )]
 pub(crate) async fn package(

@@ -7,10 +7,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use mpak_api::error::Code;
+use mpak_api::manage::{PublishPermission, TrustedPublisher as Trusted, TrustedPublishers};
 use mpak_bundle::name::PackageName;
 use mpak_bundle::version::Version;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::auth::actor::{Action, Actor, actor};
 use crate::auth::binding::{self, Grant};
@@ -28,7 +30,7 @@ use crate::state::AppState;
 const TEXT_CHARS_MAX: usize = 255;
 
 /// A repository to be trusted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wish {
     /// `iss` of its tokens; the first configured issuer without it.
@@ -45,7 +47,7 @@ pub(crate) struct Wish {
 #[utoipa::path(
     get, path = "/api/v1/packages/{scope}/{name}/trusted-publishers", tag = "publishing",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
-    responses((status = 200, description = "`{trusted_publishers: […]}`", body = serde_json::Value)),
+    responses((status = 200, description = "Who may publish without a password", body = TrustedPublishers)),
     security(("token" = [])),
 )]
 pub(crate) async fn list(
@@ -57,17 +59,16 @@ pub(crate) async fn list(
     let mut c = state.db.read().await?;
     may(&mut c, &actor, &package).await?;
     let all = trusted_publishers::list(&mut c, package.as_str()).await?;
-    Ok(http::json(&json!({ "trusted_publishers": all.iter().map(described).collect::<Vec<_>>() })))
+    Ok(http::json(&TrustedPublishers { trusted_publishers: all.iter().map(described).collect() }))
 }
 
 /// `POST …/trusted-publishers`
 #[utoipa::path(
     post, path = "/api/v1/packages/{scope}/{name}/trusted-publishers", tag = "publishing",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
-    request_body(content = serde_json::Value, content_type = "application/json",
-        description = "`{repository, issuer?, repository_id?, workflow?}`"),
-    responses((status = 201, description = "Added", body = serde_json::Value),
-        (status = 200, description = "It was there already", body = serde_json::Value)),
+    request_body(content = Wish, content_type = "application/json"),
+    responses((status = 201, description = "Added", body = Trusted),
+        (status = 200, description = "It was there already", body = Trusted)),
     security(("token" = [])),
 )]
 pub(crate) async fn add(
@@ -150,7 +151,7 @@ pub(crate) async fn remove(
 #[utoipa::path(
     get, path = "/api/v1/packages/{scope}/{name}/versions/{version}/publisher", tag = "publishing",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path), ("version" = String, Path)),
-    responses((status = 200, description = "`{allowed, because, identity}`", body = serde_json::Value)),
+    responses((status = 200, description = "It may publish, and why", body = PublishPermission)),
     security(("token" = [])),
 )]
 pub(crate) async fn explain(
@@ -168,7 +169,7 @@ pub(crate) async fn explain(
         Grant::Trusted(_) => "the repository is a trusted publisher of the package",
         Grant::New => "the package is new, and the scope the owner's or free",
     };
-    Ok(http::json(&json!({ "allowed": true, "because": how, "identity": identity })))
+    Ok(http::json(&PublishPermission { allowed: true, because: how.to_owned(), identity: json!(identity) }))
 }
 
 async fn may(c: &mut Connection, actor: &Actor, package: &PackageName) -> ApiResult<()> {
@@ -206,13 +207,16 @@ fn check_text(member: &str, text: Option<&String>) -> ApiResult<()> {
     Err(ApiError::refusal(Code::ValidationError, message, "a text without spaces", found, "see `mpak trust --help`"))
 }
 
-fn described(publisher: &TrustedPublisher) -> Value {
-    let id = (!publisher.is_by_name()).then_some(&publisher.repository_id);
-    let workflow = Some(&publisher.workflow).filter(|w| !w.is_empty());
-    json!({
-        "id": publisher.id, "issuer": publisher.issuer, "repository": publisher.repository, "repository_id": id,
-        "workflow": workflow, "created_at": rfc3339(publisher.created_at_ms), "created_by": publisher.created_by,
-    })
+fn described(publisher: &TrustedPublisher) -> Trusted {
+    Trusted {
+        id: publisher.id,
+        issuer: publisher.issuer.clone(),
+        repository: publisher.repository.clone(),
+        repository_id: (!publisher.is_by_name()).then(|| publisher.repository_id.clone()),
+        workflow: Some(publisher.workflow.clone()).filter(|w| !w.is_empty()),
+        created_at: rfc3339(publisher.created_at_ms),
+        created_by: publisher.created_by.clone(),
+    }
 }
 
 async fn note(

@@ -6,8 +6,9 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use mpak_api::manage::{ArtifactReport, Outcome};
 use mpak_bundle::platform::Platform;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::package::{named, visible};
 use crate::auth::actor::visitor;
@@ -28,7 +29,7 @@ const PAST_MAX: i64 = 100;
     operation_id = "artifact_report",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path),
         ("version" = String, Path), ("platform" = String, Path, description = "`linux-x64`, …, `any`")),
-    responses((status = 200, description = "`{status, scanned_at, report, history}`; the report is that of `mpak scan --json`", body = serde_json::Value)),
+    responses((status = 200, description = "The report of `mpak scan --json`, and what was found before", body = ArtifactReport)),
     security(("token" = [])),
 )]
 pub(crate) async fn report(
@@ -58,17 +59,24 @@ pub(crate) async fn report(
     };
     // 3. And what was found before.
     let past = scans::history(&mut c, artifact.id, PAST_MAX).await?;
-    Ok(json(&json!({
-        "name": package.name, "version": version, "platform": artifact.platform.to_string(),
-        "sha256": artifact.sha256, "status": status,
-        "scanned_at": found.map(|found| rfc3339(found.scanned_at_ms)), "report": report,
-        "history": past.iter().map(outcome).collect::<Vec<_>>(),
-    })))
+    Ok(json(&ArtifactReport {
+        name: package.name,
+        version,
+        platform: artifact.platform.to_string(),
+        sha256: artifact.sha256.to_string(),
+        status: status.to_owned(),
+        scanned_at: found.map(|found| rfc3339(found.scanned_at_ms)),
+        report,
+        history: past.into_iter().map(outcome).collect(),
+    }))
 }
 
-fn outcome(past: &Past) -> Value {
-    json!({
-        "first_at": rfc3339(past.first_at_ms), "last_at": rfc3339(past.scanned_at_ms), "ruleset": past.ruleset,
-        "level": past.level, "score": past.score,
-    })
+fn outcome(past: Past) -> Outcome {
+    Outcome {
+        first_at: rfc3339(past.first_at_ms),
+        last_at: rfc3339(past.scanned_at_ms),
+        ruleset: past.ruleset,
+        level: past.level,
+        score: past.score,
+    }
 }

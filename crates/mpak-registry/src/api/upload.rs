@@ -308,6 +308,13 @@ fn not_recorded(error: RecordError) -> ApiError {
             found.prefixed(),
             "published versions never change: raise the version and publish again",
         ),
+        RecordError::Removed { package, .. } => ApiError::refusal(
+            Code::Retired,
+            message,
+            "a package that was not taken away",
+            package.to_string(),
+            "publish under another name, or ask the administrators of this registry",
+        ),
         RecordError::Succession(e) => not_following(&e),
         RecordError::Auth(e) => e.into(),
         RecordError::Binding(e) => e.into(),

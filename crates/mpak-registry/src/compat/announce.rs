@@ -14,11 +14,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use mpak_api::error::Code;
+use mpak_api::publish::{Announce, Announced, AnnouncedArtifact};
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::platform::{Arch, Os, Platform};
 use mpak_bundle::version::Version;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 
 use crate::api::upload::refused;
@@ -26,7 +27,7 @@ use crate::auth::identity::Identity;
 use crate::auth::issuers::Purpose;
 use crate::auth::token::{Publisher, bearer};
 use crate::auth::workload;
-use crate::db::artifacts;
+use crate::db::{artifacts, unsigned};
 use crate::error::{ApiError, ApiResult};
 use crate::forge::{self, ForgeError, Found};
 use crate::http;
@@ -54,9 +55,8 @@ const FILENAME_CHARS_MAX: usize = 255;
 /// `POST /v1/bundles/announce`
 #[utoipa::path(
     post, path = "/v1/bundles/announce", tag = "publishing",
-    request_body(content = serde_json::Value, content_type = "application/json",
-        description = "`{name, version, manifest, release_tag, prerelease?, artifact: {filename, os, arch, sha256, size}}`"),
-    responses((status = 200, description = "`{package, version, artifact, total_artifacts, status}`", body = serde_json::Value)),
+    request_body(content = Announce, content_type = "application/json"),
+    responses((status = 200, description = "What is known of it now", body = Announced)),
     security(("token" = [])),
 )]
 pub(crate) async fn announce(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
@@ -332,14 +332,17 @@ async fn answer(state: &AppState, upload: &Upload, status: &str) -> ApiResult<Re
     let version = upload.version.to_string();
     let total = artifacts::count(&mut *state.db.read().await?, package.as_str(), &version).await?;
     tracing::info!(%package, version, platform = %upload.platform, status, "announced");
-    Ok(http::json(&json!({
-        "package": package.as_str(), "version": version,
-        "artifact": {
-            "os": upload.platform.os.as_str(), "arch": upload.platform.arch.as_str(),
-            "filename": upload.release.as_ref().map(|r| r.file.as_str()),
+    Ok(http::json(&Announced {
+        package: package.to_string(),
+        version,
+        artifact: AnnouncedArtifact {
+            os: upload.platform.os.as_str().to_owned(),
+            arch: upload.platform.arch.as_str().to_owned(),
+            filename: upload.release.as_ref().map(|r| r.file.clone()),
         },
-        "total_artifacts": total, "status": status,
-    })))
+        total_artifacts: unsigned(total),
+        status: status.to_owned(),
+    }))
 }
 
 #[cfg(test)]

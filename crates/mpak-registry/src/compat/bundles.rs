@@ -5,7 +5,9 @@ use std::io;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use mpak_api::bundle::{Detail, Pagination, VersionDetail, VersionSummary, VersionsResponse, WireArtifact};
+use mpak_api::bundle::{
+    BundleIndex, Detail, Pagination, VersionDetail, VersionSummary, VersionsResponse, WireArtifact,
+};
 use mpak_api::path;
 use mpak_bundle::name::PackageName;
 use serde_json::{Value, json};
@@ -233,7 +235,7 @@ pub(crate) async fn version_detail(
 #[utoipa::path(
     get, path = "/v1/bundles/{scope}/{name}/index.json", tag = "bundles",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
-    responses((status = 200, description = "The latest version", body = Value, content_type = "application/vnd.mcp.bundle.index.v0.1+json")),
+    responses((status = 200, description = "The latest version", body = BundleIndex, content_type = "application/vnd.mcp.bundle.index.v0.1+json")),
 )]
 pub(crate) async fn index(
     State(state): State<AppState>,

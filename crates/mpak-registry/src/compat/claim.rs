@@ -10,9 +10,11 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use mpak_api::error::Code;
+use mpak_api::publish::{ClaimStatus, ClaimVerification, Claimed, ClaimedPackage};
 use mpak_bundle::name::PackageName;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::auth::actor::{Actor, Person, actor};
 use crate::auth::issuers::{Issuer, Releases};
@@ -29,8 +31,9 @@ use crate::state::AppState;
 const BRANCHES: [&str; 2] = ["main", "master"];
 
 /// The body of a claim.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 struct Claim {
+    /// `owner/name`, or its address; the package's own in any case.
     github_repo: Option<String>,
 }
 
@@ -45,7 +48,7 @@ struct Proof {
 #[utoipa::path(
     get, path = "/app/packages/{scope}/{name}/claim-status", tag = "publishing", operation_id = "claim_status",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
-    responses((status = 200, description = "Whether it can be claimed, and how", body = serde_json::Value)),
+    responses((status = 200, description = "Whether it can be claimed, and how", body = ClaimStatus)),
 )]
 pub(crate) async fn status(
     State(state): State<AppState>,
@@ -75,8 +78,8 @@ pub(crate) async fn status(
 #[utoipa::path(
     post, path = "/app/packages/{scope}/{name}/claim", tag = "publishing", operation_id = "claim",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
-    request_body(content = serde_json::Value, content_type = "application/json", description = "`{github_repo?}`"),
-    responses((status = 200, description = "It is the caller's", body = serde_json::Value)),
+    request_body(content = Claim, content_type = "application/json"),
+    responses((status = 200, description = "It is the caller's", body = Claimed)),
     security(("token" = [])),
 )]
 pub(crate) async fn claim(
@@ -84,7 +87,7 @@ pub(crate) async fn claim(
     Path((scope, name)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<Claimed>> {
     let bad = |message: &str| ApiError::new(Code::BadRequest, message);
     // 1. Who claims.
     let actor = actor(&state, &headers).await?;
@@ -125,16 +128,21 @@ pub(crate) async fn claim(
     // 4. It is theirs, unless somebody was faster.
     let now_ms = state.clock().now_ms();
     record(&state, (&name, &repository), (&actor, person), now_ms).await?;
-    Ok(Json(json!({
-        "success": true, "message": format!("{name} is yours"),
-        "package": {
-            "name": name.as_str(), "claimed_by": person.login, "claimed_at": rfc3339(now_ms), "github_repo": repository,
+    let at = rfc3339(now_ms);
+    Ok(Json(Claimed {
+        success: true,
+        message: format!("{name} is yours"),
+        verification: ClaimVerification {
+            mpak_json_url: format!("https://github.com/{repository}/blob/{branch}/mpak.json"),
+            verified_at: at.clone(),
         },
-        "verification": {
-            "mpak_json_url": format!("https://github.com/{repository}/blob/{branch}/mpak.json"),
-            "verified_at": rfc3339(now_ms),
+        package: ClaimedPackage {
+            name: name.to_string(),
+            claimed_by: person.login.clone(),
+            claimed_at: at,
+            github_repo: repository,
         },
-    })))
+    }))
 }
 
 async fn record(

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use mpak_api::report::{Findings, Security, SecurityDomain};
 use mpak_bundle::name::PackageName;
 use mpak_scan::control::Status;
 use mpak_scan::controls::CONTROLS;
 use mpak_scan::report::{Report, Severity};
-use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::db::{Connection, artifacts, jobs, packages, scans, versions};
@@ -23,7 +23,7 @@ use crate::state::AppState;
 #[utoipa::path(
     get, path = "/v1/bundles/{scope}/{name}/security", tag = "bundles",
     params(("scope" = String, Path, description = "With its `@`"), ("name" = String, Path)),
-    responses((status = 200, description = "The scan of the latest version", body = Value)),
+    responses((status = 200, description = "The scan of the latest version", body = Security)),
 )]
 pub(crate) async fn security(
     State(state): State<AppState>,
@@ -70,23 +70,28 @@ async fn scanned(c: &mut Connection, artifact_id: i64) -> ApiResult<Option<Scann
 }
 
 impl Scanned {
-    fn body(&self) -> Value {
+    fn body(&self) -> Security {
         let [critical, high, medium, low] = self.counts;
         let risks = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
         let risk = self.counts.iter().zip(risks).find(|(n, _)| **n > 0).map_or("NONE", |(_, risk)| risk);
-        json!({
-            "risk_score": risk, "status": "completed", "scanned_at": rfc3339(self.at_ms),
-            "summary": {
-                "critical_findings": critical, "high_findings": high, "medium_findings": medium,
-                "low_findings": low, "total_findings": self.counts.iter().sum::<u64>(),
-            },
-            "scans": domains(&self.report),
-        })
+        Security {
+            risk_score: Some(risk.to_owned()),
+            status: "completed".to_owned(),
+            scanned_at: Some(rfc3339(self.at_ms)),
+            summary: Some(Findings {
+                critical_findings: critical,
+                high_findings: high,
+                medium_findings: medium,
+                low_findings: low,
+                total_findings: self.counts.iter().sum(),
+            }),
+            scans: domains(&self.report),
+        }
     }
 }
 
 /// Fail before error before pass; what was not run does not show. Nothing when no control has a domain.
-fn domains(report: &Report) -> Option<BTreeMap<&'static str, Value>> {
+fn domains(report: &Report) -> Option<BTreeMap<String, SecurityDomain>> {
     let mut domains: BTreeMap<&'static str, (u8, usize)> = BTreeMap::new();
     for result in &report.controls {
         let Some(control) = CONTROLS.iter().find(|c| c.id == result.id) else { continue };
@@ -100,13 +105,13 @@ fn domains(report: &Report) -> Option<BTreeMap<&'static str, Value>> {
     }
     let shown = domains.into_iter().map(|(name, (rank, findings_count))| {
         let status = ["pass", "error", "fail"][usize::from(rank)];
-        (name, json!({"status": status, "finding_count": findings_count}))
+        (name.to_owned(), SecurityDomain { status: status.to_owned(), finding_count: findings_count as u64 })
     });
     let shown: BTreeMap<_, _> = shown.collect();
     (!shown.is_empty()).then_some(shown)
 }
 
-async fn unscanned(c: &mut Connection, artifact_id: Option<i64>) -> ApiResult<Value> {
+async fn unscanned(c: &mut Connection, artifact_id: Option<i64>) -> ApiResult<Security> {
     let state = match artifact_id {
         Some(id) => jobs::state(c, scan::JOB, &id.to_string()).await?,
         None => None,
@@ -116,5 +121,5 @@ async fn unscanned(c: &mut Connection, artifact_id: Option<i64>) -> ApiResult<Va
         Some("failed") => "failed",
         _ => "pending",
     };
-    Ok(json!({"risk_score": null, "status": status, "scanned_at": null, "summary": null, "scans": null}))
+    Ok(Security { risk_score: None, status: status.to_owned(), scanned_at: None, summary: None, scans: None })
 }

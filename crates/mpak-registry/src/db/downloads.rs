@@ -32,6 +32,16 @@ pub(crate) fn all(c: &mut Connection) -> impl Stream<Item = DbResult<Count>> + S
     rows!(c => sqlx::query_as(sql).fetch(c)).map(|row| row.map_err(DbError::from))
 }
 
+/// What is written of a version, by whichever replica.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn of_version(c: &mut Connection, version_id: i64) -> DbResult<i64> {
+    let sql = "SELECT CAST(coalesce(sum(d.count), 0) AS BIGINT) FROM downloads d \
+               JOIN artifacts a ON a.id = d.artifact_id WHERE a.version_id = $1";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(version_id).fetch_one(c).await)?)
+}
+
 /// Adds downloads of artifacts, best in ascending order: neighbours share a page.
 ///
 /// # Errors

@@ -89,6 +89,14 @@ pub(crate) enum RecordError {
         /// What was sent.
         found: Sha256,
     },
+    /// The registry took the package away.
+    #[error("`{package}` was taken away by this registry{}", because(reason.as_deref()))]
+    Removed {
+        /// The package.
+        package: PackageName,
+        /// What its administrators said.
+        reason: Option<String>,
+    },
     /// This version may not be published, or not any more.
     #[error(transparent)]
     Succession(#[from] SuccessionError),
@@ -136,6 +144,7 @@ async fn check(
     now_ms: i64,
 ) -> Result<Standing, RecordError> {
     let package = upload.publisher.package();
+    still_there(c, package).await?;
     let known = artifacts::find(c, package.as_str(), &upload.version.to_string(), upload.platform).await?;
     match known {
         None => {
@@ -151,6 +160,23 @@ async fn check(
             expected: artifact.sha256,
             found,
         }),
+    }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+/// What an administrator rejected or removed takes nothing more, and says why to those who may publish it. Its
+/// bytes are kept, and nobody is served them: the same ones again are no publish either. What was deleted has no
+/// versions any more, and is refused with its name.
+async fn still_there(c: &mut Connection, package: &PackageName) -> Result<(), RecordError> {
+    let removed = packages::find_any(c, package.as_str()).await?.filter(|found| found.state == packages::REMOVED);
+    match removed {
+        Some(found) if !versions::list(c, found.id).await?.is_empty() => {
+            Err(RecordError::Removed { package: package.clone(), reason: found.held_reason })
+        }
+        _ => Ok(()),
     }
 }
 

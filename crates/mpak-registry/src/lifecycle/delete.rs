@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::{By, LifecycleError, LifecycleResult, checked, note, opened, refresh};
 use crate::auth::actor::Action;
+use crate::counts;
 use crate::db::packages::Package;
 use crate::db::versions::Listed;
-use crate::db::{Connection, artifacts, blobs, packages, tombstones, transfers, versions};
+use crate::db::{Connection, artifacts, blobs, downloads, packages, tombstones, transfers, unsigned, versions};
 use crate::state::AppState;
 
 /// How long a version may be deleted whatever its downloads.
@@ -37,6 +38,9 @@ pub(crate) async fn delete(
 ) -> LifecycleResult<Deleted> {
     let reason = reason.map(|text| checked("the reason", text)).transpose()?;
     let now_ms = state.clock().now_ms();
+    if state.db.is_shared() && !by.is_admin() && hangs_on_counts(state, name, version, now_ms).await? {
+        tokio::time::sleep(counts::WRITTEN_WITHIN).await;
+    }
     let mut tx = state.db.write().await?;
     // 1. What it is about.
     let package = opened(&mut tx, by, Action::Delete, name).await?;
@@ -47,7 +51,10 @@ pub(crate) async fn delete(
     }
     // 2. Nobody depends on it, or an administrator decides.
     if !by.is_admin() {
-        going.iter().try_for_each(|v| deletable(state, v, now_ms))?;
+        for v in &going {
+            let written = unsigned(downloads::of_version(&mut tx, v.id).await?);
+            deletable(v, state.counts.version(v.id).max(written), now_ms)?;
+        }
     }
     // 3. The versions go, and are never used again; of what nobody saw, nobody is told.
     let unseen = tombstones::never_shown(&mut tx, &package.name, &listed).await?;
@@ -77,9 +84,27 @@ pub(crate) async fn delete(
     Ok(Deleted { versions, package: whole })
 }
 
-fn deletable(state: &AppState, version: &Listed, now_ms: i64) -> LifecycleResult<()> {
-    let downloads = state.counts.version(version.id);
-    if downloads == 0 || now_ms - version.published_at_ms <= REGRET_MS {
+/// Whether something goes only because nobody downloaded it, as far as this replica knows: another one may
+/// have counted a download a moment ago.
+async fn hangs_on_counts(
+    state: &AppState,
+    name: &PackageName,
+    version: Option<&str>,
+    now_ms: i64,
+) -> LifecycleResult<bool> {
+    let mut c = state.db.read().await?;
+    let Some(package) = packages::find_any(&mut c, name.as_str()).await? else { return Ok(false) };
+    let listed = versions::list(&mut c, package.id).await?;
+    let mut going = listed.iter().filter(|v| version.is_none_or(|wanted| wanted == v.version));
+    Ok(going.any(|v| !is_young(v, now_ms) && state.counts.version(v.id) == 0))
+}
+
+fn is_young(version: &Listed, now_ms: i64) -> bool {
+    now_ms - version.published_at_ms <= REGRET_MS
+}
+
+fn deletable(version: &Listed, downloads: u64, now_ms: i64) -> LifecycleResult<()> {
+    if downloads == 0 || is_young(version, now_ms) {
         return Ok(());
     }
     Err(LifecycleError::InUse { version: version.version.clone(), hours: REGRET_HOURS, downloads })

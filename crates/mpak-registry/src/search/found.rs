@@ -9,7 +9,6 @@ use super::SearchError;
 use super::kept::{self, Read};
 use super::segment::Segment;
 use crate::answers::Part;
-use crate::answers::offers::Offers;
 use crate::answers::template::Fill;
 
 /// A package that was found.
@@ -43,13 +42,6 @@ impl Found {
     /// Some of its texts.
     pub(crate) fn texts(&self, parts: &[Part]) -> Result<Read, SearchError> {
         texts(std::slice::from_ref(self), parts)
-    }
-
-    /// Whether its owners advise against it.
-    pub(crate) fn is_deprecated(&self) -> Result<bool, SearchError> {
-        let read = self.texts(&[Part::Offers])?;
-        let fate = Offers::new(read.get(0)).fate().map_err(SearchError::Kept)?;
-        Ok(fate.deprecated.is_some())
     }
 
     /// The wire's summary; its downloads are 0, since counts are added when it is shown.

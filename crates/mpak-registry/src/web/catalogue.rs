@@ -2,6 +2,8 @@
 
 use super::entry::{Entry, Facts};
 use super::lost::Fault;
+use crate::answers::Part;
+use crate::answers::offers::Offers;
 use crate::auth::asker;
 use crate::search::{self, Query, SearchError, Sort};
 use crate::state::AppState;
@@ -38,6 +40,10 @@ pub(crate) async fn list(
 
 fn entry(state: &AppState, found: &search::Found) -> Result<Entry, SearchError> {
     let summary = found.summary()?;
+    let read = found.texts(&[Part::Offers])?;
+    let offers = Offers::new(read.get(0));
+    let fate = offers.fate().map_err(SearchError::Kept)?;
+    let latest = offers.find(&fate.latest).map_err(SearchError::Kept)?;
     Ok(Entry::new(Facts {
         name: &summary.name,
         display_name: summary.display_name.as_deref(),
@@ -47,6 +53,8 @@ fn entry(state: &AppState, found: &search::Found) -> Result<Entry, SearchError> 
         downloads: state.counts.package(found.package_id()),
         tools_count: summary.tools.as_array().map_or(0, Vec::len),
         published_at: &summary.published_at,
-        deprecated: found.is_deprecated()?,
+        deprecated: fate.deprecated.is_some(),
+        level: latest.as_ref().and_then(|offer| offer.level),
+        score: latest.as_ref().and_then(|offer| offer.score),
     }))
 }

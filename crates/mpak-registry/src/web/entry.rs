@@ -1,5 +1,7 @@
 //! One package in a list.
 
+use mpak_scan::level;
+
 use super::figures::{Moment, counted};
 use super::text::Shown;
 
@@ -28,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) published: Moment,
     /// Whether its owners advise against it.
     pub(crate) deprecated: bool,
+    /// What its latest version came to.
+    pub(crate) reached: Reached,
     /// Its picture.
     pub(crate) tile: Tile,
 }
@@ -53,6 +57,33 @@ pub(crate) struct Facts<'a> {
     pub(crate) published_at: &'a str,
     /// Whether its owners advise against it.
     pub(crate) deprecated: bool,
+    /// Level and score of the latest version; none before all of its artifacts are assessed.
+    pub(crate) level: Option<i64>,
+    pub(crate) score: Option<i64>,
+}
+
+/// What scans came to, in the words of all pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Class of a tag: `yes` for a level, `no` without.
+    pub(crate) class: &'static str,
+    /// `Level 1 Basic, score 61`
+    pub(crate) text: String,
+}
+
+impl Reached {
+    /// A level is none while it is not assessed; scores were not always kept.
+    pub(crate) fn new(reached: Option<i64>, score: Option<i64>) -> Self {
+        let score = score.map(|score| format!(", score {score}")).unwrap_or_default();
+        let named = |number: i64| u8::try_from(number).ok().and_then(level::name);
+        match reached {
+            None => Self { class: "no", text: "Not assessed".to_owned() },
+            Some(number) => match named(number) {
+                None => Self { class: "no", text: format!("No level reached{score}") },
+                Some(name) => Self { class: "yes", text: format!("Level {number} {name}{score}") },
+            },
+        }
+    }
 }
 
 impl Entry {
@@ -71,6 +102,7 @@ impl Entry {
             tools,
             published: Moment::parse(facts.published_at),
             deprecated: facts.deprecated,
+            reached: Reached::new(facts.level, facts.score),
             tile: Tile::of(facts.name),
         }
     }
@@ -117,6 +149,20 @@ mod tests {
         assert_eq!(title(Some("Widget Maker"), "@acme/widget").unwrap().as_str(), "Widget Maker");
         for same in [None, Some(""), Some("widget"), Some("@acme/widget")] {
             assert_eq!(title(same, "@acme/widget"), None);
+        }
+    }
+
+    #[test]
+    fn what_was_reached_is_never_more_than_was_judged() {
+        for (level, score, class, text) in [
+            (None, None, "no", "Not assessed"),
+            (None, Some(90), "no", "Not assessed"),
+            (Some(0), Some(12), "no", "No level reached, score 12"),
+            (Some(1), Some(61), "yes", "Level 1 Basic, score 61"),
+            (Some(4), None, "yes", "Level 4 Attested"),
+            (Some(-1), None, "no", "No level reached"),
+        ] {
+            assert_eq!(Reached::new(level, score), Reached { class, text: text.to_owned() });
         }
     }
 

@@ -1,8 +1,8 @@
 //! Pages that need somebody: the extractors that give the person, or the way to sign in.
 
 use axum::extract::FromRequestParts;
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{Method, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use url::form_urlencoded;
 
@@ -24,7 +24,7 @@ impl FromRequestParts<AppState> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, Response> {
         asker::current().person.map(Self).ok_or_else(|| {
             // What was typed into a form is lost, its page is found again.
-            let path = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+            let path = parts.uri.path_and_query().filter(|_| parts.method.is_safe());
             let path = path.map_or("/account", |path| path.as_str());
             let query = form_urlencoded::Serializer::new(String::new()).append_pair("return", path).finish();
             ([(header::CACHE_CONTROL, "no-store")], Redirect::to(&format!("/sign-in?{query}"))).into_response()

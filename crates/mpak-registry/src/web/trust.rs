@@ -8,6 +8,7 @@ use mpak_scan::control::Status;
 use mpak_scan::level;
 use mpak_scan::report::{self, ControlResult, Finding, Report, Severity};
 
+use super::entry::Reached;
 use super::figures::Moment;
 use super::text::Shown;
 use crate::db::scans;
@@ -227,17 +228,10 @@ impl Trust {
 
 impl Past {
     fn new(row: &scans::Past) -> Self {
-        let score = row.score.map(|score| format!(", score {score}")).unwrap_or_default();
-        let level = row.level.and_then(|level| u8::try_from(level).ok());
-        let outcome = match level {
-            None => "Not assessed".to_owned(),
-            Some(0) => format!("No level reached{score}"),
-            Some(reached) => format!("Level {reached} {}{score}", level::name(reached).unwrap_or_default()),
-        };
         Self {
             from: Moment::at(row.first_at_ms),
             to: Moment::at(row.scanned_at_ms),
-            outcome,
+            outcome: Reached::new(row.level, row.score).text,
             ruleset: Shown::word(&row.ruleset, 60),
         }
     }

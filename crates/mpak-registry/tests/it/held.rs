@@ -6,7 +6,7 @@ use mpak_registry::admin::{self, package::Verdict};
 use serde_json::Value;
 
 use crate::person::Browser;
-use crate::world::{Registry, bundle};
+use crate::world::{Registry, bundle, bundle_with};
 
 const NAME: &str = "@antropic/filesystem";
 
@@ -353,6 +353,26 @@ async fn a_version_that_went_while_it_was_held_is_not_told_of_later_and_a_public
     let told = told_of(&registry, NAME).await;
     assert!(told.contains("was-there") && told.contains("all-went"), "{told}");
     assert!(!told.contains("never-there") && !told.contains("1.3.0"), "{told}");
+}
+
+/// Publishers try again; that what they sent lies there already must not sound like a publish.
+#[tokio::test]
+async fn who_publishes_again_what_was_taken_away_is_told_so_with_the_reason() {
+    for (verdict, name) in [(Verdict::Reject, NAME), (Verdict::Remove, "@acme/widget")] {
+        let registry = Registry::start().await;
+        registry.publish(name, "1.0.0", "any", &bundle(name, "1.0.0")).await;
+        let (config, clock) = (registry.config(), registry.clock());
+        let decided = move || admin::package::decide(&config, name, verdict, Some("steals tokens"), &clock).unwrap();
+        tokio::task::spawn_blocking(decided).await.unwrap();
+        for (version, more) in [("1.0.0", ""), ("1.0.0", "other bytes"), ("1.1.0", "")] {
+            let bytes = if more.is_empty() { bundle(name, version) } else { bundle_with(name, version, "x", b"y") };
+            let again = registry.put(name, version, "any", bytes).send().await.unwrap();
+            let (status, told) = (again.status(), again.json::<Value>().await.unwrap());
+            assert_eq!((status.as_u16(), &told["error"]["code"]), (422, &"RETIRED".into()), "{version} {more}: {told}");
+            let message = told["error"]["message"].as_str().unwrap();
+            assert_eq!(message, format!("`{name}` was taken away by this registry: steals tokens"), "{version} {more}");
+        }
+    }
 }
 
 #[tokio::test]

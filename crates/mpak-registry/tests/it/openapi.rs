@@ -53,6 +53,55 @@ async fn every_operation_tells_the_errors_of_its_family() {
     assert_eq!(api["components"]["securitySchemes"]["token"]["scheme"], "bearer");
 }
 
+/// A schema with what it refers to in its place, once.
+fn resolved<'a>(api: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(at) => api.pointer(at.trim_start_matches('#')).unwrap_or_else(|| panic!("{at} is not there")),
+        None => schema,
+    }
+}
+
+/// Whether a schema says what is in a value: members, items, or at least a type that has neither.
+fn says_something(api: &Value, schema: &Value) -> bool {
+    let schema = resolved(api, schema);
+    let every = |all: &Value| all.as_array().is_some_and(|all| all.iter().all(|one| says_something(api, one)));
+    if every(&schema["allOf"]) || every(&schema["oneOf"]) {
+        return true;
+    }
+    match schema["type"].as_str() {
+        Some("object") => schema["properties"].is_object() || schema["additionalProperties"].is_object(),
+        Some("array") => says_something(api, &schema["items"]),
+        Some(_) => true,
+        None => false,
+    }
+}
+
+#[tokio::test]
+async fn every_answer_and_every_body_that_is_asked_for_has_a_schema() {
+    let registry = Registry::start().await;
+    let api = registry.json("/openapi.json").await;
+    let (mut answers, mut bodies) = (0, 0);
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let told = |what: &str| format!("{method} {path}: {what}");
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                for (media_type, content) in answer["content"].as_object().into_iter().flatten() {
+                    answers += 1;
+                    // Bytes have a media type, and no schema in OpenAPI 3.1.
+                    let is_bytes = media_type == "application/octet-stream";
+                    assert!(is_bytes || says_something(&api, &content["schema"]), "{}", told(status));
+                }
+            }
+            for (media_type, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+                bodies += 1;
+                let is_bytes = media_type == "application/octet-stream";
+                assert!(is_bytes || says_something(&api, &content["schema"]), "{}", told(media_type));
+            }
+        }
+    }
+    assert!(answers > 300 && bodies > 10, "{answers} {bodies}");
+}
+
 #[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere() {
     let registry = Registry::start().await;

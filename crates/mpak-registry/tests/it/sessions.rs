@@ -307,3 +307,17 @@ async fn people_are_sent_to_the_registry_whatever_the_request_says_its_name_is()
     let (_, body) = verification(&registry, &registry.url, "evil.example").await;
     assert_eq!(body["verification_uri"], "https://registry.example/device");
 }
+
+/// Programs that sign in know the errors of RFC 8628 only.
+#[tokio::test]
+async fn what_is_no_form_is_an_invalid_request_in_the_words_of_the_device_flow() {
+    let registry = Registry::start().await;
+    for path in ["/api/v1/device/code", "/api/v1/device/token"] {
+        let asked = registry.client.post(format!("{}{path}", registry.url)).header("content-type", "application/json");
+        let answer = asked.body("{}").send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path}");
+        let told: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(told["error"], "invalid_request", "{path}: {told}");
+        assert!(told["error_description"].as_str().unwrap().contains("form"), "{path}: {told}");
+    }
+}

@@ -103,6 +103,48 @@ async fn an_empty_registry_tells_how_to_fill_it() {
 }
 
 #[tokio::test]
+async fn lists_tell_level_and_score_once_they_are_known() {
+    let mut registry = Registry::start().await;
+    registry.publish("@acme/widget", "1.0.0", "any", &bundle("@acme/widget", "1.0.0")).await;
+    for path in ["/", "/search", "/search?q=widget"] {
+        let html = page(&registry, path).await;
+        assert!(html.contains("<span class=\"tag no\">Not assessed</span>"), "{path}: {html}");
+    }
+    registry.change_for_next_start(|c| c.scanning.enabled = true);
+    registry.restart().await;
+    let reached =
+        within(&registry, "/index/v1/@acme/widget.json", |index| index["versions"][0]["score"].is_u64()).await;
+    let (level, score) = (reached["versions"][0]["level"].as_u64().unwrap(), &reached["versions"][0]["score"]);
+    let expected = match level {
+        0 => format!("<span class=\"tag no\">No level reached, score {score}</span>"),
+        1 => format!("<span class=\"tag yes\">Level 1 Basic, score {score}</span>"),
+        other => panic!("a plain bundle has level {other}"),
+    };
+    for path in ["/", "/search", "/search?q=widget"] {
+        let html = page(&registry, path).await;
+        assert!(html.contains(&expected) && !html.contains("Not assessed"), "{path}: {html}");
+    }
+    // A newer version that nobody has judged yet is not what the older one was.
+    registry.change_for_next_start(|c| c.scanning.enabled = false);
+    registry.restart().await;
+    registry.publish("@acme/widget", "1.1.0", "any", &bundle("@acme/widget", "1.1.0")).await;
+    let html = page(&registry, "/search").await;
+    assert!(html.contains("Not assessed") && !html.contains(&expected), "{html}");
+}
+
+/// Asks again until the answer is as wanted.
+async fn within(registry: &Registry, path: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    for _ in 0..1_000 {
+        let answer = registry.json(path).await;
+        if wanted(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{path} did not come to it");
+}
+
+#[tokio::test]
 async fn home_lists_what_is_new_and_what_is_used() {
     let registry = checklist().await;
     for _ in 0..3 {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use mpak_registry::admin;
 use mpak_registry::clock::Clock;
 use mpak_registry::config::{Config, Database, Secret, Storage};
 use mpak_registry::{Running, start};
@@ -13,7 +14,7 @@ use mpak_testkit::postgres;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
-use crate::world::{START_MS, bundle, bundle_with};
+use crate::world::{DAY_MS, START_MS, bundle, bundle_with};
 
 /// What replicas share, and their clock.
 pub(crate) struct Site {
@@ -192,6 +193,37 @@ async fn downloads_of_one_replica_are_seen_on_the_other_and_added_up_exactly() {
     one.stop().await;
     two.stop().await;
     assert_eq!(site.database.number("SELECT CAST(sum(count) AS BIGINT) FROM downloads"), 10);
+}
+
+/// The other replica counted the download, and nobody else knows of it for the next moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_downloaded_from_another_replica_a_moment_ago_is_not_deleted() {
+    let site = Site::new();
+    let (one, two, token) = two(&site).await;
+    let manager = {
+        let (config, clock) = (site.config(|_| {}), site.config(|_| {}).clock);
+        let made = move || {
+            let packages = ["@acme/widget".to_owned()];
+            admin::create_token_for(&config, "t", &["manage"], &packages, 90, &clock).unwrap().token
+        };
+        tokio::task::spawn_blocking(made).await.unwrap()
+    };
+    for version in ["1.0.0", "1.1.0"] {
+        let bytes = bundle("@acme/widget", version);
+        assert_eq!(one.put(&token, "@acme/widget", version, bytes).send().await.unwrap().status(), 201);
+    }
+    site.wait_ms(4 * DAY_MS);
+    let delete = async |version: &str| {
+        let path = format!("{}/api/v1/packages/@acme/widget/versions/{version}", two.url);
+        let answer = two.client.delete(path).bearer_auth(&manager).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(one.get("/v1/bundles/@acme/widget/versions/1.0.0/download").await.0, 200);
+    let (status, told) = delete("1.0.0").await;
+    assert!(status == 403 && told.contains("downloaded 1 times"), "{status} {told}");
+    let (status, told) = delete("1.1.0").await;
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(one.get("/v1/bundles/@acme/widget/versions/1.0.0/download").await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

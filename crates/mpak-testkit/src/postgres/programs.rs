@@ -32,7 +32,12 @@ impl Programs {
 
     /// A program with an empty environment, as the user who may run it, in a folder that they may read.
     pub(super) fn command(&self, program: &str, folder: &Path) -> Command {
-        let mut command = Command::new(self.folder.join(program));
+        self.command_of(&self.folder.join(program), folder)
+    }
+
+    /// Any program, the same way.
+    pub(super) fn command_of(&self, program: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").current_dir(folder);
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);

@@ -28,6 +28,8 @@ pub struct Server {
     folder: PathBuf,
     port: u16,
     password: String,
+    /// What the server is started through.
+    before: Vec<String>,
     watcher: Child,
 }
 
@@ -46,7 +48,7 @@ impl Server {
             chown(&folder, Some(user), Some(group)).expect("root may");
         }
         let watcher = watch(&programs, &folder);
-        let mut server = Self { programs, folder, port: 0, password, watcher };
+        let mut server = Self { programs, folder, port: 0, password, before: Vec::new(), watcher };
         server.initialise();
         server.listen();
         server
@@ -73,12 +75,48 @@ impl Server {
 
     /// Starts it again on its port after [`Server::stop`]; `false` when it does not start.
     pub fn go_on(&self) -> bool {
-        let mut command = self.programs.command("pg_ctl", &self.folder);
+        let plain = self.programs.command("pg_ctl", &self.folder);
+        let mut command = match self.before.split_first() {
+            None => plain,
+            Some((first, words)) => {
+                let mut command = self.programs.command_of(first.as_ref(), &self.folder);
+                command.args(words).arg(plain.get_program());
+                command
+            }
+        };
         let options = format!("{SETTINGS} -p {}", self.port);
         command.args(["-D", "data", "-l", "log", "-w", "-t", "60", "-s", "-o", &options, "start"]);
         // The server keeps what it inherits: a pipe of ours would never end.
         let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         started.expect("pg_ctl starts").success()
+    }
+
+    /// Makes and starts one that has a file system of this size for the tablespace `small`; its other data, and
+    /// its log of what is to be written, lie on the machine's disk.
+    ///
+    /// Needs namespaces for users (Linux); without them the test that wants this fails and says so.
+    pub fn start_with_small_disk(megabytes: u32) -> Self {
+        let mut server = Self::start();
+        server.stop();
+        let small = server.folder.join("small");
+        fs::create_dir(&small).expect("room for a folder");
+        if let Some((user, group)) = server.programs.user {
+            chown(&small, Some(user), Some(group)).expect("root may");
+        }
+        // As the same user, who may mount there and nowhere else.
+        let script = format!("mount -t tmpfs -o size={megabytes}m,mode=700 tmpfs small && exec \"$@\"");
+        server.before = ["unshare", "--map-current-user", "--mount", "--keep-caps", "sh", "-c", &script, "sh"]
+            .map(str::to_owned)
+            .to_vec();
+        assert!(
+            server.go_on(),
+            "a full disk of PostgreSQL cannot be tested here: the kernel allows no mount in a namespace of an \
+             ordinary user's (see `unshare --map-current-user --mount --keep-caps`)"
+        );
+        let sql = format!("CREATE TABLESPACE small LOCATION '{}'", small.display());
+        super::run(&server.url("postgres"), async move |c| sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(c).await)
+            .expect("a tablespace");
+        server
     }
 
     /// Stops it at once, as a crash would; everybody's connections end.

@@ -5,16 +5,19 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use mpak_testkit::emulators::{Emulator, Protocol};
 use mpak_testkit::forge::{Delivery, Forge};
 use mpak_testkit::issuer::{Issuer, SHA};
+use mpak_testkit::postgres::{Database, Server};
 use mpak_testkit::zip::{ZipBuilder, good_manifest};
 use serde_json::Value;
 
 use crate::faults::http::Request;
 use crate::faults::site::{Announcement, Bundle, REPOSITORY, until};
 use crate::faults::sqlite::WriteLock;
+use crate::registry::Registry;
 use crate::world::{Ran, World};
 
 /// Nearly the longest that is kept.
@@ -239,4 +242,45 @@ fn a_release_that_does_not_fit_on_the_disk_is_told_and_a_smaller_one_is_publishe
     let ran = Ran::from(command.args(verify.get_args()).args(["--config", &config]).output().unwrap());
     assert_eq!(ran.json()["artifacts"], 1, "{}", ran.stderr);
     ran.ok();
+}
+
+/// PostgreSQL's own disk. Its log of what is to be written lies elsewhere: without room for that the server ends
+/// itself, which to us is a database that is gone (`faults.rs`).
+#[test]
+fn a_full_disk_of_postgresql_is_told_reads_go_on_and_with_room_the_same_publish_works() {
+    let world = World::new();
+    let server = Arc::new(Server::start_with_small_disk(48));
+    let database = Database::create_on_small_disk(&server);
+    let config = format!("data = 'data'\n[database]\nurl = '{}'\n", database.url());
+    let config = world.write("site.toml", config).display().to_string();
+    let registry = Registry::start_configured(&world, "site");
+    let token = format!("authorization: Bearer {}", registry.token);
+    let version = good_manifest()["version"].as_str().unwrap().to_owned();
+    let publish = |name: &str, bytes: &[u8]| {
+        let path = format!("/api/v1/packages/@acme/{name}/versions/{version}/artifacts/any");
+        Request::begin(&registry.url, "PUT", &path, &[&token], bytes.len()).whole(bytes)
+    };
+    let agrees = |artifacts: usize| {
+        let found = world.mpak(&["admin", "verify", "--config", &config, "--json"]);
+        assert_eq!((found.code, found.json()["artifacts"].as_u64()), (0, Some(artifacts as u64)), "{}", found.stderr);
+    };
+    assert_eq!(publish("first", &bundle("first", 1_000)).json()["status"], "created");
+    // 1. Told, with nothing recorded; what is there is served.
+    assert!(database.fill() > 10, "there was hardly any room");
+    let bytes = bundle_with_much_to_record();
+    let answer = publish("small", &bytes);
+    assert_eq!((answer.status(), &answer.json()["error"]["code"]), (507, &"STORAGE_FULL".into()), "{}", answer.json());
+    for (path, status) in [("first", 200), ("small", 404), ("first/versions/latest/download", 200)] {
+        let asked = Request::begin(&registry.url, "GET", &format!("/v1/bundles/@acme/{path}"), &[], 0).answer();
+        assert_eq!(asked.status(), status, "{path}: {}", asked.json());
+    }
+    agrees(1);
+    // 2. With room, the same publish works.
+    database.execute("DROP TABLE filler");
+    until("the same publish", || {
+        let answer = publish("small", &bytes);
+        assert!([201, 507].contains(&answer.status()), "{}", answer.json());
+        answer.status() == 201
+    });
+    agrees(2);
 }

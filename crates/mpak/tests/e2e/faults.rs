@@ -12,6 +12,7 @@ mod stage;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
+use http::Answer;
 use mpak_testkit::emulators::Protocol;
 use mpak_testkit::forge::Delivery;
 use reqwest::StatusCode;
@@ -140,6 +141,60 @@ fn linked(struck: Struck) {
     downloads(&mut site, LINKED_DOWNLOAD, struck);
 }
 
+/// Where the store itself gives the bytes, at signed addresses: strikes while an address is made, and while the
+/// bytes come from it.
+fn signed(protocol: Protocol, struck: Struck) {
+    let mut site = Site::start_redirecting(protocol);
+    let bundle = Bundle::new("@acme/widget", false);
+    assert_eq!(site.begin_upload(&bundle).whole(&bundle.bytes).json()["status"], "created");
+    // 1. Whether it may be read is asked of the database; the store has no part in an address.
+    site.settle();
+    let way = site.way(Wire::Database).expect("it is a wire");
+    way.arm(Stage::BlobPermitted.point(&site, &bundle).expect("it is met on a wire"));
+    let request = site.begin_ask(&bundle, By::Digest);
+    way.wait();
+    site.strike(struck);
+    site.way(Wire::Database).expect("as before").go_on();
+    let answer = request.answer();
+    match struck {
+        Struck::Process => assert_eq!(answer.status(), 0, "{}", answer.json()),
+        Struck::Store => assert_eq!(answer.status(), 302, "{}", answer.json()),
+        _ => site.assert_unavailable(&answer, "database does not answer", Stage::BlobPermitted),
+    }
+    // Who asks by name is answered from memory, while the registry runs.
+    if struck != Struck::Process {
+        assert_eq!(site.begin_ask(&bundle, By::Name).answer().status(), 302);
+        assert_eq!(site.begin_ask(&bundle, By::Json).answer().status(), 200);
+    }
+    site.mend();
+    site.assert_published(&bundle, true);
+    // 2. Whoever has an address needs nobody but the store.
+    for stage in [Stage::BlobAsked, Stage::BlobLeaving] {
+        site.settle();
+        let Answer::Whole { head, .. } = site.begin_ask(&bundle, By::Name).answer() else { panic!("no address") };
+        let way = site.way(Wire::Store).expect("it is a wire");
+        way.arm(stage.point(&site, &bundle).expect("it is met on a wire"));
+        let request = site.begin_follow(&head);
+        way.wait();
+        // The proxies' ends of the killed process' connections are cut, and with them the client's, which goes
+        // through the same; so the process is struck by itself.
+        if struck == Struck::Process {
+            site.kill()
+        } else {
+            site.strike(struck)
+        }
+        site.way(Wire::Store).expect("as before").go_on();
+        let answer = request.answer();
+        match struck {
+            Struck::Store => assert_eq!(answer.status(), 0, "{stage:?}"),
+            _ => assert!(answer.body() == bundle.bytes, "{stage:?}: {} {}", answer.status(), answer.json()),
+        }
+        site.mend();
+        site.assert_published(&bundle, true);
+    }
+    site.assert_agrees();
+}
+
 /// Runs `mpak` up to a stage and strikes there.
 fn begin(site: &mut Site, arguments: &[&str], stage: Stage, bundle: &Bundle, struck: Struck) -> Child {
     let way = site.way(stage.wire()).expect("it is met on a wire");
@@ -189,6 +244,23 @@ fn a_person_is_told_what_failed_and_what_to_do() {
     assert!(!site.world.path("pulled.mcpb").exists());
     site.mend();
     assert!(child.wait().unwrap().success(), "{:?}", said.collect::<Vec<_>>());
+    assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
+}
+
+#[test]
+fn a_person_is_told_when_the_store_that_gives_the_bytes_does_not() {
+    let mut site = Site::start_redirecting(Protocol::S3);
+    let bundle = Bundle::new("@acme/widget", false);
+    assert_eq!(site.begin_upload(&bundle).whole(&bundle.bytes).json()["status"], "created");
+    let pull = ["pull", &bundle.name, "--output", "pulled.mcpb"];
+    for stage in [Stage::BlobAsked, Stage::BlobLeaving] {
+        site.settle();
+        let said = person(&mut site, &pull, stage, &bundle, Struck::Store).fails(6);
+        assert!(said.contains("error: ") && !site.world.path("pulled.mcpb").exists(), "{stage:?}: {said}");
+        // The signature of an address is a key to the bytes for as long as it lasts.
+        assert!(!said.to_lowercase().contains("x-amz-signature"), "{said}");
+    }
+    site.world.mpak(&[&pull[..], &["--registry", &site.url()]].concat()).ok();
     assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
 }
 
@@ -257,6 +329,10 @@ every_stage! {
     the_stages_of_google_cloud_storage_survive_its_loss: of_store(Protocol::Google, Struck::Store);
     the_stages_of_azure_blob_storage_survive_the_death_of_the_process: of_store(Protocol::Azure, Struck::Process);
     the_stages_of_azure_blob_storage_survive_its_loss: of_store(Protocol::Azure, Struck::Store);
+    signed_addresses_survive_the_death_of_the_process: signed(Protocol::S3, Struck::Process);
+    signed_addresses_survive_the_loss_of_database_connections: signed(Protocol::S3, Struck::Database);
+    signed_addresses_survive_the_loss_of_the_database: signed(Protocol::S3, Struck::Outage);
+    signed_addresses_survive_the_loss_of_the_store: signed(Protocol::S3, Struck::Store);
     what_is_linked_survives_the_death_of_the_process: linked(Struck::Process);
     what_is_linked_survives_the_loss_of_its_database_connections: linked(Struck::Database);
     what_is_linked_needs_no_store: linked(Struck::Store);

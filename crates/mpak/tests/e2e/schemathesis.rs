@@ -21,17 +21,18 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_schema_conformance,response_headers_conformance,\
                       negative_data_rejection,ignored_auth";
 
-#[test]
-fn answers_are_as_the_description_says() {
+/// Asks a registry what its own description says, with so many examples of each kind.
+fn answers_as_described(arguments: &[&str], examples: &str, phases: &str) {
     let world = World::new();
-    let registry = Registry::start_with(&world, &["--rates-reads-per-minute", "0"]);
+    let registry = Registry::start_with(&world, &[&["--rates-reads-per-minute", "0"], arguments].concat());
     Server::new("widget", "1.0.0").publish(&registry, "@acme/widget", "any");
     Server::new("widget", "1.1.0").publish(&registry, "@acme/widget", "linux-x64");
+    let description = world.write("openapi.json", described(&registry)).display().to_string();
     let report = world.path("report.txt");
     let mut command = Command::new(python::programs(PROGRAM).join("schemathesis"));
     command
-        .args(["--no-color", "run", &format!("{}/openapi.json", registry.url), "--seed", "7", "--max-examples", "15"])
-        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--generation-database", "none"])
+        .args(["--no-color", "run", &description, "--url", &registry.url, "--seed", "7", "--max-examples", examples])
+        .args(["--checks", CHECKS, "--phases", phases, "--generation-database", "none"])
         .args(["--header", &format!("Authorization: Bearer {}", registry.token)])
         // The token would be no more.
         .args(["--exclude-path", "/api/v1/me/token", "--request-timeout", "10", "--workers", "2"])
@@ -49,6 +50,27 @@ fn answers_are_as_the_description_says() {
     let log = fs::read_to_string(world.path("registry.log")).expect("the log");
     assert!(!log.contains("panicked"), "a handler panicked:\n{log}");
     assert!(log.lines().count() > 500, "hardly anything was asked: {} lines", log.lines().count());
+}
+
+/// The description, asked for with the registry's token.
+fn described(registry: &Registry) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let asked = client.get(format!("{}/openapi.json", registry.url)).bearer_auth(&registry.token);
+        let answer = asked.send().await.expect("an answer").error_for_status().expect("the description");
+        answer.text().await.expect("a text")
+    })
+}
+
+#[test]
+fn answers_are_as_the_description_says() {
+    answers_as_described(&[], "15", "examples,coverage,fuzzing");
+}
+
+#[test]
+fn answers_of_a_private_registry_are_as_the_description_says() {
+    answers_as_described(&["--access-reads", "private"], "4", "coverage,fuzzing");
 }
 
 #[test]

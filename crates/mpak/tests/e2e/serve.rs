@@ -153,6 +153,70 @@ fn settings_are_printed_with_where_they_come_from() {
     assert!(named.contains("listen = \"127.0.0.1:1\""), "{named}");
 }
 
+/// Every setting that there is, as the documents promise them: whoever adds or drops one says so here.
+const KEYS: &[(&str, &[&str])] = &[
+    ("", &["listen", "public_url", "data"]),
+    ("database", &["url"]),
+    (
+        "storage",
+        &["url", "endpoint", "region", "path_style", "access_key_id", "secret_access_key", "mode", "downloads"],
+    ),
+    ("publishing", &["version_policy"]),
+    ("outbound", &["allow_loopback", "proxy"]),
+    ("access", &["reads", "private_scopes"]),
+    (
+        "sign_in",
+        &["issuer", "client_id", "client_secret", "scopes", "role_claim", "admins", "publishers", "github_claim"],
+    ),
+    ("rates", &["reads_per_minute", "publishes_per_minute", "connections_per_address", "trusted_proxies"]),
+    ("advisories", &["path"]),
+    ("scan", &["timeout_seconds", "memory_megabytes"]),
+    ("log", &["filter", "json"]),
+    ("metrics", &["listen"]),
+    ("tracing", &["otlp_endpoint"]),
+    (
+        "limits",
+        &[
+            "connections_max",
+            "uploads_max",
+            "bundle_bytes_max",
+            "header_timeout_seconds",
+            "body_idle_timeout_seconds",
+            "shutdown_timeout_seconds",
+        ],
+    ),
+    ("publishing.issuer", &["kind", "issuer", "jwks_url", "audience", "api_url", "default_scopes", "mapping"]),
+];
+
+#[test]
+fn every_setting_is_printed_whether_it_is_set_or_not() {
+    let printed = World::new().mpak(&["serve", "--print-config"]).ok();
+    // A key stands alone in its line, set or in a comment, below its variable and flag.
+    let (mut section, mut found) = (String::new(), Vec::new());
+    for line in printed.lines() {
+        let line = line.trim_start_matches("# ");
+        if let Some(name) = line.trim_start_matches('[').split(']').next().filter(|_| line.starts_with('[')) {
+            name.clone_into(&mut section);
+        } else if let Some((name, _)) = line.split_once(" =") {
+            let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            found.extend(plain.then(|| format!("{section}.{name}")));
+        }
+    }
+    let expected: Vec<String> =
+        KEYS.iter().flat_map(|(section, names)| names.iter().map(move |name| format!("{section}.{name}"))).collect();
+    assert_eq!(found, expected, "{printed}");
+    for (section, names) in KEYS.iter().filter(|(section, _)| *section != "publishing.issuer") {
+        for name in *names {
+            let flag = format!("{section}-{name}").trim_start_matches('-').replace('_', "-").replace('.', "-");
+            assert!(printed.contains(&format!(" · --{flag} · from ")), "--{flag}\n{printed}");
+            let variable = format!("MPAK_{}", flag.to_uppercase().replace('-', "_"));
+            // What lets a server reach its own machine is written down where others see it.
+            let named = printed.contains(&format!("# {variable} · "));
+            assert_eq!(named, variable != "MPAK_OUTBOUND_ALLOW_LOOPBACK", "{variable}\n{printed}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_setting_is_told_with_its_place() {
     let world = World::new();

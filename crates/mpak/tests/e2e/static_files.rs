@@ -70,6 +70,24 @@ fn with_the_registry_gone_bundles_install_from_a_plain_file_server() {
     assert!(error.contains("@acme/none@latest was not found"), "{error}");
 }
 
+/// What the registry calls itself is nowhere in the files: with it gone, nothing is asked of that address.
+#[test]
+fn a_copy_of_the_files_is_complete_whatever_the_registry_called_itself() {
+    let world = World::new();
+    let registry = Registry::start_with(&world, &["--public-url", "https://registry.invalid"]);
+    Server::new("tell", "1.0.0").config(&["x"], &json!({})).publish(&registry, "@acme/tell", "any");
+    let public = world.path("registry/public");
+    wait_for(&public.join("index/v1/@acme/tell.json"), "1.0.0");
+    wait_for(&public.join(".well-known/mpak.json"), "index/v1");
+    registry.kill();
+    let copy = world.path("elsewhere");
+    let copied = Command::new("cp").arg("-rL").args([&public, &copy]).status().unwrap();
+    assert!(copied.success());
+    fs::remove_dir_all(world.path("registry")).unwrap();
+    let files = FileServer::start(&copy);
+    world.mpak(&["run", "@acme/tell", "--registry", &files.url]).ok();
+}
+
 /// What the registry itself serves.
 fn served_text(url: String) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use mpak_api::server::{Endpoints, FlatList, Health, Info, ServerVersion, ServerVersions};
+use mpak_api::server::{Endpoints, FlatList, FlatServer, Health, Info, ServerVersion, ServerVersions};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -145,7 +145,7 @@ async fn select(state: &AppState, asked: &Asked) -> Result<Page, ApiError> {
 #[utoipa::path(
     get, path = "/v1/servers/{name}", tag = "servers",
     params(("name" = String, Path, description = "A server name or package name, percent-encoded")),
-    responses((status = 200, description = "The latest version", body = Value)),
+    responses((status = 200, description = "The latest version", body = FlatServer)),
 )]
 pub(crate) async fn server(
     State(state): State<AppState>,
@@ -159,7 +159,7 @@ pub(crate) async fn server(
 #[utoipa::path(
     get, path = "/v1/servers/{name}/versions/{version}", tag = "servers",
     params(("name" = String, Path, description = "A server name or package name, percent-encoded"), ("version" = String, Path, description = "Semver, or latest")),
-    responses((status = 200, description = "The version", body = Value)),
+    responses((status = 200, description = "The version", body = FlatServer)),
 )]
 pub(crate) async fn version(
     State(state): State<AppState>,

@@ -27,6 +27,14 @@ impl Answer {
         }
     }
 
+    /// The body; empty when there is none.
+    pub fn body(&self) -> &[u8] {
+        match self {
+            Self::Whole { body, .. } => body,
+            Self::Cut => &[],
+        }
+    }
+
     /// The body as JSON; null when there is none.
     pub fn json(&self) -> Value {
         match self {
@@ -72,7 +80,12 @@ impl Request {
         let _ = self.0.read_to_end(&mut answer);
         let Some(split) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return Answer::Cut };
         let body = answer.split_off(split + 4);
-        let head = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        // Names of headers in small letters; values as they came.
+        let head = String::from_utf8_lossy(&answer).split("\r\n").fold(String::new(), |head, line| {
+            let (name, value) = line.split_once(": ").map_or((line, ""), |(name, value)| (name, value));
+            let colon = if value.is_empty() { "" } else { ": " };
+            format!("{head}{}{colon}{value}\r\n", name.to_ascii_lowercase())
+        });
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length: usize = length.unwrap_or_else(|| panic!("no length: {head}")).parse().unwrap();
         if body.len() < length {

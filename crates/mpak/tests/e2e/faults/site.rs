@@ -41,9 +41,12 @@ static NUMBER: AtomicUsize = AtomicUsize::new(1);
 /// All of it.
 pub struct Site {
     protocol: Protocol,
+    store: &'static Emulator,
     /// In the store.
     prefix: String,
     pub mode: Mode,
+    /// Whether the store itself gives the bytes.
+    pub is_redirecting: bool,
     pub world: World,
     pub database: Database,
     database_way: Proxy,
@@ -110,6 +113,15 @@ impl Site {
     }
 
     pub fn start_on(protocol: Protocol, mode: Mode) -> Self {
+        Self::start_with(protocol, mode, false)
+    }
+
+    /// Downloads get signed addresses of the store.
+    pub fn start_redirecting(protocol: Protocol) -> Self {
+        Self::start_with(protocol, Mode::Mirror, true)
+    }
+
+    fn start_with(protocol: Protocol, mode: Mode, is_redirecting: bool) -> Self {
         let (_, store) = STORES.iter().find(|(of, _)| *of == protocol).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (issuer, forge) = runtime.block_on(async { (Issuer::start().await, Forge::start().await) });
@@ -125,7 +137,7 @@ impl Site {
         let config = format!(
             "data = 'registry'\n\
              [database]\nurl = '{}?statement-cache-capacity=0'\n\
-             [storage]\nmode = '{}'\nurl = '{}'\nendpoint = '{}'\npath_style = true\n\
+             [storage]\nmode = '{}'\ndownloads = '{}'\nurl = '{}'\nendpoint = '{}'\npath_style = true\n\
              {}secret_access_key = '{}'\n\
              [[publishing.issuer]]\nkind = 'github'\nissuer = '{}'\njwks_url = '{}/.well-known/jwks'\n\
              api_url = '{release_url}'\n\
@@ -133,6 +145,7 @@ impl Site {
              [rates]\npublishes_per_minute = 0\nreads_per_minute = 0\n",
             database_way.instead(&database.url()),
             mode.as_str(),
+            if is_redirecting { "redirect" } else { "stream" },
             store.url_below(&prefix),
             store_way.instead(&store.endpoint()),
             store.access_key_id().map_or_else(String::new, |id| format!("access_key_id = '{id}'\n")),
@@ -146,8 +159,10 @@ impl Site {
         let registry = Some(registry);
         Self {
             protocol,
+            store,
             prefix,
             mode,
+            is_redirecting,
             world,
             database,
             database_way,
@@ -214,6 +229,11 @@ impl Site {
         }
     }
 
+    /// Kills the process, and leaves to what it had sent its way.
+    pub fn kill(&mut self) {
+        self.registry.take().unwrap().kill();
+    }
+
     /// Brings everything back.
     pub fn mend(&mut self) {
         for way in [&self.database_way, &self.store_way, &self.issuer_way, &self.release_way] {
@@ -269,6 +289,14 @@ impl Site {
         Request::begin(&self.url(), "GET", &path, &["accept: */*", "range: bytes=0-"], 0)
     }
 
+    /// Begins to ask the store where the head of an answer leads to.
+    pub fn begin_follow(&self, head: &str) -> Request {
+        let address = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+        let endpoint = self.store_way.instead(&self.store.endpoint());
+        let path = address.strip_prefix(&endpoint).unwrap_or_else(|| panic!("{address} is not of {endpoint}"));
+        Request::begin(&endpoint, "GET", path, &[], 0)
+    }
+
     /// Waits until half of an upload lies in the staging folder.
     pub fn wait_for_staged(&self) {
         until("a staged upload", || self.staged() > 0);
@@ -306,6 +334,10 @@ impl Site {
                     bundle.file()
                 );
                 assert!(head.contains(&release), "{head}");
+            }
+            Answer::Whole { status: 302, head, .. } if is_published && self.is_redirecting => {
+                let given = self.begin_follow(&head).answer();
+                assert!(given.body() == bundle.bytes, "other bytes: {}", given.status());
             }
             Answer::Whole { status: 404, .. } if !is_published => {}
             other => panic!("published: {is_published}, but {} {}", other.status(), other.json()),
