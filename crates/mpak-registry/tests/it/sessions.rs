@@ -316,7 +316,7 @@ async fn what_is_no_form_is_an_invalid_request_in_the_words_of_the_device_flow()
         let asked = registry.client.post(format!("{}{path}", registry.url)).header("content-type", "application/json");
         let answer = asked.body("{}").send().await.unwrap();
         assert_eq!(answer.status(), 400, "{path}");
-        let told: serde_json::Value = answer.json().await.unwrap();
+        let told: Value = answer.json().await.unwrap();
         assert_eq!(told["error"], "invalid_request", "{path}: {told}");
         assert!(told["error_description"].as_str().unwrap().contains("form"), "{path}: {told}");
     }

@@ -179,9 +179,9 @@ fn signed(protocol: Protocol, struck: Struck) {
         // The proxies' ends of the killed process' connections are cut, and with them the client's, which goes
         // through the same; so the process is struck by itself.
         if struck == Struck::Process {
-            site.kill()
+            site.kill();
         } else {
-            site.strike(struck)
+            site.strike(struck);
         }
         site.way(Wire::Store).expect("as before").go_on();
         let answer = request.answer();

@@ -207,7 +207,7 @@ fn every_setting_is_printed_whether_it_is_set_or_not() {
     assert_eq!(found, expected, "{printed}");
     for (section, names) in KEYS.iter().filter(|(section, _)| *section != "publishing.issuer") {
         for name in *names {
-            let flag = format!("{section}-{name}").trim_start_matches('-').replace('_', "-").replace('.', "-");
+            let flag = format!("{section}-{name}").trim_start_matches('-').replace(['_', '.'], "-");
             assert!(printed.contains(&format!(" · --{flag} · from ")), "--{flag}\n{printed}");
             let variable = format!("MPAK_{}", flag.to_uppercase().replace('-', "_"));
             // What lets a server reach its own machine is written down where others see it.
