@@ -5,7 +5,7 @@
 //! counts for the next one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
@@ -33,9 +33,9 @@ pub(crate) struct Counted {
     pub(crate) package: i64,
 }
 
-/// The counts of one registry.
+/// The counts of one registry. Searches look into them at the same time.
 #[derive(Default)]
-pub(crate) struct Counts(Mutex<Tables>);
+pub(crate) struct Counts(RwLock<Tables>);
 
 #[derive(Default)]
 struct Tables {
@@ -58,12 +58,12 @@ impl Counts {
             tables.versions.add(row.version_id, unsigned(row.downloads));
             tables.packages.add(row.package_id, unsigned(row.downloads));
         }
-        Ok(Self(Mutex::new(tables)))
+        Ok(Self(RwLock::new(tables)))
     }
 
     /// Counts one download.
     pub(crate) fn add(&self, counted: Counted) {
-        let mut tables = self.tables();
+        let mut tables = self.change();
         tables.versions.add(counted.version, 1);
         tables.packages.add(counted.package, 1);
         *tables.pending.entry(counted).or_default() += 1;
@@ -71,28 +71,28 @@ impl Counts {
 
     /// Downloads of all versions of a package.
     pub(crate) fn package(&self, id: i64) -> u64 {
-        self.tables().packages.get(id)
+        self.read().packages.get(id)
     }
 
     /// The counts of packages, for looking up many at once.
     pub(crate) fn lookup(&self) -> Lookup<'_> {
-        Lookup(self.tables())
+        Lookup(self.read())
     }
 
     /// Downloads of all artifacts of a version.
     pub(crate) fn version(&self, id: i64) -> u64 {
-        self.tables().versions.get(id)
+        self.read().versions.get(id)
     }
 
     /// Writes what is pending, in one transaction.
     pub(crate) async fn flush(&self, db: &Db) -> DbResult<()> {
-        let pending = std::mem::take(&mut self.tables().pending);
+        let pending = std::mem::take(&mut self.change().pending);
         if pending.is_empty() {
             return Ok(());
         }
         let written = write(db, &pending).await;
         if written.is_err() {
-            let mut tables = self.tables();
+            let mut tables = self.change();
             for (counted, more) in pending {
                 *tables.pending.entry(counted).or_default() += more;
             }
@@ -102,16 +102,20 @@ impl Counts {
 
     /// Takes over what other replicas wrote. Never while a write of ours is on its way.
     pub(crate) async fn take_over(&self, db: &Db) -> DbResult<()> {
-        let since_ms = self.tables().read_through_ms - LATE_MS;
+        let since_ms = self.read().read_through_ms - LATE_MS;
         let mut read = db.read().await?;
         let through_ms = downloads::last_change_ms(&mut read).await?;
         let changed = downloads::changed_after(&mut read, since_ms).await?;
-        self.tables().replace(&changed, through_ms);
+        self.change().replace(&changed, through_ms);
         Ok(())
     }
 
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +158,7 @@ pub(crate) async fn keep(state: AppState, mut stop: watch::Receiver<bool>) {
 }
 
 /// Counts of packages; no download is counted while it lives.
-pub(crate) struct Lookup<'a>(MutexGuard<'a, Tables>);
+pub(crate) struct Lookup<'a>(RwLockReadGuard<'a, Tables>);
 
 impl Lookup<'_> {
     /// Downloads of all versions of a package.
@@ -189,7 +193,7 @@ mod tests {
         counts.add(Counted { artifact: 2, version: 20, package: 100 });
         let changed = [downloads::Count { version_id: 10, package_id: 100, downloads: 5 }];
         for _ in 0..2 {
-            counts.tables().replace(&changed, 7);
+            counts.change().replace(&changed, 7);
             assert_eq!((counts.version(10), counts.version(20), counts.package(100)), (7, 1, 8));
         }
     }

@@ -110,6 +110,13 @@ fn head(summary: &[u8]) -> &[u8] {
     &summary[..memchr::memchr3(BASE, PACKAGE, VERSION, summary).unwrap_or(summary.len())]
 }
 
+/// Where the count of the package stands in a template that has no other hole.
+pub(crate) fn only_count(template: &[u8]) -> Option<usize> {
+    let at = memchr::memchr3(BASE, PACKAGE, VERSION, template)?;
+    let is_only = memchr::memchr3(BASE, PACKAGE, VERSION, &template[at + 1..]).is_none();
+    (template[at] == PACKAGE && template[0] != SUMMARY && is_only).then_some(at)
+}
+
 /// A template without what it has in common with the package's summary.
 pub(crate) fn beside(summary: &[u8], template: Vec<u8>) -> Vec<u8> {
     match template.strip_prefix(head(summary)) {
@@ -131,6 +138,13 @@ pub(crate) struct Fill<'a> {
 }
 
 impl Fill<'_> {
+    /// Appends a template whose only hole is where [`only_count`] said.
+    pub(crate) fn write_around(&self, template: &[u8], at: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(&template[..at]);
+        number(out, self.counts.map_or(0, |counts| counts.package(self.package)));
+        out.extend_from_slice(&template[at + 1..]);
+    }
+
     /// Appends a template with its holes filled.
     pub(crate) fn write(&self, template: &[u8], out: &mut Vec<u8>) {
         let mut rest = template;
@@ -179,6 +193,7 @@ mod tests {
             (0..times).for_each(|_| counts.add(Counted { artifact: 1, version, package: 5 }));
         }
         let template = of(value.to_string().as_bytes(), &[10, -20]);
+        assert_eq!(only_count(&template), None);
         let lookup = counts.lookup();
         let fill = Fill { base: "http://a.example", package: 5, summary: b"", counts: Some(&lookup) };
         let mut out = Vec::new();
@@ -191,6 +206,22 @@ mod tests {
         let mut zero = Vec::new();
         Fill { counts: None, ..fill }.write(&template, &mut zero);
         assert_eq!(serde_json::from_slice::<Value>(&zero).unwrap()["versions"], json!([0, 0]));
+    }
+
+    #[test]
+    fn a_count_that_is_the_only_hole_is_filled_where_it_stands() {
+        let counts = Counts::default();
+        (0..1_234).for_each(|_| counts.add(Counted { artifact: 1, version: 2, package: 5 }));
+        let lookup = counts.lookup();
+        let fill = Fill { base: "", package: 5, summary: b"", counts: Some(&lookup) };
+        let template = of(json!({"a": "\u{2}", "n": package_downloads(), "z": 1}).to_string().as_bytes(), &[]);
+        let (mut around, mut out) = (Vec::new(), Vec::new());
+        fill.write_around(&template, only_count(&template).unwrap(), &mut around);
+        fill.write(&template, &mut out);
+        assert_eq!(String::from_utf8(around).unwrap(), String::from_utf8(out).unwrap());
+        for other in [b"".as_slice(), b"none", &[PACKAGE, b'x', PACKAGE], &[b'x', BASE], &[SUMMARY, PACKAGE]] {
+            assert_eq!(only_count(other), None, "{other:?}");
+        }
     }
 
     #[test]

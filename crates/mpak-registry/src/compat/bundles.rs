@@ -65,18 +65,22 @@ pub(crate) async fn search(State(state): State<AppState>, RawQuery(query): RawQu
 /// [`SearchResponse`]: mpak_api::bundle::SearchResponse
 fn search_response(state: &AppState, page: &Page, pagination: &Pagination) -> Result<Vec<u8>, SearchError> {
     // What is in memory is copied once.
-    let held: Option<Vec<&[u8]>> = page.entries.iter().map(Found::held_summary).collect();
+    let held: Option<Vec<(&[u8], Option<u32>)>> = page.entries.iter().map(Found::held_summary).collect();
     let read = if held.is_some() { Read::default() } else { search::texts(&page.entries, &[Part::Summary])? };
-    let summaries = held.unwrap_or_else(|| read.all().collect());
-    let bytes: usize = summaries.iter().map(|summary| summary.len() + COUNT_BYTES_MAX).sum();
+    let summaries = held.unwrap_or_else(|| read.all().map(|summary| (summary, None)).collect());
+    let bytes: usize = summaries.iter().map(|(summary, _)| summary.len() + COUNT_BYTES_MAX).sum();
     let mut body = Vec::with_capacity(bytes + FRAME_BYTES);
     body.extend_from_slice(br#"{"bundles":["#);
     let counts = state.counts.lookup();
-    for (number, (found, summary)) in page.entries.iter().zip(summaries).enumerate() {
+    for (number, (found, (summary, count_at))) in page.entries.iter().zip(summaries).enumerate() {
         if number > 0 {
             body.push(b',');
         }
-        Fill { base: "", package: found.package_id(), summary, counts: Some(&counts) }.write(summary, &mut body);
+        let fill = Fill { base: "", package: found.package_id(), summary, counts: Some(&counts) };
+        match count_at {
+            Some(at) => fill.write_around(summary, at as usize, &mut body),
+            None => fill.write(summary, &mut body),
+        }
     }
     drop(counts);
     let rest = format!(r#"],"total":{},"pagination":{}}}"#, page.total, json!(pagination));

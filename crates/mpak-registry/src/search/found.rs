@@ -34,9 +34,11 @@ impl Found {
         !piece.contains('\0') && memmem::find(self.segment.shelf.text(self.number), piece.as_bytes()).is_some()
     }
 
-    /// The template of its summary, if it is in memory.
-    pub(crate) fn held_summary(&self) -> Option<&[u8]> {
-        self.segment.shelf.kept[self.number as usize].held(Part::Summary as usize)
+    /// The template of its summary, if it is in memory, and where the count of downloads stands, if that is known.
+    pub(crate) fn held_summary(&self) -> Option<(&[u8], Option<u32>)> {
+        let kept = &self.segment.shelf.kept[self.number as usize];
+        let summary = kept.held(Part::Summary as usize)?;
+        Some((summary, kept.summary.as_ref().and_then(|held| held.count_at)))
     }
 
     /// Some of its texts.

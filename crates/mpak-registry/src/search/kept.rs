@@ -24,6 +24,8 @@ pub(crate) struct Kept {
 pub(super) struct Held {
     pub(super) all: Arc<Vec<u8>>,
     pub(super) at: usize,
+    /// See [`crate::answers::template::only_count`].
+    pub(super) count_at: Option<u32>,
 }
 
 impl Kept {
@@ -180,7 +182,7 @@ mod tests {
         // Some of them in memory, among others; what the file has is not looked at.
         for (n, kept) in kept.iter_mut().enumerate().filter(|(n, _)| n % 2 == 0) {
             let all = [b"before ".to_vec(), texts(n).0[0].clone(), b" after".to_vec()].concat();
-            kept.summary = Some(Held { all: Arc::new(all), at: b"before ".len() });
+            kept.summary = Some(Held { all: Arc::new(all), at: b"before ".len(), count_at: None });
             kept.at[0] = u64::MAX;
         }
         let together = read(kept.iter().rev().step_by(3), &[Part::Detail, Part::Flat, Part::Summary]).unwrap();

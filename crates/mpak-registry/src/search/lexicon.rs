@@ -138,9 +138,15 @@ impl Lexicon {
             found.dedup();
             return found;
         }
-        let finder = memmem::Finder::new(piece);
         let candidates = self.grams.rarest(piece).iter().copied();
-        candidates.filter(|number| finder.find(self.word(*number)).is_some()).collect()
+        candidates.filter(|number| holds(self.word(*number), piece)).collect()
+    }
+
+    /// The words that end so, in order.
+    pub(super) fn ending(&self, end: &str) -> Vec<u32> {
+        let candidates = if end.len() < 3 { self.containing(end) } else { self.grams.rarest(end.as_bytes()).to_vec() };
+        let ends = |number: &u32| self.word(*number).ends_with(end.as_bytes());
+        candidates.into_iter().filter(ends).collect()
     }
 
     /// The word that stands at this place of the text.
@@ -160,6 +166,11 @@ impl Lexicon {
         let is_near = |number: &u32| std::str::from_utf8(self.word(*number)).is_ok_and(|other| typed.is_near(other));
         candidates.filter(is_near).take(NEAR_WORDS_MAX).collect()
     }
+}
+
+/// Whether a word holds a piece. Words are short: a search that is made ready first costs more than it saves.
+fn holds(word: &[u8], piece: &[u8]) -> bool {
+    word.windows(piece.len()).any(|window| window[0] == piece[0] && window == piece)
 }
 
 /// One bit for each letter that occurs, the others sharing six.
@@ -239,6 +250,9 @@ mod tests {
         assert_eq!(told(&lexicon, lexicon.containing("dget")), ["gadget", "widget", "widgets"]);
         assert_eq!(told(&lexicon, lexicon.containing("e")), ["gadget", "widget", "widgets", "wien"]);
         assert_eq!(told(&lexicon, lexicon.containing("ñ")), ["año"]);
+        assert_eq!(told(&lexicon, lexicon.ending("dget")), ["gadget", "widget"]);
+        assert_eq!(told(&lexicon, lexicon.ending("en")), ["wien"]);
+        assert_eq!(lexicon.ending("gadgets"), Vec::<u32>::new());
         assert_eq!(told(&lexicon, lexicon.near("widgte")), ["widget"]);
         assert_eq!(told(&lexicon, lexicon.near("wid")), Vec::<String>::new());
     }

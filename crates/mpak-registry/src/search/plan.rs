@@ -170,11 +170,7 @@ impl Piece {
             let found = given(&|lexicon| match (begins, ends) {
                 (true, true) => lexicon.find(word).into_iter().collect(),
                 (true, false) => lexicon.prefixed(word).collect(),
-                (false, true) => {
-                    let mut held = lexicon.containing(word);
-                    held.retain(|number| lexicon.word(*number).ends_with(word.as_bytes()));
-                    held
-                }
+                (false, true) => lexicon.ending(word),
                 (false, false) => lexicon.containing(word),
             });
             needed.push((count(&found), found));

@@ -4,8 +4,6 @@
 //! the query as a piece of its name, display name or description; `scratch` finds which. Here they are counted
 //! and ordered, of which only what the page needs is looked at closely.
 
-use std::cmp::Reverse;
-
 use super::dense::Dense;
 use super::document::kind;
 use super::index::{Index, Part};
@@ -20,6 +18,12 @@ const WHOLE_NAME: f32 = 1_000.0;
 
 /// Where a package is: its segment and its number in it.
 pub(super) type Place = (usize, u32);
+
+/// What a package is ordered by, and its number among those of all parts.
+type Entry = (u64, u32);
+
+/// Entries that are kept beyond twice as many as are wanted, so that small pages are not chosen from too often.
+const SPARE: usize = 64;
 
 /// What was found.
 #[derive(Debug)]
@@ -38,7 +42,7 @@ pub(super) fn rank(index: &Index, plan: &Plan, query: &Query, counts: &Lookup<'_
         return chosen.page(all.map(|at| Match { at, weight: 0.0, places: 0 }));
     }
     let mut scratch = kept.take(index.slots());
-    let ranked = if let Some((word, pieces)) = Dense::word(plan, index) {
+    let ranked = if let Some((word, pieces)) = Dense::word(plan) {
         scratch.dense.carry_out(index, word, pieces);
         chosen.page(scratch.dense.matches())
     } else {
@@ -158,17 +162,18 @@ impl<'a> Chosen<'a> {
         }
     }
 
-    fn name(&self, (part, number): Place) -> &'a [u8] {
-        self.index.parts()[part].segment.shelf.name(number)
+    fn name(&self, at: u32) -> &'a [u8] {
+        let (part, number) = self.index.place(at);
+        part.segment.shelf.name(number)
     }
 
     /// Counts all and keeps the best that the page needs: never more than twice as many at once.
     fn page(&self, found: impl Iterator<Item = Match>) -> Ranked {
         let wanted = self.query.offset.saturating_add(self.query.limit).min(self.index.slots());
         let mut total = 0;
-        let mut best: Vec<(u64, Place)> = Vec::with_capacity(wanted.min(1_000) * 2 + 1);
+        let mut best: Vec<Entry> = Vec::with_capacity(wanted.min(1_000) * 2 + SPARE + 1);
         // The last of those that are wanted, as far as it is known.
-        let mut last: Option<(u64, Place)> = None;
+        let mut last: Option<Entry> = None;
         let mut reached: Option<Reached<'_>> = None;
         for found in found {
             let at = match reached {
@@ -182,12 +187,12 @@ impl<'a> Chosen<'a> {
             total += 1;
             let least = last.map_or(0, |(key, _)| key);
             let key = self.key(part, number, &found, least);
-            let entry = (key, (part.number, number));
+            let entry = (key, found.at);
             if key < least || last.is_some_and(|last| self.order(&entry, &last).is_gt()) {
                 continue;
             }
             best.push(entry);
-            if best.len() > wanted * 2 + 64 {
+            if best.len() > wanted * 2 + SPARE {
                 let (_, place, _) = best.select_nth_unstable_by(wanted, |a, b| self.order(a, b));
                 last = Some(*place);
                 best.truncate(wanted + 1);
@@ -195,13 +200,22 @@ impl<'a> Chosen<'a> {
         }
         best.sort_unstable_by(|a, b| self.order(a, b));
         let page = best.into_iter().skip(self.query.offset).take(self.query.limit);
-        Ranked { places: page.map(|(_, place)| place).collect(), total }
+        let place = |(_, at)| {
+            let (part, number) = self.index.place(at);
+            (part.number, number)
+        };
+        Ranked { places: page.map(place).collect(), total }
     }
 
     /// The larger key first, then by name; packages of one segment are in the order of their names.
-    fn order(&self, a: &(u64, Place), b: &(u64, Place)) -> std::cmp::Ordering {
-        Reverse(a.0)
-            .cmp(&Reverse(b.0))
-            .then_with(|| if a.1.0 == b.1.0 { a.1.1.cmp(&b.1.1) } else { self.name(a.1).cmp(self.name(b.1)) })
+    fn order(&self, a: &Entry, b: &Entry) -> std::cmp::Ordering {
+        b.0.cmp(&a.0).then_with(|| match self.index.parts() {
+            [_] => a.1.cmp(&b.1),
+            _ => self.order_names(a.1, b.1),
+        })
+    }
+
+    fn order_names(&self, a: u32, b: u32) -> std::cmp::Ordering {
+        if self.reach(a).holds(b) { a.cmp(&b) } else { self.name(a).cmp(self.name(b)) }
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct Scratch {
     held: Vec<u32>,
     /// Packages that hold the text as a piece.
     pieced: Vec<u32>,
-    /// For a word that many packages hold, instead of all of these.
+    /// For one word, instead of all of these.
     pub(super) dense: Dense,
 }
 
@@ -109,6 +109,7 @@ impl Scratch {
             self.slots[at as usize] = Slot::default();
         }
         self.held.clear();
+        self.dense.clear();
     }
 
     /// Finds what a plan asks for.

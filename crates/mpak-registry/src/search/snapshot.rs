@@ -16,6 +16,7 @@ use super::index::Index;
 use super::kept::{self, Held, Kept};
 use super::lexicon::Lexicon;
 use super::segment::{Alive, Postings, Segment, Shelf};
+use crate::answers::template::only_count;
 use crate::answers::{PARTS, Part};
 
 /// First bytes of the file; another number for every change of the format or of what is indexed.
@@ -280,7 +281,9 @@ impl In {
         let all = Arc::new(all);
         for kept in kept {
             let at = usize::try_from(kept.at[Part::Summary as usize] - begin).map_err(io::Error::other)?;
-            kept.summary = Some(Held { all: Arc::clone(&all), at });
+            let summary = all.get(at..at + kept.bytes[Part::Summary as usize] as usize);
+            let count_at = summary.and_then(only_count).and_then(|at| u32::try_from(at).ok());
+            kept.summary = Some(Held { all: Arc::clone(&all), at, count_at });
         }
         Ok(())
     }
