@@ -1,8 +1,8 @@
 //! Advisories as data: feeds of published vulnerabilities become one compact, dated, signed file, and
 //! the components of a bundle are looked up in it.
 //!
-//! In: OSV records, CISA KEV and FIRST EPSS, all from outside; snapshots from anyone. Out: what is
-//! published about each component. Nothing here opens a connection or asks for the time: equal feeds give
+//! In: OSV records, CISA KEV and FIRST EPSS, archives of packages, all from outside; snapshots from anyone. Out: what
+//! is published about each component, and which files it has. Nothing here opens a connection or asks for the time: equal feeds give
 //! equal bytes (docs/formats/advisories.md).
 
 use std::io;
@@ -16,6 +16,7 @@ mod interval;
 mod name;
 mod osv;
 mod package;
+mod published;
 mod score;
 mod sign;
 mod snapshot;
@@ -26,6 +27,7 @@ pub use build::{BuildError, Builder, Built};
 pub use find::{Doubt, Found, Match, Vulnerability};
 pub use input::InputError;
 pub use package::Package;
+pub(crate) use published::Published;
 pub use score::{Basis, Score};
 pub use sign::{KeyError, PublicKey, SigningKey};
 pub use snapshot::{Feed, Head, Snapshot, SnapshotError};

@@ -17,7 +17,7 @@ mod package;
 mod record;
 
 pub(crate) use mention::Mentions;
-pub(crate) use package::{PACKAGE_BYTES_MAX, Package, folder_of_package};
+pub(crate) use package::{PACKAGE_BYTES_MAX, Package, folder as folder_of_npm_package, folder_of_package};
 pub(crate) use record::{RECORD_BYTES_MAX, is_record};
 
 use record::Records;

@@ -62,6 +62,8 @@ const SBOM_BYTES_MAX: u64 = 32 << 20;
 /// Facts about one bundle.
 pub struct Evidence {
     files: Vec<FileFact>,
+    /// By the number of a file: whether it is not the server's own.
+    vendored: Vec<bool>,
     manifest: ManifestFacts,
     dependencies: Survey,
     sboms: Vec<SbomFile>,
@@ -258,7 +260,9 @@ impl Evidence {
             Ok::<_, GatherError>((code, oauth, capabilities, texts))
         })??;
         completeness.add_unreached(&capabilities.unreached, &reasons);
+        let vendored = gathered.files.iter().map(|file| !plan.sources.is_own(&file.path)).collect();
         Ok(Self {
+            vendored,
             manifest,
             dependencies: dependencies::merge(gathered.said),
             sboms: gathered.sboms,
@@ -285,6 +289,7 @@ impl Evidence {
     pub(crate) fn empty() -> Self {
         Self {
             files: Vec::new(),
+            vendored: Vec::new(),
             manifest: ManifestFacts::Missing,
             dependencies: Survey::default(),
             sboms: Vec::new(),
@@ -305,12 +310,13 @@ impl Evidence {
         }
     }
 
-    /// Looks the components up in a snapshot of advisories.
+    /// Looks the components up in a snapshot of advisories, and their files among the published ones.
     ///
     /// # Errors
     /// [`SnapshotError`] of a damaged snapshot.
     pub fn with_advisories(mut self, snapshot: &Snapshot) -> Result<Self, SnapshotError> {
         self.advised.look_up(snapshot, &self.dependencies, &self.sboms)?;
+        self.advised.compare(snapshot, &self.dependencies, &self.files, &self.vendored)?;
         Ok(self)
     }
 

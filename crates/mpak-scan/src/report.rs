@@ -17,6 +17,7 @@ use crate::{level, rules};
 mod about;
 pub mod frame;
 mod mtf;
+mod published;
 mod sarif;
 
 pub use about::{About, Made};
@@ -300,6 +301,7 @@ fn result(control: &Control, evidence: &Evidence, suppressions: &mut Applied<'_>
         None => Verdict::not_run("not implemented yet"),
         Some(judge) => caught(|| judge(evidence)),
     };
+    let verdict = published::judge(control, evidence.advised(), verdict);
     listed(control, suppressions.judge(control, verdict), FINDINGS_COUNT_MAX)
 }
 

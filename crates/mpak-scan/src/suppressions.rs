@@ -251,7 +251,9 @@ impl Applied<'_> {
             count => format!("{count} findings are suppressed"),
         };
         verdict.reason = format!("{}; {suppressed}", verdict.reason);
-        if lifted { again(control, verdict) } else { verdict }
+        let blocking = |f: &Finding| f.suppressed.is_some() && f.severity >= Severity::High;
+        let unblocked = verdict.findings.iter().any(blocking);
+        if lifted { again(control, verdict, unblocked) } else { verdict }
     }
 
     /// What became of each entry.
@@ -282,12 +284,11 @@ impl Used<'_> {
 }
 
 /// Rows that block are of high severity or worse; those that block from a higher level on are of medium
-/// severity. A control that no such row speaks against any more passes with findings.
-fn again(control: &Control, mut verdict: Verdict) -> Verdict {
+/// severity. A control that no such row speaks against any more, as one did, passes with findings.
+pub(crate) fn again(control: &Control, mut verdict: Verdict, unblocked: bool) -> Verdict {
     let worst = verdict.findings.iter().filter(|f| f.suppressed.is_none()).map(|f| f.severity).max();
     let blocked = |by: Severity| worst.is_some_and(|worst| worst >= by);
-    let suppressed = |f: &Finding| f.suppressed.is_some() && f.severity >= Severity::High;
-    if verdict.status == Status::Fail && verdict.findings.iter().any(suppressed) && !blocked(Severity::High) {
+    if verdict.status == Status::Fail && unblocked && !blocked(Severity::High) {
         verdict.status = Status::Warn;
         verdict.fails_from = STRICTER_FROM.iter().find(|(id, _)| *id == control.id).map(|(_, from)| *from);
     }

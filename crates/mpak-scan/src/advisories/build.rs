@@ -12,6 +12,7 @@ use super::feeds::{self, Epss, Kev};
 use super::find::{Listed, Vulnerability, write_entry};
 use super::input::{self, InputError};
 use super::osv::{self, Affected, Record};
+use super::published::Packages;
 use super::score::{Basis, Score};
 use super::sign::SigningKey;
 use super::snapshot::{self, BLOCK_BYTES, BLOCK_BYTES_MAX, Feed, Head};
@@ -74,6 +75,14 @@ pub enum BuildError {
         /// What was given.
         found: String,
     },
+    /// An archive that is no package.
+    #[error("`{}` is no package: {reason}", path.display())]
+    Package {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// Nothing to build from.
     #[error("no record was found")]
     Empty,
@@ -96,6 +105,7 @@ pub struct Builder {
     records: HashMap<String, Record>,
     kev: Option<Kev>,
     epss: Option<Epss>,
+    published: Packages,
     strict: bool,
     unreadable: Vec<String>,
     unreadable_count: u64,
@@ -178,6 +188,15 @@ impl Builder {
         Ok(())
     }
 
+    /// Takes published packages, whose files are known from then on: a wheel, a source distribution or an npm package,
+    /// or a folder of such archives.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn packages(&mut self, path: &Path) -> Result<(), BuildError> {
+        self.published.take(path)
+    }
+
     /// Builds; `day` overrides the newest day of the data, `key` signs.
     ///
     /// # Errors
@@ -201,6 +220,7 @@ impl Builder {
             date: day.map_or_else(|| newest[..10].to_owned(), str::to_owned),
             newest,
             unreadable_count: self.unreadable_count,
+            published_count: self.published.count(),
             withdrawn_count: records.iter().filter(|r| r.withdrawn).count() as u64,
             ..Head::default()
         };
@@ -240,7 +260,7 @@ impl Builder {
         // 3. Blocks.
         let packages = package_blocks(&packages)?;
         let vulnerabilities = vulnerability_blocks(&vulnerabilities)?;
-        let bytes = snapshot::write(&head, &packages, &vulnerabilities, key);
+        let bytes = snapshot::write(&head, &packages, &vulnerabilities, &self.published.blocks(), key);
         Ok(Built { bytes, head, unreadable: self.unreadable })
     }
 }

@@ -269,6 +269,13 @@ impl Snapshot {
                 last = Some(entries.key.clone());
             }
         }
+        let mut published = 0;
+        for number in 0..self.published_blocks() {
+            published += self.published_block(number)?.len() as u64;
+        }
+        if published != self.head().published_count {
+            return Err(SnapshotError::HeadForm { part: "the number of packages whose files are known" });
+        }
         Ok(())
     }
 
@@ -410,7 +417,8 @@ mod tests {
 
     fn snapshot(packages: Vec<u8>, vulnerabilities: Vec<u8>) -> Snapshot {
         let first = name::key(Ecosystem::Npm, "a");
-        Snapshot::from_bytes(write(&head(), &[(first, packages)], &[(0, vulnerabilities)], None)).expect("a sound head")
+        Snapshot::from_bytes(write(&head(), &[(first, packages)], &[(0, vulnerabilities)], &[], None))
+            .expect("a sound head")
     }
 
     #[test]

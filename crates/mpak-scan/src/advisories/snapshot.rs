@@ -8,7 +8,8 @@
 //! 32  SHA-256 of everything before
 //! 1   1 if signed, else 0
 //! 96  if signed: public key and Ed25519 signature over the digest before
-//! …   blocks: packages, sorted by ecosystem and name; then vulnerabilities, by number
+//! …   blocks: packages, sorted by ecosystem and name; then vulnerabilities, by number; then, if the head lists
+//!     any, the files of versions of packages
 //! ```
 //!
 //! The head names the digest of every block, so the one signature covers the whole file while a look-up
@@ -19,9 +20,11 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
+use mpak_bundle::dependencies::Ecosystem;
 use mpak_bundle::digest::Sha256;
 use serde::{Deserialize, Serialize};
 
+use super::published::{self, Published};
 use super::sign::{PUBLIC_BYTES, PublicKey, SIGNATURE_BYTES, SigningKey};
 use super::wire::{Reader, Writer};
 
@@ -71,6 +74,14 @@ pub struct Head {
     pub kev: Option<Feed>,
     /// How likely exploitation is.
     pub epss: Option<Feed>,
+    /// Versions of packages whose files are known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub published_count: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A feed beside the advisories.
@@ -149,6 +160,7 @@ pub struct Snapshot {
     signer: Option<PublicKey>,
     packages: Vec<Block<Vec<u8>>>,
     vulnerabilities: Vec<Block<u64>>,
+    published: Vec<Block<Vec<u8>>>,
 }
 
 #[derive(Debug)]
@@ -257,13 +269,18 @@ impl Snapshot {
         let vulnerabilities = blocks(&mut reader, &mut at, |reader| reader.number());
         let vulnerabilities =
             vulnerabilities.ok_or(SnapshotError::HeadForm { part: "the list of vulnerability blocks" })?;
+        let published = match head.published_count {
+            0 => Some(Vec::new()),
+            _ => blocks(&mut reader, &mut at, |reader| reader.bytes().map(<[u8]>::to_vec)),
+        };
+        let published = published.ok_or(SnapshotError::HeadForm { part: "the list of blocks of files" })?;
         if !reader.is_empty() {
             return Err(SnapshotError::HeadForm { part: "something stands behind the lists" });
         }
         if at != found {
             return Err(SnapshotError::Length { found, expected: at });
         }
-        Ok(Self { source: Mutex::new(source), head, digest, signer, packages, vulnerabilities })
+        Ok(Self { source: Mutex::new(source), head, digest, signer, packages, vulnerabilities, published })
     }
 
     /// What it says of itself.
@@ -324,6 +341,47 @@ impl Snapshot {
         self.block(*at, *bytes, sha256, self.packages.len() + number)
     }
 
+    /// The files of a version of a package, if they are known.
+    pub(crate) fn published(
+        &self,
+        ecosystem: Ecosystem,
+        package: &str,
+        version: &str,
+    ) -> Result<Option<Published>, SnapshotError> {
+        let wanted = published::key(ecosystem, package, version);
+        let last = self.published.partition_point(|block| block.first <= wanted).checked_sub(1);
+        let Some(block) = last else { return Ok(None) };
+        let mut all = self.published_block(block)?;
+        Ok(all.remove(&wanted))
+    }
+
+    /// Whether the files of any package are known.
+    pub(crate) fn knows_files(&self) -> bool {
+        !self.published.is_empty()
+    }
+
+    pub(super) fn published_blocks(&self) -> usize {
+        self.published.len()
+    }
+
+    /// What a block says; its keys rise from the first one.
+    pub(super) fn published_block(&self, number: usize) -> Result<BTreeMap<Vec<u8>, Published>, SnapshotError> {
+        let Block { at, bytes, sha256, first } = &self.published[number];
+        let number = self.packages.len() + self.vulnerabilities.len() + number;
+        let block = self.block(*at, *bytes, sha256, number)?;
+        let mut reader = Reader::new(&block);
+        let mut out = BTreeMap::new();
+        while !reader.is_empty() {
+            let key = reader.bytes().map(<[u8]>::to_vec);
+            let entry = key.and_then(|key| Some((key, Published::read(&mut reader)?)));
+            let rises = |key: &Vec<u8>| out.last_key_value().is_none_or(|(last, _)| last < key);
+            let entry = entry.filter(|(key, _)| rises(key) && (!out.is_empty() || key == first));
+            let (key, files) = entry.ok_or(SnapshotError::BlockForm { number })?;
+            out.insert(key, files);
+        }
+        Ok(out)
+    }
+
     fn block(&self, at: u64, bytes: usize, sha256: &[u8; 32], number: usize) -> Result<Vec<u8>, SnapshotError> {
         let block = self.source.lock().unwrap_or_else(PoisonError::into_inner).read(at, bytes)?;
         if Sha256::of(&block).as_bytes() != sha256 {
@@ -369,21 +427,20 @@ pub(super) fn write(
     head: &Head,
     packages: &[(Vec<u8>, Vec<u8>)],
     vulnerabilities: &[(u64, Vec<u8>)],
+    published: &[(Vec<u8>, Vec<u8>)],
     key: Option<&SigningKey>,
 ) -> Vec<u8> {
     let mut inner = Writer::default();
     inner.bytes(&serde_json::to_vec(head).expect("our own values serialise"));
-    inner.number(packages.len() as u64);
-    for (first, block) in packages {
-        inner.number(block.len() as u64);
-        inner.0.extend_from_slice(Sha256::of(block).as_bytes());
-        inner.bytes(first);
-    }
+    list(&mut inner, packages);
     inner.number(vulnerabilities.len() as u64);
     for (first, block) in vulnerabilities {
         inner.number(block.len() as u64);
         inner.0.extend_from_slice(Sha256::of(block).as_bytes());
         inner.number(*first);
+    }
+    if !published.is_empty() {
+        list(&mut inner, published);
     }
     let mut out = MAGIC.to_vec();
     out.extend(FORMAT.to_le_bytes());
@@ -398,5 +455,15 @@ pub(super) fn write(
     }
     packages.iter().for_each(|(_, block)| out.extend_from_slice(block));
     vulnerabilities.iter().for_each(|(_, block)| out.extend_from_slice(block));
+    published.iter().for_each(|(_, block)| out.extend_from_slice(block));
     out
+}
+
+fn list(inner: &mut Writer, blocks: &[(Vec<u8>, Vec<u8>)]) {
+    inner.number(blocks.len() as u64);
+    for (first, block) in blocks {
+        inner.number(block.len() as u64);
+        inner.0.extend_from_slice(Sha256::of(block).as_bytes());
+        inner.bytes(first);
+    }
 }

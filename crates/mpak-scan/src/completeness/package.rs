@@ -90,7 +90,7 @@ pub(super) fn explains(packages: &BTreeMap<String, Package>, all: &BTreeMap<&str
 }
 
 /// `…/node_modules/NAME` or `…/node_modules/@SCOPE/NAME`, the innermost.
-pub(super) fn folder(path: &str) -> Option<&str> {
+pub(crate) fn folder(path: &str) -> Option<&str> {
     folder_from(path, starts(path).last()?)
 }
 

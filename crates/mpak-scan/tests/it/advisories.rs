@@ -65,6 +65,15 @@ impl Feeds {
         self
     }
 
+    pub(crate) fn packages(mut self, archives: &[(&str, &[u8])]) -> Self {
+        for (name, bytes) in archives {
+            self.file(&format!("packages/deep/{name}"), bytes);
+        }
+        self.file("packages/README", b"no package");
+        self.builder.packages(&self.folder.path().join("packages")).expect("what the test made itself");
+        self
+    }
+
     pub(crate) fn build(self, key: Option<&SigningKey>) -> Built {
         self.builder.finish(None, key).expect("what the test made itself")
     }

@@ -12,5 +12,6 @@ mod replay;
 mod report;
 mod schema;
 mod texts;
+mod unchanged;
 mod vulnerabilities;
 mod world;

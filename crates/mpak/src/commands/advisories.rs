@@ -44,6 +44,10 @@ struct Build {
     /// Probabilities of exploitation: the CSV of EPSS, also gz
     #[arg(long, value_name = "FILE")]
     epss: Option<PathBuf>,
+    /// Published packages whose files are known from then on: wheels, source distributions, npm packages, or folders
+    /// of these
+    #[arg(long, value_name = "FILE|DIR", num_args = 1..)]
+    packages: Vec<PathBuf>,
     /// Ed25519 key to sign with: PKCS #8 in PEM, or the seed as 64 hex digits
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -116,6 +120,9 @@ fn build(args: &Build) -> CommandResult {
     }
     if let Some(path) = &args.epss {
         builder.epss(path).map_err(|error| refused(&error))?;
+    }
+    for path in &args.packages {
+        builder.packages(path).map_err(|error| refused(&error))?;
     }
     let built = builder.finish(args.date.as_deref(), key.as_ref()).map_err(|error| refused(&error))?;
     // 3. Looked into before it is given away.
@@ -284,6 +291,7 @@ fn show(args: &Show, settings: &Settings) -> CommandResult {
             ),
         ),
         ("packages", packages.join(", ")),
+        ("files known of", format!("{} versions of packages", head.published_count)),
         ("exploited (KEV)", feed(&head.kev)),
         ("EPSS", feed(&head.epss)),
         (

@@ -1,5 +1,8 @@
 //! `mpak advisories` and `mpak scan --advisories` as a user meets them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mpak_bundle::digest::Sha256;
 use serde_json::{Value, json};
 
 use mpak_testkit::zip::{ZipBuilder, good_manifest};
@@ -40,6 +43,32 @@ fn build(world: &World, out: &str, more: &[&str]) {
 
 fn sc02(report: &Value) -> &Value {
     report["controls"].as_array().unwrap().iter().find(|c| c["id"] == "SC-02").unwrap()
+}
+
+#[test]
+fn a_file_that_a_wheel_has_does_not_fail_a_bundle_and_a_changed_one_does() {
+    let world = world();
+    let module = format!("TOKEN = 'ghp_{}'\n", "016C7e1vN5rKpXb2TzQyLdJmAsUoWf4EQFvB");
+    let metadata = "Metadata-Version: 2.1\nName: widget\nVersion: 1.0\n";
+    let (file, about) = ("widget/__init__.py", "widget-1.0.dist-info/METADATA");
+    let mut wheel = ZipBuilder::default();
+    wheel.file(file, module.as_str()).file(about, metadata);
+    world.write("packages/widget-1.0-py3-none-any.whl", wheel.build());
+    build(&world, "a.snapshot", &["--packages", "packages"]);
+    let shown = world.mpak(&["advisories", "show", "a.snapshot"]).ok();
+    assert!(shown.contains("files known of   1 versions of packages\n"), "{shown}");
+    for (name, content, status) in [("as-is", module.clone(), "warn"), ("changed", format!("{module}\n"), "fail")] {
+        let digest = Sha256::of(content.as_bytes());
+        let digest = URL_SAFE_NO_PAD.encode(digest.as_bytes());
+        let mut zip = ZipBuilder::with_manifest(&good_manifest());
+        zip.file(format!("lib/{file}"), content.as_str()).file(format!("lib/{about}"), metadata);
+        zip.file("lib/widget-1.0.dist-info/RECORD", format!("{file},sha256={digest},1\n"));
+        world.write(&format!("{name}.mcpb"), zip.build());
+        let ran = world.mpak(&["scan", &format!("{name}.mcpb"), "--advisories", "a.snapshot", "--json"]);
+        let report = ran.json();
+        let result = report["controls"].as_array().unwrap().iter().find(|c| c["id"] == "CQ-01").unwrap();
+        assert_eq!(result["status"], status, "{name}: {result}");
+    }
 }
 
 #[test]
