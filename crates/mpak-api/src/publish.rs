@@ -24,6 +24,9 @@ pub struct Published {
     pub url: String,
     /// Sequence number of the event.
     pub event: Option<i64>,
+    /// Why nobody sees the package until an administrator decides; absent where everybody does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held: Option<String>,
 }
 
 /// What `POST /v1/bundles/announce` is sent; other members are left unread.
@@ -75,6 +78,9 @@ pub struct Announced {
     pub total_artifacts: u64,
     /// `created`, or `updated` where it was known already.
     pub status: String,
+    /// Why nobody sees the package until an administrator decides; absent where everybody does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held: Option<String>,
 }
 
 /// See [`Announced`].

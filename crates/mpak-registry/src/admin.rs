@@ -80,6 +80,9 @@ pub enum AdminError {
     /// The database does not work.
     #[error("the database failed")]
     Db(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database is not there, or lets nobody in.
+    #[error("the database does not answer, or does not let this program in")]
+    DatabaseAway(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The runtime does not start.
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
@@ -87,7 +90,7 @@ pub enum AdminError {
 
 impl From<DbError> for AdminError {
     fn from(error: DbError) -> Self {
-        Self::Db(Box::new(error))
+        if error.is_unavailable() { Self::DatabaseAway(Box::new(error)) } else { Self::Db(Box::new(error)) }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::auth::issuers::{IssuerError, Issuers};
 use crate::auth::provider::Provider;
 use crate::auth::{link, token};
 use crate::blob::{self, Blobs};
-use crate::config::{Config, Mode, first_token_path};
+use crate::config::{Config, Mode, Reads, first_token_path};
 use crate::counts::{self, Counts};
 use crate::db::{Db, DbError, blobs as blob_rows, events, jobs as job_rows, tokens};
 use crate::follow::{self, Followed};
@@ -80,6 +80,9 @@ pub enum ServeError {
     /// The database does not work.
     #[error("cannot open the database")]
     Db(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database is not there, or lets nobody in.
+    #[error("the database does not answer, or does not let this program in")]
+    DatabaseAway(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The storage cannot be used as configured.
     #[error("cannot use the storage")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -102,7 +105,7 @@ pub enum ServeError {
 
 impl From<DbError> for ServeError {
     fn from(error: DbError) -> Self {
-        Self::Db(Box::new(error))
+        if error.is_unavailable() { Self::DatabaseAway(Box::new(error)) } else { Self::Db(Box::new(error)) }
     }
 }
 
@@ -285,6 +288,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         workers: Workers::default(),
         provider: Provider::default(),
     });
+    tell(&state);
     let (stop, stopped) = watch::channel(false);
     let accepting = tokio::spawn(accept(listener, router(&state), state.clone(), stopped.clone()));
     let mut working = vec![
@@ -307,6 +311,27 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     state.workers.started(working.iter().map(|(name, task)| (*name, task.abort_handle())).collect());
     let working = working.into_iter().map(|(_, task)| task).collect();
     Ok(Running { address, metrics_address, first_token, sign_in_link, state, stop, accepting, working, _lock: lock })
+}
+
+/// Says what this server works with; that the storage does not answer yet is no reason not to start.
+fn tell(state: &AppState) {
+    let config = &state.config;
+    let database = if state.db.is_shared() { "PostgreSQL" } else { "SQLite" };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %config.listen,
+        data = %config.data.display(),
+        database,
+        storage = %config.storage.url,
+        private = config.access.reads == Reads::Private,
+        "serving"
+    );
+    let state = state.clone();
+    tokio::spawn(async move {
+        if let Err(error) = state.blobs.check().await {
+            tracing::warn!(%error, "the storage does not answer; what needs it fails until it does");
+        }
+    });
 }
 
 /// Creates the data folder, for its owner only, and locks it until the file is dropped.

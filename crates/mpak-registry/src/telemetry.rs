@@ -68,7 +68,8 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError`].
     pub(crate) fn start(config: &Config, runtime: &Handle) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::try_new(&config.log_filter)
+        // What PostgreSQL notices while it is asked to make what is there already is no news.
+        let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", config.log_filter))
             .map_err(|source| TelemetryError::Filter { filter: config.log_filter.clone(), source })?;
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = if config.log_json {

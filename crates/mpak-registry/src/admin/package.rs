@@ -52,6 +52,9 @@ pub struct Listed {
     pub reason: Option<String>,
     /// RFC 3339; its first publish.
     pub created_at: String,
+    /// RFC 3339; when it became what it is. In lists only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 /// A package with what happened to it.
@@ -103,7 +106,7 @@ fn named(name: &str) -> Result<PackageName, AdminError> {
 
 fn listed(package: packages::Package) -> Listed {
     let created_at = rfc3339(package.created_at_ms);
-    Listed { name: package.name, state: package.state, reason: package.held_reason, created_at }
+    Listed { name: package.name, state: package.state, reason: package.held_reason, created_at, since: None }
 }
 
 /// Packages that wait for a decision, or (with `removed`) that were taken away; oldest first.
@@ -114,8 +117,14 @@ pub fn list(config: &Config, removed: bool) -> Result<Vec<Listed>, AdminError> {
     existing(config)?;
     let state = if removed { packages::REMOVED } else { packages::HELD };
     with_db(config, async |db| {
-        let found = packages::in_state(&mut *db.read().await?, state).await?;
-        Ok(found.into_iter().map(listed).collect())
+        let mut c = db.read().await?;
+        let mut all = Vec::new();
+        for package in packages::in_state(&mut c, state).await? {
+            let decided = events::decided_at_ms(&mut c, &package.name).await?;
+            let since = rfc3339(decided.unwrap_or(package.created_at_ms));
+            all.push(Listed { since: Some(since), ..listed(package) });
+        }
+        Ok(all)
     })
 }
 

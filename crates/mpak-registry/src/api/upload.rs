@@ -24,11 +24,12 @@ use serde_json::{Value, json};
 
 use crate::auth::issuers::Purpose;
 use crate::auth::{binding, jwt, token, workload};
+use crate::db::packages;
 use crate::error::{ApiError, ApiResult};
 use crate::http::json;
 use crate::ingest::admit::AdmitError;
 use crate::ingest::receive::{ReceiveError, Upload};
-use crate::ingest::record::RecordError;
+use crate::ingest::record::{RecordError, held_because};
 use crate::ingest::succession::{self, SuccessionError};
 use crate::ingest::{Outcome, PublishError, publish};
 use crate::state::AppState;
@@ -136,14 +137,18 @@ async fn accept(
         Outcome::Created(indexed) => {
             let recorded = indexed.recorded();
             let event = recorded.event_seq();
+            let held = recorded.held().map(str::to_owned);
             let body = published(&base, recorded.upload(), recorded.sha256(), recorded.bytes(), "created", event);
+            let body = Published { held, ..body };
             tracing::info!(package = %body.package, version = %body.version, platform = %body.platform,
                 sha256 = %body.sha256, event, "published");
             Ok((StatusCode::CREATED, json(&body)).into_response())
         }
         Outcome::Unchanged { upload, artifact } => {
             let event = artifact.event_seq;
-            Ok(json(&published(&base, &upload, artifact.sha256, artifact.size_bytes, "unchanged", event)))
+            let held = held(state, &upload).await?;
+            let body = published(&base, &upload, artifact.sha256, artifact.size_bytes, "unchanged", event);
+            Ok(json(&Published { held, ..body }))
         }
     }
 }
@@ -159,7 +164,14 @@ fn published(base: &str, upload: &Upload, sha256: Sha256, size: u64, status: &st
         status: status.to_owned(),
         url: format!("{base}/packages/{package}"),
         event: Some(event),
+        held: None,
     }
+}
+
+/// Why nobody sees what was published before.
+pub(crate) async fn held(state: &AppState, upload: &Upload) -> ApiResult<Option<String>> {
+    let name = upload.publisher.package();
+    Ok(packages::find_any(&mut *state.db.read().await?, name.as_str()).await?.and_then(held_because))
 }
 
 /// Reads the rest of a refused body in the background, within limits: closing the connection under a

@@ -79,6 +79,14 @@ pub(crate) enum AddressError {
         /// What was given.
         found: String,
     },
+    /// A bucket that cannot stand in front of the store's host.
+    #[error("the bucket `{bucket}` cannot stand in front of the host of `{found}`; set `storage.path_style = true`")]
+    HostStyle {
+        /// Which bucket.
+        bucket: String,
+        /// The endpoint.
+        found: String,
+    },
     /// Half of a pair of keys, or none where they are needed.
     #[error("{expected}")]
     Keys {
@@ -114,6 +122,9 @@ impl Address {
         if let Some(endpoint) = &storage.endpoint {
             check_endpoint(endpoint)?;
         }
+        if let Some(endpoint) = storage.endpoint.as_ref().filter(|_| kind == Kind::S3 && !storage.path_style) {
+            check_host_style(endpoint, bucket)?;
+        }
         Ok(Self::Remote(RemoteAddress { kind, bucket: bucket.to_owned(), prefix: ObjectPath::from(prefix) }))
     }
 }
@@ -121,6 +132,14 @@ impl Address {
 fn is_plain(part: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     !part.is_empty() && part.len() <= 255 && part.bytes().all(plain) && part != "." && part != ".."
+}
+
+/// An address of numbers, for one, has no names below it.
+fn check_host_style(endpoint: &Url, bucket: &str) -> Result<(), AddressError> {
+    let host = endpoint.host_str().unwrap_or_default();
+    let below = Url::parse(&format!("{}://{bucket}.{host}/", endpoint.scheme()));
+    let found = || AddressError::HostStyle { bucket: bucket.to_owned(), found: endpoint.to_string() };
+    below.ok().filter(|url| url.domain().is_some()).map(|_named| ()).ok_or_else(found)
 }
 
 fn check_endpoint(endpoint: &Url) -> Result<(), AddressError> {
@@ -145,6 +164,29 @@ mod tests {
 
     fn remote(kind: Kind, bucket: &str, prefix: &str) -> Address {
         Address::Remote(RemoteAddress { kind, bucket: bucket.to_owned(), prefix: ObjectPath::from(prefix) })
+    }
+
+    #[test]
+    fn a_bucket_stands_in_front_of_names_only() {
+        for (endpoint, path_style, works) in [
+            ("https://s3.example", false, true),
+            ("http://localhost:9000", false, true),
+            ("http://127.0.0.1:9000", false, false),
+            ("http://[::1]:9000", false, false),
+            ("http://127.0.0.1:9000", true, true),
+        ] {
+            let endpoint = Some(endpoint.parse().unwrap());
+            let url = "s3://bucket/a".to_owned();
+            let parsed = Address::parse(&Storage {
+                url,
+                endpoint: endpoint.clone(),
+                path_style,
+                ..Storage::local(Path::new("/"))
+            });
+            assert_eq!(parsed.is_ok(), works, "{endpoint:?} {path_style}: {parsed:?}");
+            let told = parsed.err().map(|e| e.to_string()).unwrap_or_default();
+            assert_eq!(told.contains("storage.path_style = true"), !works, "{told}");
+        }
     }
 
     #[test]
@@ -181,8 +223,12 @@ mod tests {
             ("https://minio.example/?x=y", false),
         ] {
             let endpoint: Url = endpoint.parse().unwrap();
-            let storage =
-                Storage { url: "s3://b".to_owned(), endpoint: Some(endpoint), ..Storage::local(Path::new("/")) };
+            let storage = Storage {
+                url: "s3://b".to_owned(),
+                endpoint: Some(endpoint),
+                path_style: true,
+                ..Storage::local(Path::new("/"))
+            };
             let parsed = Address::parse(&storage);
             assert_eq!(parsed.is_ok(), sound);
             assert!(!format!("{parsed:?}").contains("secret"));

@@ -22,7 +22,7 @@ use mpak_bundle::version::Version;
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 
-use crate::api::upload::refused;
+use crate::api::upload::{held, refused};
 use crate::auth::identity::Identity;
 use crate::auth::issuers::Purpose;
 use crate::auth::token::{Publisher, bearer};
@@ -342,6 +342,7 @@ async fn answer(state: &AppState, upload: &Upload, status: &str) -> ApiResult<Re
         },
         total_artifacts: unsigned(total),
         status: status.to_owned(),
+        held: held(state, upload).await?,
     }))
 }
 

@@ -111,6 +111,16 @@ pub(crate) struct Event {
     pub(crate) payload_json: String,
 }
 
+/// When a package became what it is: held, rejected, removed or deleted.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn decided_at_ms(c: &mut Connection, package: &str) -> DbResult<Option<i64>> {
+    let sql = "SELECT max(at_ms) FROM events \
+               WHERE package = $1 AND kind IN ('held', 'rejected', 'removed', 'package_deleted')";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(package).fetch_one(c).await)?)
+}
+
 /// What happened to a package under one of its names, newest first, from before a position; not what happened
 /// to versions that went before anybody saw them.
 ///

@@ -20,6 +20,7 @@ use crate::auth::error::AuthError;
 use crate::blob::BlobError;
 use crate::config::VersionPolicy;
 use crate::db::artifacts::{self, Artifact};
+use crate::db::packages::Package;
 use crate::db::{
     Connection, Db, DbError, DbResult, blobs, events, jobs, owners, packages, reservations, tokens, tombstones,
     trusted_publishers, versions,
@@ -33,6 +34,7 @@ pub(crate) struct Recorded {
     sha256: Sha256,
     bytes: u64,
     event_seq: i64,
+    held: Option<String>,
     already: Option<Artifact>,
 }
 
@@ -40,6 +42,11 @@ impl Recorded {
     /// What another replica recorded meanwhile: the same bytes, so that nothing was written.
     pub(crate) fn already(&self) -> Option<&Artifact> {
         self.already.as_ref()
+    }
+
+    /// Why nobody sees the package yet.
+    pub(crate) fn held(&self) -> Option<&str> {
+        self.held.as_deref()
     }
 
     /// What was published.
@@ -220,7 +227,8 @@ pub(crate) async fn record(
     // 1. Still new: another process may write to the same database.
     if let Standing::Same(artifact) = check(&mut tx, upload, stored.sha256(), policy, now_ms).await? {
         let event_seq = artifact.event_seq;
-        return Ok(Recorded { already: Some(artifact), ..recorded(&stored, event_seq) });
+        let held = packages::find_any(&mut tx, upload.publisher.package().as_str()).await?.and_then(held_because);
+        return Ok(Recorded { already: Some(artifact), ..recorded(&stored, event_seq, held) });
     }
     // 2. The publisher still may, and what the publish fixes for the next ones.
     let package = upload.publisher.package();
@@ -242,11 +250,11 @@ pub(crate) async fn record(
     // 4. What happened.
     let event_seq = append_event(&mut tx, &stored, now_ms).await?;
     // 5. Package, version and artifact.
-    let (package_id, shown) = ensure_package(&mut tx, upload, held, now_ms).await?;
+    let (package_id, held) = ensure_package(&mut tx, upload, held, now_ms).await?;
     if let Some(identity) = upload.publisher.identity() {
         trusted_publishers::pin(&mut tx, package.as_str(), &identity.repository).await?;
     }
-    let version_id = ensure_version(&mut tx, (package_id, shown), &stored, now_ms).await?;
+    let version_id = ensure_version(&mut tx, (package_id, held.is_none()), &stored, now_ms).await?;
     let artifact = artifacts::New {
         version_id,
         platform: upload.platform,
@@ -265,12 +273,18 @@ pub(crate) async fn record(
         tokens::used(&mut tx, token_id, now_ms).await?;
     }
     tx.commit().await?;
-    Ok(recorded(&stored, event_seq))
+    Ok(recorded(&stored, event_seq, held))
 }
 
-fn recorded(stored: &Stored, event_seq: i64) -> Recorded {
+fn recorded(stored: &Stored, event_seq: i64, held: Option<String>) -> Recorded {
     let upload = stored.upload().clone();
-    Recorded { sha256: stored.sha256(), bytes: stored.bytes(), upload, event_seq, already: None }
+    Recorded { sha256: stored.sha256(), bytes: stored.bytes(), upload, event_seq, held, already: None }
+}
+
+/// Why nobody sees a package; what was taken away is refused before.
+pub(crate) fn held_because(package: Package) -> Option<String> {
+    let is_hidden = package.state != packages::PUBLIC;
+    is_hidden.then(|| package.held_reason.unwrap_or_else(|| "an administrator holds it".to_owned()))
 }
 
 async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbResult<i64> {
@@ -300,16 +314,17 @@ async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbRes
     events::append(c, event).await
 }
 
-/// The package's key, and whether all see it.
+/// The package's key, and why not all see it.
 async fn ensure_package(
     c: &mut Connection,
     upload: &Upload,
     held: Option<&str>,
     now_ms: i64,
-) -> Result<(i64, bool), RecordError> {
+) -> Result<(i64, Option<String>), RecordError> {
     let package = upload.publisher.package();
     if let Some(package) = packages::find_any(c, package.as_str()).await? {
-        return Ok((package.id, package.state == packages::PUBLIC));
+        let id = package.id;
+        return Ok((id, held_because(package)));
     }
     let id = packages::insert(c, package.as_str(), &upload.version.to_string(), now_ms).await?;
     if let Some(user_id) = upload.publisher.user_id() {
@@ -328,7 +343,7 @@ async fn ensure_package(
         };
         events::append(c, event).await?;
     }
-    Ok((id, held.is_none()))
+    Ok((id, held.map(str::to_owned)))
 }
 
 async fn ensure_version(

@@ -355,6 +355,22 @@ async fn a_version_that_went_while_it_was_held_is_not_told_of_later_and_a_public
     assert!(!told.contains("never-there") && !told.contains("1.3.0"), "{told}");
 }
 
+#[tokio::test]
+async fn who_publishes_is_told_that_it_is_held_and_why_and_no_more_once_it_is_public() {
+    let (registry, published) = held().await;
+    assert!(published["held"].as_str().unwrap().contains("`@anthropic`"), "{published}");
+    let again = async || {
+        let sent = registry.put(NAME, "1.0.0", "any", bundle(NAME, "1.0.0")).send().await.unwrap();
+        sent.json::<Value>().await.unwrap()
+    };
+    assert_eq!(again().await["held"], published["held"], "the same bytes again");
+    let next = registry.publish(NAME, "1.1.0", "any", &bundle(NAME, "1.1.0")).await;
+    assert_eq!(next["held"], published["held"], "another version");
+    decide(&registry, Verdict::Release).await;
+    assert_eq!(again().await.get("held"), None);
+    assert_eq!(registry.publish(NAME, "1.2.0", "any", &bundle(NAME, "1.2.0")).await.get("held"), None);
+}
+
 /// Publishers try again; that what they sent lies there already must not sound like a publish.
 #[tokio::test]
 async fn who_publishes_again_what_was_taken_away_is_told_so_with_the_reason() {

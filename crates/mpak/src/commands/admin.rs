@@ -216,6 +216,7 @@ fn refusal(error: &AdminError) -> CommandError {
         AdminError::NoPackage { .. } => (Kind::NotFound, "see `mpak search`, or `mpak admin package held`"),
         AdminError::NoToken { .. } => (Kind::NotFound, "see `mpak admin token list`"),
         AdminError::Lifecycle(_) => (Kind::Refused, "see `mpak admin package show` and `mpak admin scope list`"),
+        AdminError::DatabaseAway(_) => (Kind::Network, "start the database server, or correct `database.url`"),
         AdminError::Db(_) | AdminError::Runtime(_) => (Kind::Ours, "see the causes"),
     };
     CommandError::from_error(kind, error).hint(hint)

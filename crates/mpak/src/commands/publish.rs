@@ -97,6 +97,9 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
             ui::bytes(published.size),
             started.elapsed().as_secs_f64(),
         ));
+        if let Some(reason) = &published.held {
+            ui::note(&format!("nobody sees it before an administrator of the registry decides: {}", ui::safe(reason)));
+        }
         done.push(published);
     }
     if args.json {

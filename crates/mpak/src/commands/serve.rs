@@ -78,7 +78,7 @@ fn serve(args: &Args, config: Config, settings: &Settings) -> CommandResult {
             ui::note(&format!("sign in as administrator with a browser, once, within 24 hours: {link}"));
         }
         if !known && first.exists() {
-            ui::note(&format!("first start: a token to publish with is in {}", first.display()));
+            ui::note(&format!("first start: an administrator's token, for MPAK_TOKEN, is in {}", first.display()));
         }
         ui::data(&format!("listening on http://{address}"));
         if args.demo {
@@ -109,6 +109,7 @@ fn refusal(error: &ServeError) -> CommandError {
         ServeError::Telemetry(_) => (Kind::Usage, "see --log and --tracing-otlp-endpoint"),
         ServeError::Cut => (Kind::No, "the next start finds everything that was acknowledged"),
         ServeError::Storage(_) => (Kind::Usage, "see the settings below [storage]"),
+        ServeError::DatabaseAway(_) => (Kind::Network, "start the database server, or correct `database.url`"),
         ServeError::Db(_) => (Kind::Ours, "if another version of mpak wrote this folder, run that one"),
         ServeError::Issuer(_) => (Kind::Usage, "see the settings below [[publishing.issuer]]"),
         ServeError::Search(_) | ServeError::Runtime(_) => (Kind::Ours, "see the causes"),

@@ -63,6 +63,22 @@ fn a_version_that_is_none_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_publisher_is_told_when_nobody_sees_it_yet() {
+    let world = World::new();
+    let registry = Registry::start(&world);
+    let world = connected(world, &registry);
+    let file = widget(&world, |_| {}, "// one");
+    for _ in 0..2 {
+        let told = world.mpak(&["publish", &file, "--name", "@antropic/widget"]);
+        let why =
+            "nobody sees it before an administrator of the registry decides: the scope `@antropic` could be taken";
+        assert!(told.code == 0 && told.stderr.contains(why), "{}", told.stderr);
+    }
+    let plain = world.mpak(&["publish", &file, "--name", "@acme/widget"]);
+    assert!(plain.code == 0 && !plain.stderr.contains("nobody sees it"), "{}", plain.stderr);
+}
+
+#[test]
 fn what_is_no_bundle_is_not_sent() {
     let world = World::new().with("MPAK_TOKEN", "mpak_x").with("MPAK_REGISTRY_URL", "http://127.0.0.1:1");
     world.write("x.mcpb", "not a zip");

@@ -228,6 +228,40 @@ fn a_wrong_setting_is_told_with_its_place() {
 }
 
 #[test]
+fn a_start_that_cannot_work_says_what_to_change() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = free.local_addr().unwrap();
+    drop(free);
+    // 1. A database that is not there.
+    let world = World::new().with("MPAK_DATABASE_URL", format!("postgres://mpak@{nobody}/mpak"));
+    // Each waits for it for a while.
+    std::thread::scope(|scope| {
+        for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["admin", "token", "list"], &["admin", "verify"]]
+        {
+            scope.spawn(|| {
+                let told = world.mpak(arguments).fails(6);
+                assert!(told.contains("the database does not answer") && told.contains("`database.url`"), "{told}");
+            });
+        }
+    });
+    // 2. A bucket in front of an address that takes no names.
+    let s3 = format!(
+        "[storage]\nurl = 's3://bucket/mpak'\nendpoint = 'http://{nobody}'\naccess_key_id = 'a'\n\
+         secret_access_key = 'b'\n"
+    );
+    let world = World::new();
+    let file = world.write("s3.toml", &s3).display().to_string();
+    let told = world.mpak(&["serve", "--listen", "127.0.0.1:0", "--config", &file]).fails(2);
+    assert!(told.contains("set `storage.path_style = true`"), "{told}");
+    // 3. A store that is away for now is no reason not to start.
+    let file = world.write("s3.toml", format!("{s3}path_style = true\n")).display().to_string();
+    let _registry = Registry::start_with(&world, &["--config", &file]);
+    let log = || std::fs::read_to_string(world.path("registry.log")).unwrap();
+    assert!(log().contains("serving"), "{}", log());
+    crate::faults::site::until("a word about the store", || log().contains("the storage does not answer"));
+}
+
+#[test]
 fn fetching_from_loopback_is_warned_of() {
     let world = World::new();
     let file = world.write("registry.toml", "[outbound]\nallow_loopback = true\n").display().to_string();

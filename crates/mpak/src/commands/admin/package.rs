@@ -97,7 +97,8 @@ fn list(args: &Plain, removed: bool, settings: &Settings) -> CommandResult {
     } else if found.is_empty() {
         ui::note(if removed { "no package was taken away" } else { "no package waits for a decision" });
     } else {
-        let row = |p: &Listed| vec![safe(&p.name), p.created_at.clone(), safe(p.reason.as_deref().unwrap_or_default())];
+        let since = |p: &Listed| p.since.clone().unwrap_or_else(|| p.created_at.clone());
+        let row = |p: &Listed| vec![safe(&p.name), since(p), safe(p.reason.as_deref().unwrap_or_default())];
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
         for line in ui::table(&["PACKAGE", "SINCE", "REASON"], &rows) {
             ui::data(&line);
@@ -117,7 +118,8 @@ fn show(args: &One, settings: &Settings) -> CommandResult {
         ui::data(&format!("reason    {}", safe(reason)));
     }
     ui::data(&format!("versions  {}", safe(&shown.versions.join(", "))));
-    ui::data(&format!("owners    {}", safe(&shown.owners.join(", "))));
+    let owners = if shown.owners.is_empty() { "nobody with an account".to_owned() } else { shown.owners.join(", ") };
+    ui::data(&format!("owners    {}", safe(&owners)));
     for event in &shown.events {
         let version = event.version.as_deref().unwrap_or_default();
         ui::data(&format!("{}  {} {}  {}", event.at, event.kind, safe(version), safe(&event.actor)));
