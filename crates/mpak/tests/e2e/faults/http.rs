@@ -1,6 +1,6 @@
 //! One HTTP request over a connection of our own, so that a test sees exactly what comes and what does not.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -50,15 +50,20 @@ pub struct Request(TcpStream);
 impl Request {
     /// Sends its head; `length` bytes are to follow.
     pub fn begin(url: &str, method: &str, path: &str, headers: &[&str], length: usize) -> Self {
+        Self::try_begin(url, method, path, headers, length).unwrap()
+    }
+
+    /// The same where nobody may listen any more.
+    pub fn try_begin(url: &str, method: &str, path: &str, headers: &[&str], length: usize) -> io::Result<Self> {
         let host = url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(host).unwrap();
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
+        let mut stream = TcpStream::connect(host)?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
         );
-        stream.write_all(head.as_bytes()).unwrap();
-        Self(stream)
+        stream.write_all(head.as_bytes())?;
+        Ok(Self(stream))
     }
 
     /// Sends some of its body.
@@ -71,6 +76,11 @@ impl Request {
     pub fn whole(mut self, bytes: &[u8]) -> Answer {
         self.send(bytes);
         self.answer()
+    }
+
+    /// Waits until some of the answer is there, and takes none of it.
+    pub fn wait_for_bytes(&self) {
+        assert!(self.0.peek(&mut [0]).unwrap() > 0, "the connection ended");
     }
 
     /// Reads the answer to its end.
