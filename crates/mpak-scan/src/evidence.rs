@@ -35,6 +35,7 @@ use crate::vex::{self, Statement};
 mod advised;
 mod cache;
 mod capable;
+mod followed;
 mod given;
 mod look;
 mod pass;
@@ -249,7 +250,7 @@ impl Evidence {
         // 4. What the code does.
         let mut secrets = gathered.secrets;
         let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
-            let code = plan.sources.link(gathered.code, gathered.suspects)?;
+            let code = plan.sources.link(gathered.code, gathered.suspects, how.cache)?;
             secrets::add_computed(&code.program, &mut secrets);
             let own = |path: &str| plan.sources.is_own(path);
             let oauth = oauth::used(&code, &own);

@@ -15,7 +15,7 @@ pub mod check;
 mod computed;
 mod encoded;
 mod joined;
-mod keywords;
+pub(crate) mod keywords;
 mod kind;
 mod named;
 mod placeholder;

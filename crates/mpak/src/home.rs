@@ -9,6 +9,7 @@
 //! ├── store/sha256/<digest>/            ours: one verified bundle each, read-only; the only thing we run
 //! ├── advisories                        ours; the snapshot that scans use, signed by a trusted key
 //! ├── scan-cache                        ours; files that earlier scans found nothing in, by content
+//! ├── scan-cache-parts                  ours; flows of code that earlier scans followed, by content
 //! ├── state/                            ours
 //! │   ├── registries/<16 hex>/<scope>/<name>.json   which digest is which version, per registry
 //! │   ├── local/<12 hex>.json           which digest a local file had when it was last looked at

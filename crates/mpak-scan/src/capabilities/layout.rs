@@ -1,6 +1,6 @@
 //! Which function each expression of a unit runs in, and what it is there for.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::code::facts::{Block, ExprId, ExprKind, FunctionId, Language, Statement, Unit};
 
@@ -38,7 +38,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(unit: &Unit) -> Self {
         let mut layout =
-            Self { places: vec![(Role::Dead, FunctionId::TOP, None); unit.exprs.len()], returns: HashMap::new() };
+            Self { places: vec![(Role::Dead, FunctionId::TOP, None); unit.exprs.len()], returns: HashMap::default() };
         for (at, function) in unit.functions.iter().enumerate() {
             let id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
             let outer = function.parent.unwrap_or(FunctionId::TOP);

@@ -5,8 +5,9 @@
 //! once and remembered, so that the work is linear in the code.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::layout::Layout;
 use crate::code::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, VarId};
@@ -92,10 +93,10 @@ impl<'p> Names<'p> {
             active: RefCell::default(),
             left: Cell::new(WALK_STEPS_MAX),
             constants: Constants::new(program),
-            given: HashMap::new(),
-            params: HashMap::new(),
-            imports: HashMap::new(),
-            stars: HashMap::new(),
+            given: HashMap::default(),
+            params: HashMap::default(),
+            imports: HashMap::default(),
+            stars: HashMap::default(),
         };
         for (id, unit) in program.units() {
             for (at, function) in unit.functions.iter().enumerate() {

@@ -1,7 +1,9 @@
 //! When each function runs: while the server starts, when a model calls it, or otherwise; and which files it
 //! comes to at all.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashSet};
 
 use super::When;
 use super::names::{Names, Sense, is_per_element};
@@ -98,7 +100,7 @@ struct Calls {
 
 impl Calls {
     fn new(names: &Names<'_>, modules: &Modules) -> Self {
-        let mut calls = Self { edges: HashMap::new(), called: HashSet::new() };
+        let mut calls = Self { edges: HashMap::default(), called: HashSet::default() };
         for (id, unit) in names.program.units() {
             let layout = names.layout(id);
             for (call, callee, args) in unit.calls() {
@@ -264,7 +266,7 @@ impl Modules {
         /// Folders that authors put packages into, where no package manager's record stands beside them.
         const FOLDERS: [&str; 8] =
             ["deps", "lib", "libs", "vendor", "_vendor", "site-packages", "third_party", "packages"];
-        let mut packaged = HashMap::new();
+        let mut packaged = HashMap::default();
         for &id in own {
             let unit = names.program.unit(id);
             if unit.language != Language::Python {
@@ -307,7 +309,7 @@ impl Modules {
 
 /// Units that the entries come to.
 fn reached(names: &Names<'_>, modules: &Modules, entries: &[UnitId], all: &[UnitId]) -> HashSet<UnitId> {
-    let by_name: HashMap<&str, Vec<UnitId>> = all.iter().fold(HashMap::new(), |mut map, &id| {
+    let by_name: HashMap<&str, Vec<UnitId>> = all.iter().fold(HashMap::default(), |mut map, &id| {
         let path = &names.program.unit(id).path;
         let name = path.rsplit('/').next().unwrap_or(path);
         map.entry(name).or_default().push(id);

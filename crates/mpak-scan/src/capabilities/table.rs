@@ -1,8 +1,9 @@
 //! The rules: what calls from outside the bundle do, by their dotted names.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use foldhash::HashMap;
 use serde::Deserialize;
 
 use super::Access;

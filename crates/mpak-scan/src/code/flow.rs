@@ -8,8 +8,10 @@
 //! run the code, `results` tells what functions from outside give back, `sinks` where a value must not go and what
 //! makes it safe, `guards` what tests prove, `judge` how bad a flow is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use foldhash::HashMap;
 
 use super::facts::{ClassId, ExprId, FunctionId, Language, Span, Unit, VarId};
 use super::program::{Meaning, Program, UnitId};
@@ -43,7 +45,7 @@ const ROOT_STEPS_MAX: u64 = 500_000;
 const STEPS_MAX: u64 = 6_000_000;
 
 /// How bad it is that this text reaches that place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Danger {
     /// Only constants reach it.
     Constant,
@@ -58,7 +60,7 @@ pub enum Danger {
 }
 
 /// One flow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Flow {
     /// What happens.
     pub kind: SinkKind,
@@ -91,22 +93,22 @@ pub fn flows(
     let mut engine = Engine {
         program,
         env: Env::default(),
-        heap: HashMap::new(),
+        heap: HashMap::default(),
         origins: Vec::new(),
-        children: HashMap::new(),
+        children: HashMap::default(),
         found: BTreeMap::new(),
         stack: Vec::new(),
         visited: BTreeSet::new(),
-        shapes: HashMap::new(),
-        meanings: HashMap::new(),
-        known: HashMap::new(),
-        tables: HashMap::new(),
+        shapes: HashMap::default(),
+        meanings: HashMap::default(),
+        known: HashMap::default(),
+        tables: HashMap::default(),
         proofs: Vec::new(),
         locals: program.units().map(|(_, unit)| locals(unit)).collect(),
         depth: 0,
         proving: 0,
         never_came_back: false,
-        settled: HashMap::new(),
+        settled: HashMap::default(),
         bundled: program.units().filter(|(_, unit)| is_bundled(unit)).map(|(id, _)| id).collect(),
         listeners: BTreeMap::new(),
         registered: Vec::new(),

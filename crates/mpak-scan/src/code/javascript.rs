@@ -3,7 +3,7 @@
 //! `statements`, `targets`, `expressions`, `functions` and `modules` lower what they are named for; `folding`
 //! knows the calls that are only another way to write a text.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast;
@@ -33,7 +33,8 @@ pub(super) fn read(path: &str, language: Language, source: String) -> Unit {
     };
     let scoping = SemanticBuilder::new().with_build_nodes(false).build(&parsed.program).semantic.into_scoping();
     let builder = Builder::new(path, language, source);
-    let mut lower = Lower { builder, scoping, vars: HashMap::new(), before: Vec::new(), docs: jsdoc::Docs::default() };
+    let mut lower =
+        Lower { builder, scoping, vars: HashMap::default(), before: Vec::new(), docs: jsdoc::Docs::default() };
     for comment in &parsed.program.comments {
         lower.docs.add(comment, &text);
         let span = lower.span(comment.span);

@@ -4,12 +4,14 @@
 //! instances, a bounded number of steps.
 
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use foldhash::HashMap;
 
 use super::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, Language, Unit, VarId};
 
 mod classes;
+mod closure;
 mod links;
 mod modules;
 mod possible;
@@ -31,7 +33,7 @@ const FOLLOWED_COUNT_MAX: u32 = 256;
 const DEFINITIONS_COUNT_MAX: usize = 8;
 
 /// Key of a unit in [`Program::units`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct UnitId(pub u32);
 
 /// What an expression means.
@@ -54,9 +56,13 @@ pub enum Meaning {
 /// Units, and what links them.
 #[derive(Debug, Default)]
 pub struct Program {
-    units: Vec<Unit>,
-    links: Vec<Links>,
+    units: Vec<Arc<Unit>>,
+    links: Vec<Arc<Links>>,
     by_path: HashMap<String, UnitId>,
+    /// Which unit a module is, by the first unit of the folder that names it.
+    modules: Mutex<HashMap<UnitId, HashMap<String, Option<UnitId>>>>,
+    /// By unit: the first one in the same folder and of a language that is linked in the same way.
+    neighbours: Vec<UnitId>,
     /// What was asked for already: the same is asked in every round.
     meanings: Mutex<HashMap<(UnitId, FunctionId, ExprId), Meaning>>,
     families: OnceLock<Families>,
@@ -81,15 +87,31 @@ impl Steps<'_> {
 impl Program {
     /// Links units.
     pub fn new(units: Vec<Unit>) -> Self {
-        let id = |at: usize| UnitId(u32::try_from(at).unwrap_or(u32::MAX));
-        let by_path = units.iter().enumerate().map(|(at, unit)| (unit.path.clone(), id(at))).collect();
-        let links = units.iter().map(Links::new).collect();
-        Self { units, links, by_path, meanings: Mutex::default(), families: OnceLock::new() }
+        let links = units.iter().map(|unit| Arc::new(Links::new(unit))).collect();
+        Self::linked(units.into_iter().map(Arc::new).collect(), links)
+    }
+
+    fn linked(units: Vec<Arc<Unit>>, links: Vec<Arc<Links>>) -> Self {
+        let by_path = units.iter().zip(0..).map(|(unit, at)| (unit.path.clone(), UnitId(at))).collect();
+        let mut first = HashMap::default();
+        let mut neighbours = Vec::with_capacity(units.len());
+        for (unit, at) in units.iter().zip(0..) {
+            let folder = unit.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            neighbours.push(*first.entry((folder, unit.language == Language::Python)).or_insert(UnitId(at)));
+        }
+        Self { units, links, by_path, neighbours, ..Self::default() }
+    }
+
+    /// Some of the units as a program of their own, in the same order. They are shared, not copied.
+    pub(crate) fn part(&self, of: &[UnitId]) -> Self {
+        let units = of.iter().map(|id| Arc::clone(&self.units[id.0 as usize]));
+        let links = of.iter().map(|id| Arc::clone(&self.links[id.0 as usize]));
+        Self::linked(units.collect(), links.collect())
     }
 
     /// All units with their keys.
     pub fn units(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
-        self.units.iter().enumerate().map(|(at, unit)| (UnitId(u32::try_from(at).unwrap_or(u32::MAX)), unit))
+        self.units.iter().zip(0..).map(|(unit, at)| (UnitId(at), unit.as_ref()))
     }
 
     /// A unit.

@@ -4,8 +4,9 @@
 //! finds what that is. `statements`, `matching`, `expressions` and `definitions` lower what they are named for;
 //! `folding` knows the calls and operators that only put texts together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use foldhash::HashMap;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{PySourceType, Stmt};
 use ruff_text_size::Ranged;

@@ -6,7 +6,7 @@
 //! run what follows them (`sudo`, `nohup`, `exec`) are left out. Not a shell: quoting and expansion are read
 //! as far as texts can be told, arithmetic and tests are not.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::builder::{Builder, assign};
 use super::facts::{Arg, Block, ExprId, ExprKind, Language, Reading, Span, Statement, Unit, VarId};
@@ -31,8 +31,8 @@ pub(super) fn read(path: &str, source: String) -> Unit {
         text: text.as_bytes(),
         at: 0,
         end: text.len(),
-        vars: HashMap::new(),
-        functions: HashSet::new(),
+        vars: HashMap::default(),
+        functions: HashSet::default(),
         before: Vec::new(),
         stdin: None,
         bodies: None,

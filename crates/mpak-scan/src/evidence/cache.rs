@@ -1,7 +1,7 @@
 //! What is known of files from earlier scans: nothing but what follows from their content.
 //!
 //! Only files that say nothing are remembered: no credential, no code to follow, no record, no finding of any engine.
-//! All that is kept of one is its digest, its kind, the work that it took and whether its code was judged, under a key made of its content, its
+//! Beside it stands what following code across files gave (`parts`). All that is kept of a file is its digest, its kind, the work that it took and whether its code was judged, under a key made of its content, its
 //! name, whether it is the server's own, and the scanner itself. So a bundle cannot lower a judgement by what it says
 //! of itself, and a scanner with other rules or other code knows nothing of what another one saw.
 //!
@@ -22,6 +22,10 @@ use crate::content::ContentKind;
 use crate::controls::CONTROLS;
 use crate::report;
 
+mod parts;
+
+use parts::Parts;
+
 const MAGIC: &[u8] = b"mpak scan cache2";
 const HEADER_BYTES: usize = MAGIC.len() + 32;
 /// Key, digest, work, kind, whether it was judged, checksum.
@@ -39,6 +43,7 @@ pub struct Cache {
     /// By record: whether it was of use.
     used: Vec<AtomicBool>,
     fresh: Mutex<BTreeMap<[u8; 32], Known>>,
+    parts: Parts,
     records_count_max: usize,
 }
 
@@ -100,6 +105,7 @@ impl Cache {
             records: bytes,
             used,
             fresh: Mutex::default(),
+            parts: Parts::open(path, identity),
             records_count_max,
         }
     }
@@ -109,6 +115,7 @@ impl Cache {
     /// # Errors
     /// What the file system says; the old file is then still there.
     pub fn save(&self) -> io::Result<()> {
+        self.parts.save()?;
         let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
         if fresh.is_empty() {
             return Ok(());
@@ -158,6 +165,22 @@ impl Cache {
 
     pub(super) fn learn(&self, key: Key, known: Known) {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(key.0, known);
+    }
+
+    /// What following a part of a program gave, by all that it depends on; only where it is not malware.
+    pub(super) fn recall(&self, told: &Sha256) -> Option<&[u8]> {
+        self.parts.find(told)
+    }
+
+    /// Remembers what following a part of a program gave.
+    pub(super) fn keep(&self, told: &Sha256, gave: Vec<u8>) {
+        self.parts.keep(told, gave);
+    }
+
+    /// How many parts were followed and remembered in this scan.
+    #[cfg(test)]
+    pub(super) fn parts_learned(&self) -> usize {
+        self.parts.learned()
     }
 
     fn record(&self, key: &[u8; 32], known: &Known) -> [u8; RECORD_BYTES] {

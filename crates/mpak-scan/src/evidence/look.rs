@@ -165,7 +165,7 @@ impl Plan<'_> {
         let secrets = secrets::scan_file(path, bytes);
         // 3. Code; a file that is not the recorded one is the server's own.
         let own = self.sources.is_own(path) || self.sources.is_changed(path, &fact.sha256);
-        let code = self.sources.read(number, path, bytes, own).map(Box::new);
+        let code = self.sources.read(number, &fact, bytes, own).map(Box::new);
         let suspect = self.sources.suspect(number, path, bytes, own, code.is_some()).map(Box::new);
         // 4. Records of package managers, programs, bills of materials, statements.
         let said = if wanted.program {

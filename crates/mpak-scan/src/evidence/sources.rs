@@ -11,10 +11,12 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 use mpak_bundle::digest::Sha256;
 
+use super::cache::Cache;
+use super::followed::{self, Followed, Whole};
 use super::source::Item;
-use super::{GatherError, pass};
+use super::{FileFact, GatherError};
 use crate::code::facts::{Reading, Unit};
-use crate::code::flow::{self, Flow};
+use crate::code::flow::Flow;
 use crate::code::program::Program;
 use crate::code::tools::{self, Handler};
 use crate::code::{self, SOURCE_BYTES_MAX};
@@ -156,6 +158,7 @@ pub(super) struct Sources {
 pub(super) struct Read {
     own: bool,
     unit: Unit,
+    sha256: Sha256,
 }
 
 impl Sources {
@@ -226,14 +229,15 @@ impl Sources {
 
     /// Reads a whole file as code, where it is to be read: the server's own, and what registers tools.
     /// To be called on a thread with a large stack.
-    pub(super) fn read(&self, number: usize, path: &str, bytes: &[u8], own: bool) -> Option<Read> {
+    pub(super) fn read(&self, number: usize, fact: &FileFact, bytes: &[u8], own: bool) -> Option<Read> {
+        let path = fact.path.as_str();
         let language = self.may_be_read[number].then(|| code::language(path, bytes))??;
         if !own && !registers_tools(bytes) {
             return None;
         }
         let unit = catch_unwind(AssertUnwindSafe(|| code::read(path, bytes)));
         let unit = unit.unwrap_or_else(|_panic| Some(code::unread(path, language, "reading it failed")))?;
-        Some(Read { own, unit })
+        Some(Read { own, unit, sha256: fact.sha256 })
     }
 
     /// Judges a file by itself for malware, where it is not judged together with the server's own code. To be
@@ -263,11 +267,16 @@ impl Sources {
     ///
     /// # Errors
     /// [`GatherError::Thread`].
-    pub(super) fn link(&self, all: Vec<Read>, suspects: Vec<Suspect>) -> Result<Code, GatherError> {
+    pub(super) fn link(
+        &self,
+        all: Vec<Read>,
+        suspects: Vec<Suspect>,
+        cache: Option<&Cache>,
+    ) -> Result<Code, GatherError> {
         let mut unread = self.unread.clone();
         let mut first_party_count = 0;
-        let mut units = Vec::with_capacity(all.len());
-        for Read { own, unit } in all {
+        let (mut units, mut digests) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+        for Read { own, unit, sha256 } in all {
             if own {
                 first_party_count += 1;
                 if let Reading::Unread(reason) = &unit.reading {
@@ -275,22 +284,20 @@ impl Sources {
                 }
             }
             units.push(unit);
+            digests.push(sha256);
         }
         let program = Program::new(units);
         let handlers = tools::handlers(&program);
-        let own = |unit: &Unit| self.is_own(&unit.path);
-        let is_own = |handler: &Handler| own(program.unit(handler.unit));
-        let is_other = |handler: &Handler| !is_own(handler);
-        // What handlers in dependencies do does not depend on what the server's own handlers stored.
-        let ((flows, malware), of_others) = pass::both(
-            || (flow::flows(&program, &handlers, &is_own, &own), malware::judge(&program, &handlers, suspects)),
-            || {
-                let some = handlers.iter().any(is_other);
-                if some { flow::flows(&program, &handlers, &is_other, &|_| false) } else { (Vec::new(), true) }
-            },
-        )?;
-        let whole = flows.1 && of_others.1;
-        let flows = flow::joined(flows.0, of_others.0);
+        let is_own = |path: &str| self.is_own(path);
+        let whole = Whole {
+            program: &program,
+            digests,
+            handlers: &handlers,
+            hooks: malware::hooks(&suspects),
+            is_own: &is_own,
+        };
+        let Followed { flows, whole, hits } = followed::follow(&whole, cache)?;
+        let malware = malware::judge(&program, hits, suspects);
         Ok(Code { program, handlers, flows, whole, unread, first_party_count, malware })
     }
 }

@@ -256,3 +256,43 @@ fn a_changed_file_is_judged_in_full_from_the_cache_too() {
         cache.save().unwrap();
     }
 }
+
+#[test]
+fn what_was_followed_is_remembered_until_something_of_it_changes() {
+    let harmless = "server.tool('b', ({x}) => x);\n";
+    let harmful = "const {exec} = require('child_process');\nserver.tool('b', ({x}) => exec(x));\n";
+    let manifest = json!({"name": "x", "server": {"type": "node", "entry_point": "server/index.js"}}).to_string();
+    let bundle = |own: &str, vendored: &str| {
+        let files = [
+            ("manifest.json", manifest.as_str()),
+            ("server/index.js", own),
+            ("node_modules/a/package.json", r#"{"name":"a","version":"1"}"#),
+            ("node_modules/a/tools.js", vendored),
+        ];
+        Counted::of(files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into())
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let scanned = |own: &str, vendored: &str, cache: Option<&Cache>| {
+        let how = Gathering { threads: Some(1), cache };
+        let evidence = Evidence::gather(&bundle(own, vendored), &Limits::default(), how).unwrap();
+        let flows = evidence.code().flows.iter().map(|flow| evidence.code().program.unit(flow.unit).path.clone());
+        (flows.collect::<Vec<_>>(), serde_json::to_string(&scan(&evidence)).unwrap())
+    };
+    // Each part is followed once: that of the server's own when it changes, the other one when it does.
+    for (own, vendored, followed) in [
+        (harmful, harmless, 2),
+        (harmful, harmless, 0),
+        (harmless, harmless, 1),
+        (harmless, harmful, 1),
+        (harmful, harmful, 0),
+    ] {
+        let cold = scanned(own, vendored, None);
+        let cache = Cache::open(&folder.path().join("scan-cache"));
+        assert_eq!(scanned(own, vendored, Some(&cache)), cold);
+        assert_eq!(cache.parts_learned(), followed, "{own}{vendored}");
+        cache.save().unwrap();
+        let expected = [(own, "server/index.js"), (vendored, "node_modules/a/tools.js")].into_iter();
+        let expected = expected.filter(|(text, _)| *text == harmful).map(|(_, path)| path.to_owned());
+        assert_eq!(cold.0, expected.collect::<Vec<_>>());
+    }
+}

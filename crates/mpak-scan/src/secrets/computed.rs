@@ -3,7 +3,7 @@
 //! In: the linked code, and what was found in its files as they stand. Out: what is found beyond that in the texts
 //! that its expressions come to. Nothing is run: `malware::constants` says what an expression is, within bounds.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::search::{Text, Work, search};
 use super::{Confidence, FileSecrets, Hit, Kind, Layer, Secrets};
@@ -60,7 +60,7 @@ pub(crate) fn add_computed(program: &Program, secrets: &mut Secrets) {
         let known = secrets.hits.iter().filter(|hit| hit.path == unit.path && hit.confidence == Confidence::High);
         let known: Vec<(u32, &str, &str)> =
             known.map(|hit| (hit.line, hit.rule.id.as_str(), hit.masked.as_str())).collect();
-        let mut told = HashSet::new();
+        let mut told = HashSet::default();
         for expr in (0..unit.exprs.len()).filter_map(|at| u32::try_from(at).ok()).map(ExprId) {
             if !makes_text(unit, expr) {
                 continue;

@@ -25,7 +25,7 @@ const FOLD: u32 = 0x2020_2020;
 const THREE: u32 = 0xff_ffff;
 
 /// Keywords, ready to be searched for.
-pub(super) struct Keywords {
+pub(crate) struct Keywords {
     long: Index<LONG_WORDS>,
     short: Index<SHORT_WORDS>,
     texts: Vec<Text>,
@@ -56,26 +56,33 @@ struct Text {
 
 /// A keyword that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct KeywordHit {
+pub(crate) struct KeywordHit {
     /// The keyword's number, in the order that they were given in.
-    pub(super) keyword: usize,
+    pub(crate) keyword: usize,
     /// Its first byte.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// The byte after its last.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl Keywords {
     /// Keywords of at least three bytes. One of less than five, or with an upper-case letter, is matched
     /// exactly, else in any case.
-    pub(super) fn new<'a>(keywords: impl IntoIterator<Item = &'a str>) -> Self {
-        let texts: Vec<Text> = keywords
-            .into_iter()
-            .map(|keyword| Text {
-                bytes: keyword.as_bytes().into(),
-                exact: keyword.len() < LONG_BYTES || keyword.bytes().any(|b| b.is_ascii_uppercase()),
-            })
-            .collect();
+    pub(crate) fn new<'a>(keywords: impl IntoIterator<Item = &'a str>) -> Self {
+        let text = |keyword: &str| Text {
+            bytes: keyword.as_bytes().into(),
+            exact: keyword.len() < LONG_BYTES || keyword.bytes().any(|b| b.is_ascii_uppercase()),
+        };
+        Self::of(keywords.into_iter().map(text).collect())
+    }
+
+    /// As [`Keywords::new`], but all are matched exactly.
+    pub(crate) fn exact<'a>(keywords: impl IntoIterator<Item = &'a str>) -> Self {
+        let text = |keyword: &str| Text { bytes: keyword.as_bytes().into(), exact: true };
+        Self::of(keywords.into_iter().map(text).collect())
+    }
+
+    fn of(texts: Vec<Text>) -> Self {
         let (mut long, mut short) = (Vec::new(), Vec::new());
         for (text, Text { bytes, .. }) in (0..).zip(&texts) {
             debug_assert!(bytes.len() >= SHORT_BYTES, "a keyword is too short");
@@ -91,7 +98,7 @@ impl Keywords {
 
     /// Calls `found` for every keyword that starts in the range, overlapping ones too, ordered by place
     /// to within a few bytes.
-    pub(super) fn search(&self, bytes: &[u8], range: Range<usize>, mut found: impl FnMut(KeywordHit)) {
+    pub(crate) fn search(&self, bytes: &[u8], range: Range<usize>, mut found: impl FnMut(KeywordHit)) {
         let mut at = range.start.saturating_sub(1);
         while let Some(eight) = bytes.get(at..at + 8).and_then(|eight| <[u8; 8]>::try_from(eight).ok()) {
             if at > range.end {
@@ -293,6 +300,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn exact_keywords_are_found_as_they_are_only() {
+        let keywords = Keywords::exact(["token", "stratum+tcp://", "UPX!"]);
+        let text = b"Token token TOKEN stratum+TCP:// stratum+tcp:// upx! UPX!";
+        let mut all = Vec::new();
+        keywords.search(text, 0..text.len(), |hit| all.push((hit.start, hit.keyword)));
+        all.sort_unstable();
+        assert_eq!(all, [(6, 0), (33, 1), (53, 2)]);
     }
 
     #[test]

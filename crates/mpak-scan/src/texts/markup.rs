@@ -40,8 +40,11 @@ pub(super) fn look(text: &str, kind: TextKind, speaks_of_prompts: bool) -> Vec<S
 fn speaker(text: &str) -> Option<Seen> {
     static TOKENS: OnceLock<Option<Regex>> = OnceLock::new();
     static TAGS: OnceLock<Option<Regex>> = OnceLock::new();
-    static LINES: OnceLock<Option<Regex>> = OnceLock::new();
     static FOREIGN: OnceLock<Option<Regex>> = OnceLock::new();
+    // To make an expression takes milliseconds: it is made where a text may hold what it is for.
+    if !text.contains(['<', '[']) {
+        return speaking_line(text);
+    }
     let tokens = expression(
         &TOKENS,
         r"(?i)<\|(?:im_start|im_end|system|user|assistant|endoftext|begin_of_text|start_header_id|eot_id)\|>|\[/?INST\]|<</?SYS>>|<start_of_turn>|<end_of_turn>",
@@ -70,6 +73,16 @@ fn speaker(text: &str) -> Option<Seen> {
     if let Some(hit) = foreign.find(text) {
         return Some(Seen::new(Cue::Markup, Strength::Strong, shown(&text[hit.start()..])));
     }
+    speaking_line(text)
+}
+
+/// `SYSTEM: …`: a line that begins with a speaker.
+fn speaking_line(text: &str) -> Option<Seen> {
+    static LINES: OnceLock<Option<Regex>> = OnceLock::new();
+    const SPEAKERS: [&str; 8] = ["SYSTEM", "System", "ASSISTANT", "Assistant", "HUMAN", "Human", "DEVELOPER", "AI"];
+    if !text.contains(':') || !SPEAKERS.iter().any(|speaker| text.contains(speaker)) {
+        return None;
+    }
     let lines = expression(
         &LINES,
         r"(?m)^\s*(?:#{1,4}\s*)?(?:SYSTEM|System|ASSISTANT|Assistant|HUMAN|Human|DEVELOPER|AI)(?:\s+(?:prompt|message|override|instruction|PROMPT|MESSAGE|OVERRIDE|INSTRUCTION)s?)?\s*:\s+\S",
@@ -80,6 +93,9 @@ fn speaker(text: &str) -> Option<Seen> {
 /// `</tool_description>` that nothing opened: the text ends the frame that a host may have put around it.
 fn envelope_end(text: &str) -> Option<usize> {
     static ENDS: OnceLock<Option<Regex>> = OnceLock::new();
+    if !text.contains("</") {
+        return None;
+    }
     let ends = expression(
         &ENDS,
         r"(?i)</\s*((?:tool|function|server|parameter|mcp)s?[-_ ]?(?:description|definition|schema|list|spec|info)?s?|description|context|documents?|untrusted)\s*>",
@@ -93,6 +109,9 @@ fn envelope_end(text: &str) -> Option<usize> {
 /// `{"role": "system", "content": …}`: a message of a conversation.
 fn message(text: &str) -> Option<Seen> {
     static ROLE: OnceLock<Option<Regex>> = OnceLock::new();
+    if !text.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"role")) {
+        return None;
+    }
     let role = expression(
         &ROLE,
         r#"(?i)["']?role["']?\s*:\s*["'](?:system|developer|assistant)["']\s*,\s*(?:["']?\w{1,20}["']?\s*:\s*(?:["'][^"'\n]{0,80}["']|[\w.+-]{1,20})\s*,\s*){0,4}["']?content["']?\s*:"#,
@@ -103,6 +122,9 @@ fn message(text: &str) -> Option<Seen> {
 /// `<IMPORTANT>…`: a tag that is only emphasis supports other cues.
 fn emphasis(text: &str) -> Option<Seen> {
     static TAGS: OnceLock<Option<Regex>> = OnceLock::new();
+    if !text.contains(['<', '[']) {
+        return None;
+    }
     let tags = expression(
         &TAGS,
         r"(?i)<\s*/?\s*(?:important|critical|urgent|instructions?|mandatory|warning|attention|note_to_(?:ai|model|assistant)|ai[-_ ]?instructions?|rules?|directives?|must)\b[^>]{0,40}>|\[\s*(?:important|critical|urgent|mandatory|instructions?|hidden|ai[ _-]only|for[ _]the[ _](?:ai|model|assistant)[^\]]{0,20})\s*\]",
@@ -114,6 +136,9 @@ fn emphasis(text: &str) -> Option<Seen> {
 fn comment(text: &str, kind: TextKind) -> Option<Seen> {
     // `[//]: # (…)`: a definition that nothing refers to.
     static REFERENCE: OnceLock<Option<Regex>> = OnceLock::new();
+    if !text.contains("<!--") && !text.contains("]:") {
+        return None;
+    }
     let reference =
         expression(&REFERENCE, r#"(?m)^ {0,3}\[[^\]\n]{1,40}\]:\s{0,4}(?:#|<>|<#>|about:blank)\s+([("'][^\n]{3,})"#)?;
     let (start, inner) = match text.find("<!--") {
@@ -174,6 +199,9 @@ fn distance(text: &str) -> Option<Seen> {
 fn picture(text: &str) -> Option<Seen> {
     static IMAGE: OnceLock<Option<Regex>> = OnceLock::new();
     static FILLED: OnceLock<Option<Regex>> = OnceLock::new();
+    if !text.contains("](") && !text.contains('<') {
+        return None;
+    }
     let image = expression(
         &IMAGE,
         r#"(?i)!?\[[^\]]{0,200}\]\(\s*(https?:)?//[^\s)]{1,600}|<img[^>]{0,200}src\s*=\s*["']?https?://[^\s"'>]{1,600}"#,

@@ -1,6 +1,6 @@
 //! What calls give back, and what they hand over.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::{Given, Names, PATH_BYTES_MAX, SENSES_COUNT_MAX, SOURCES_COUNT_MAX, Sense};
 use crate::code::facts::{Arg, ExprId, ExprKind, FunctionId, Language, Unit, VarId};
@@ -159,7 +159,7 @@ impl Names<'_> {
 
     /// What parameters are given by calls within the bundle.
     pub(super) fn handed_over(&self) -> HashMap<(UnitId, VarId), Vec<Given>> {
-        let mut given: HashMap<(UnitId, VarId), Vec<Given>> = HashMap::new();
+        let mut given: HashMap<(UnitId, VarId), Vec<Given>> = HashMap::default();
         let mut add = |key: (UnitId, VarId), value: Given| {
             let known = given.entry(key).or_default();
             if known.len() < SOURCES_COUNT_MAX && !known.contains(&value) {

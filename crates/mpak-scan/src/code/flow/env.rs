@@ -4,8 +4,9 @@
 //! that a branch costs what it changes and not what is known, and to look something up costs the same
 //! however deep branches nest.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+
+use foldhash::HashMap;
 
 use super::super::facts::VarId;
 use super::super::program::UnitId;
@@ -170,7 +171,10 @@ impl Env {
 
     /// What holds after either of two ways that began here.
     pub(super) fn either(&self, one: Changes, mut other: Changes) -> Changes {
-        let mut vars = HashMap::with_capacity(one.vars.len() + other.vars.len());
+        let mut vars = HashMap::with_capacity_and_hasher(
+            one.vars.len() + other.vars.len(),
+            foldhash::fast::RandomState::default(),
+        );
         for (var, value) in one.vars {
             let second = match other.vars.remove(&var) {
                 Some(second) => second,
@@ -182,7 +186,7 @@ impl Env {
             let first = self.as_proven(self.get(var).cloned(), &one.proven);
             vars.insert(var, either(first, self.as_proven(value, &other.proven)));
         }
-        let mut proven = HashMap::new();
+        let mut proven = HashMap::default();
         for origin in one.proven.keys().chain(other.proven.keys()) {
             let of =
                 |changes: &HashMap<Origin, Safe>| changes.get(origin).copied().unwrap_or_else(|| self.proven(*origin));

@@ -4,14 +4,14 @@
 //! pattern, containment of a resolved path by components, the host of a parsed URL in a fixed set. Tests that
 //! do not work prove nothing: a prefix without separator, a path that is not resolved, a deny list.
 
+use foldhash::HashMap;
+
 use super::super::facts::{Arg, Comparison, ExprId, ExprKind};
 use super::super::program::Meaning;
 use super::super::shapes;
 use super::env::{Changes, Layer};
 use super::value::{Origin, Resolved, Safe, Source, Value};
 use super::{Engine, Place, sinks};
-
-use std::collections::HashMap;
 
 /// Deepest nesting of tests that is looked into.
 const DEPTH_MAX: u32 = 12;

@@ -13,7 +13,7 @@ pub use programs::{has_dangerous_options, runs_a_script, runs_its_argument, runs
 pub use queries::{is_query, is_statement, names_a_query, runs_whole_queries};
 
 /// What a sink does with the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum SinkKind {
     /// A shell runs it.
     Shell,

@@ -1,7 +1,9 @@
 //! Tables of text and functions: what goes into them and comes out, one by one where that is known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use foldhash::HashMap;
 
 use super::super::facts::{ExprId, ExprKind};
 use super::value::{Origin, Safe, Value};

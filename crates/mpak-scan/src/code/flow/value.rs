@@ -18,7 +18,7 @@ const PARTS_COUNT_MAX: usize = 256;
 const MEANINGS_COUNT_MAX: usize = 64;
 
 /// Who chooses a value; the later, the worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Source {
     /// The environment or the command line: whoever starts the server.
     Environment,

@@ -1,7 +1,8 @@
 //! Classes of the bundle as families: bases, what overrides what, and what a type that is written says.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+
+use foldhash::HashMap;
 
 use super::super::facts::{ClassId, ExprKind, FunctionId, Param};
 use super::{FOLLOWED_COUNT_MAX, Meaning, Program, STEPS_MAX, Steps, UnitId};

@@ -1,6 +1,6 @@
 //! What is asked of one unit again and again, gathered once.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::super::facts::{ClassId, ExprId, ExprKind, FunctionId, Language, Statement, Unit, VarId};
 use super::DEFINITIONS_COUNT_MAX;

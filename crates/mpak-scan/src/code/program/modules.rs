@@ -1,11 +1,34 @@
 //! Which unit a module is, as another unit names it.
 
+use std::sync::PoisonError;
+
 use super::super::facts::Language;
 use super::{Program, UnitId};
+
+/// Most modules that are remembered of what one folder's files name.
+const MODULES_COUNT_MAX: usize = 10_000;
+/// Longest name of a module that is remembered.
+const MODULE_BYTES_MAX: usize = 200;
 
 impl Program {
     /// The unit of a module as another unit names it.
     pub fn module(&self, from: UnitId, module: &str) -> Option<UnitId> {
+        // The same name means the same in all files of a folder.
+        let known = || self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        let neighbour = self.neighbours.get(from.0 as usize).copied().unwrap_or(from);
+        if let Some(found) = known().get(&neighbour).and_then(|of_folder| of_folder.get(module)) {
+            return *found;
+        }
+        let found = self.find_module(from, module);
+        let mut known = known();
+        let of_folder = known.entry(neighbour).or_default();
+        if of_folder.len() < MODULES_COUNT_MAX && module.len() <= MODULE_BYTES_MAX {
+            of_folder.insert(module.to_owned(), found);
+        }
+        found
+    }
+
+    fn find_module(&self, from: UnitId, module: &str) -> Option<UnitId> {
         let from = self.unit(from);
         let folder = from.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         match from.language {
