@@ -31,6 +31,16 @@ pub enum ClientError {
         /// What it says.
         message: String,
     },
+    /// 401, 403 of an address that the registry leads to; a token is for the registry's own only.
+    #[error("{host}, where {registry} leads, does not allow it: {message}")]
+    DeniedElsewhere {
+        /// Who refused.
+        host: String,
+        /// Address of the registry.
+        registry: String,
+        /// What it says.
+        message: String,
+    },
     /// 4xx otherwise.
     #[error("{registry} refuses: {message}")]
     Refused {
@@ -138,6 +148,13 @@ impl From<ClientError> for CommandError {
             ClientError::NotFound { what, .. } => (Kind::NotFound, Some(way_to(what))),
             ClientError::Denied { .. } => {
                 (Kind::Refused, Some("log in with `mpak login`, or check MPAK_TOKEN".to_owned()))
+            }
+            ClientError::DeniedElsewhere { registry, .. } => {
+                let hint = format!(
+                    "tokens go to {registry} only: name the registry by the address that it leads to, or ask its \
+                     operator to correct `public_url`"
+                );
+                (Kind::Refused, Some(hint))
             }
             ClientError::Refused { help, .. } => (Kind::Refused, help.clone()),
             ClientError::TokenInClear { .. } => (Kind::Refused, Some("use the registry's https address".to_owned())),

@@ -147,6 +147,8 @@ impl Client {
         if status == StatusCode::NOT_FOUND {
             return Err(ClientError::NotFound { what: what.to_owned(), registry: self.registry.to_string() });
         }
+        // Who answered, after redirects.
+        let (elsewhere, from) = (response.url().origin() != self.registry.url.origin(), host(response.url()));
         let detail = detail(response, url).await;
         if !status.is_client_error() {
             let message = detail.map(|d| d.message);
@@ -155,7 +157,11 @@ impl Client {
         let registry = self.registry.to_string();
         let message = detail.as_ref().map_or_else(|| format!("status {}", status.as_u16()), |d| d.message.clone());
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(ClientError::Denied { registry, message });
+            return Err(if elsewhere {
+                ClientError::DeniedElsewhere { host: from, registry, message }
+            } else {
+                ClientError::Denied { registry, message }
+            });
         }
         let help = detail.as_ref().and_then(|d| d.details.as_ref()?.get("help")?.as_str().map(str::to_owned));
         Err(ClientError::Refused { registry, message, code: detail.map(|d| d.code), help })

@@ -72,3 +72,22 @@ fn other_bytes_than_promised_are_never_written() {
     assert!(error.contains("integrity mismatch: expected"), "{error}");
     assert!(!world.path("x.mcpb").exists());
 }
+
+/// A token is the registry's that it was given for, also where that one leads elsewhere.
+#[test]
+fn who_is_led_to_another_address_is_told_that_the_token_does_not_go_there() {
+    let world = World::new();
+    world.write("one.toml", "data = 'one'\n[access]\nreads = 'private'\n");
+    let one = Registry::start_configured(&world, "one");
+    world.write("two.toml", format!("data = 'two'\npublic_url = '{}'\n[access]\nreads = 'private'\n", one.url));
+    let two = Registry::start_configured(&world, "two");
+    let host = one.url.strip_prefix("http://").unwrap();
+    let world = world.with("MPAK_TOKEN", &two.token);
+    let told = world.mpak(&["pull", "@acme/widget", "--registry", &two.url]).fails(3);
+    assert!(told.contains(&format!("{host}, where {} leads, does not allow it", two.url)), "{told}");
+    assert!(told.contains("`public_url`") && !told.contains("log in with"), "{told}");
+    // One that refuses itself says so itself.
+    let world = world.with("MPAK_TOKEN", "mpak_wrong");
+    let told = world.mpak(&["pull", "@acme/widget", "--registry", &one.url]).fails(3);
+    assert!(told.contains(&format!("{} does not allow it", one.url)) && told.contains("log in with"), "{told}");
+}
