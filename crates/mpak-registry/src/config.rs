@@ -53,6 +53,7 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
 /// ├── public/                       what any file server can serve, with its position `public-through`
 /// ├── search.index                  the search index of the last stop; made anew when missing
 /// ├── scan-cache                    files that earlier scans found nothing in; made anew when missing
+/// ├── scan-cache-parts              flows of code that earlier scans followed; made anew when missing
 /// ├── tmp/                          uploads on their way; emptied at start
 /// ├── first-token                   admin token of the first start (0600)
 /// ├── serve.lock                    held by the running server

@@ -115,10 +115,11 @@ impl Cache {
     /// # Errors
     /// What the file system says; the old file is then still there.
     pub fn save(&self) -> io::Result<()> {
-        self.parts.save()?;
+        // One of the files is saved whatever becomes of the other.
+        let parts = self.parts.save();
         let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
         if fresh.is_empty() {
-            return Ok(());
+            return parts;
         }
         // 1. What is new and what was of use, then what else there is room for.
         let mut kept: BTreeMap<[u8; 32], Known> =
@@ -140,7 +141,7 @@ impl Cache {
         for (key, known) in &kept {
             bytes.extend_from_slice(&self.record(key, known));
         }
-        durable::replace_derived(&self.path, &bytes, 0o600)
+        durable::replace_derived(&self.path, &bytes, 0o600).and(parts)
     }
 
     pub(super) fn identity(&self) -> &Sha256 {
