@@ -353,6 +353,7 @@ pub fn ruleset(controls: &[Control]) -> String {
     text.push_str(crate::credentials::SCOPES_TOML);
     text.push_str(crate::controls::SOURCES_TOML);
     text.push_str(texts::TEXTS_TOML);
+    text.push_str(texts::WORDING_TXT);
     let digest = Sha256::of(text.as_bytes()).to_string();
     format!("{}+sha256.{}", env!("CARGO_PKG_VERSION"), &digest[..16])
 }

@@ -27,6 +27,7 @@ mod tokens;
 mod valuables;
 
 pub(crate) use code::subjects as subjects_of_code;
+pub use grammar::wording::{PASSAGE_FEATURES_MIN, PASSAGES_SENTENCES, WORDING_TXT};
 pub use hash::{canonical, digest};
 pub use lexicon::TEXTS_TOML;
 
@@ -198,29 +199,12 @@ struct Placed<'a> {
 /// Every cue of one tool.
 fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTreeMap<Cue, Placed<'a>> {
     // 1. What the tool is about, by its own names.
-    let parameters: HashSet<String> = subject.parameters.iter().map(|name| name.to_lowercase()).collect();
-    let titles =
-        subject.texts.iter().filter(|t| t.kind == TextKind::Title && t.text.len() < 80).map(|t| t.text.as_str());
-    let named = titles
-        .chain([subject.name.as_str(), texts.server.as_str()])
-        .fold(Classes::NONE, |all, name| all | topics(name));
-    let allowed = subject.parameters.iter().fold(named, |all, name| all | parameter_topics(name));
-    let rules = valuables::words(&subject.name).iter().any(|w| RULES.contains(&w.as_str()));
-    let guards = guards(subject);
+    let business = Business::of(subject, texts);
     let mut found: BTreeMap<Cue, Placed<'a>> = BTreeMap::new();
     for text in &subject.texts {
         // 2. What each text gives away.
-        let context = grammar::Context {
-            kind: text.kind,
-            allowed,
-            named,
-            parameters: &parameters,
-            tools,
-            rules,
-            guards,
-            name: &subject.name,
-        };
-        if guards && text.kind == TextKind::Value {
+        let context = business.context(subject, text.kind, tools);
+        if business.guards && text.kind == TextKind::Value {
             continue;
         }
         let mut seen = analyse(&text.text, &context, 0);
@@ -250,6 +234,55 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
     // 3. What the whole tool gives away.
     for (text, seen) in names::mismatch(subject) {
         found.entry(seen.cue).or_insert(Placed { strength: seen.strength, text, excerpt: seen.excerpt });
+    }
+    found
+}
+
+/// What a tool is about.
+struct Business {
+    parameters: HashSet<String>,
+    named: Classes,
+    allowed: Classes,
+    rules: bool,
+    guards: bool,
+}
+
+impl Business {
+    fn of(subject: &Subject, texts: &Texts) -> Self {
+        let parameters: HashSet<String> = subject.parameters.iter().map(|name| name.to_lowercase()).collect();
+        let titles =
+            subject.texts.iter().filter(|t| t.kind == TextKind::Title && t.text.len() < 80).map(|t| t.text.as_str());
+        let named = titles
+            .chain([subject.name.as_str(), texts.server.as_str()])
+            .fold(Classes::NONE, |all, name| all | topics(name));
+        let allowed = subject.parameters.iter().fold(named, |all, name| all | parameter_topics(name));
+        let rules = valuables::words(&subject.name).iter().any(|w| RULES.contains(&w.as_str()));
+        Self { parameters, named, allowed, rules, guards: guards(subject) }
+    }
+
+    fn context<'a>(&'a self, subject: &'a Subject, kind: TextKind, tools: &'a HashSet<String>) -> grammar::Context<'a> {
+        let Self { parameters, named, allowed, rules, guards } = self;
+        let (named, allowed, rules, guards) = (*named, *allowed, *rules, *guards);
+        grammar::Context { kind, allowed, named, parameters, tools, rules, guards, name: &subject.name }
+    }
+}
+
+/// What each sentence of a text counts by, for each text of each subject, as it stands and without its disguises:
+/// what the weights in `rules/wording.txt` are learnt from.
+pub fn wording(texts: &Texts) -> Vec<(String, Vec<Vec<String>>)> {
+    let tools: HashSet<String> = texts.subjects.iter().filter(|s| s.tool).map(|s| s.name.to_lowercase()).collect();
+    let mut found = Vec::new();
+    for subject in &texts.subjects {
+        let business = Business::of(subject, texts);
+        for text in &subject.texts {
+            let context = business.context(subject, text.kind, &tools);
+            let mut variants: Vec<String> = prose(&text.text, text.kind).into_iter().collect();
+            variants.extend(Some(normalise::folded(&text.text)).filter(|folded| *folded != text.text));
+            variants.extend(characters::hidden_text(&text.text));
+            variants.extend(normalise::decoded(&text.text).into_iter().map(|(_, inner)| inner));
+            let name = subject.name.clone();
+            found.extend(variants.iter().map(|text| (name.clone(), grammar::wording::named(text, &context))));
+        }
     }
     found
 }
@@ -339,7 +372,7 @@ fn analyse(text: &str, context: &grammar::Context<'_>, depth: usize) -> Vec<Seen
     if folded != text {
         let again = prose(&folded, context.kind).map(|text| grammar::read(&text, context)).unwrap_or_default();
         let disguised: Vec<Seen> =
-            again.into_iter().filter(|s| !open.contains(&s.cue) && s.strength > Strength::Weak).collect();
+            again.into_iter().filter(|s| !open.contains(&s.cue) && s.strength >= Strength::Strong).collect();
         if let Some(first) = disguised.first() {
             found.push(Seen::new(Cue::Disguise, Strength::Block, first.excerpt.clone()));
         }
@@ -419,7 +452,7 @@ fn weighed(mut cues: BTreeMap<Cue, Placed<'_>>) -> BTreeMap<Cue, Placed<'_>> {
         }
     }
     if strong.is_empty() {
-        cues.clear();
+        cues.retain(|_, placed| placed.strength == Strength::Doubtful);
     }
     cues
 }
@@ -428,7 +461,7 @@ fn finding(subject: &Subject, cue: Cue, placed: &Placed<'_>) -> Finding {
     let severity = match placed.strength {
         Strength::Block if cue.is_critical() => Severity::Critical,
         Strength::Block => Severity::High,
-        Strength::Strong => Severity::Medium,
+        Strength::Strong | Strength::Doubtful => Severity::Medium,
         Strength::Weak => Severity::Low,
     };
     let title = format!("`{}` {}", short(&subject.name), cue.title());

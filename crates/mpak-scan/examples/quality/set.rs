@@ -164,7 +164,8 @@ fn controls(set: &str) -> Result<Vec<&'static Control>, String> {
         .collect()
 }
 
-fn cases(paths: &[PathBuf]) -> Result<Vec<Case>, Box<dyn Error>> {
+/// The cases of some files.
+pub(crate) fn cases(paths: &[PathBuf]) -> Result<Vec<Case>, Box<dyn Error>> {
     let (mut cases, mut ids) = (Vec::new(), BTreeSet::new());
     for path in paths {
         let file: CaseFile =
@@ -187,6 +188,17 @@ struct Judged {
     found: Vec<String>,
     /// Rules that named something of high severity.
     rules: BTreeSet<String>,
+}
+
+/// The texts of a case that a model reads.
+#[allow(dead_code, reason = "the weights are learnt from them, and nothing else needs them")]
+pub(crate) fn texts(case: &Case) -> Result<Option<Texts>, Box<dyn Error>> {
+    if let Some(tools) = &case.tools {
+        return Ok(Texts::from_tools(&serde_json::from_str(tools)?, "tools.json"));
+    }
+    let limits = Limits::default();
+    let archive = Archive::open(temporary(&bundle(case)?), &limits)?;
+    Ok(Evidence::from_archive(&archive, &limits)?.texts().cloned())
 }
 
 fn judge(case: &Case, controls: &[&Control]) -> Result<Judged, Box<dyn Error>> {

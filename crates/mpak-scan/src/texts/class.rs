@@ -20,6 +20,11 @@ impl Classes {
         self.0 == 0
     }
 
+    /// The names of its classes.
+    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
+        NAMES.iter().enumerate().filter(move |(bit, _)| self.0 >> bit & 1 == 1).map(|(_, name)| *name)
+    }
+
     pub(super) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -62,8 +67,7 @@ macro_rules! classes {
                 _ => None,
             }
         }
-        /// All names.
-        #[cfg(test)]
+        /// All names, in the order of their bits.
         pub(super) const NAMES: &[&str] = &[$($name),*];
     };
     (@constants $bit:expr; $first:ident $($rest:ident)*) => {

@@ -32,6 +32,7 @@ pub(super) enum Cue {
     NearName,
     Precondition,
     Everywhere,
+    Wording,
 }
 
 /// What a cue is worth.
@@ -39,6 +40,8 @@ pub(super) enum Cue {
 pub(super) enum Strength {
     /// Ordinary texts have it too; it supports another cue.
     Weak,
+    /// Warns, and supports nothing: the text is worded like honest ones.
+    Doubtful,
     /// Warns; two of them block.
     Strong,
     /// Blocks alone.
@@ -93,6 +96,7 @@ impl Cue {
             Self::NearName => "near-name",
             Self::Precondition => "precondition",
             Self::Everywhere => "standing-order",
+            Self::Wording => "wording",
         }
     }
 
@@ -128,6 +132,7 @@ impl Cue {
             Self::NearName => "has a name that is read as that of another tool",
             Self::Precondition => "demands something before tools are used",
             Self::Everywhere => "gives a standing order beyond its own use",
+            Self::Wording => "is worded like texts that work on the model against its user",
         }
     }
 

@@ -20,6 +20,7 @@ mod frames;
 mod intent;
 mod orders;
 mod tools;
+pub(super) mod wording;
 
 /// Words after a verb within which its object is looked for.
 const OBJECT_TOKENS_MAX: usize = 14;
@@ -73,6 +74,47 @@ pub(super) struct Reading<'a> {
 
 /// All cues of a text.
 pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
+    // 1. Passages: what they are after.
+    let all = told(text, context);
+    let readings = readings(&all, text, context);
+    let signs: Vec<intent::Signs> = readings.iter().map(intent::signs).collect();
+    let mut found = intent::look(&readings, &signs);
+    // 2. Sentence by sentence: who is told to do what.
+    for reading in &readings {
+        if reading.sentence.language == Language::En {
+            found.extend(orders::look(reading));
+            found.extend(conduct::look(reading));
+            found.extend(data::look(reading));
+            found.extend(tools::look(reading));
+        } else {
+            found.extend(foreign::look(reading));
+        }
+        found.extend(frames::look(reading));
+        found.extend(demands::look(reading));
+        if reading.is_in_view() {
+            found.retain(|seen| seen.cue != Cue::Secrecy);
+        }
+    }
+    // 3. How it is worded: what no rule names, and what speaks against them.
+    let Some(heaviest) = wording::heaviest(&readings, &signs) else { return found };
+    if wording::is_doubtful(heaviest, context.kind) {
+        for seen in &mut found {
+            seen.strength = seen.strength.min(Strength::Doubtful);
+        }
+    }
+    found.extend(wording::cue(&readings, heaviest));
+    found
+}
+
+/// The sentences with their surroundings.
+fn readings<'a>(sentences: &'a [Sentence], text: &'a str, context: &'a Context<'a>) -> Vec<Reading<'a>> {
+    let before = |i: usize| i.checked_sub(1).and_then(|i| sentences.get(i));
+    let reading = |(i, sentence)| Reading { sentence, before: before(i), first: i == 0, context, text };
+    sentences.iter().enumerate().map(reading).collect()
+}
+
+/// The sentences of a text without the attacks that it quotes.
+pub(super) fn told(text: &str, context: &Context<'_>) -> Vec<Sentence> {
     let mut all = sentences(text);
     for i in 0..all.len() {
         let before = i.checked_sub(1).and_then(|i| all.get(i));
@@ -80,25 +122,7 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
             all[i] = told;
         }
     }
-    let mut found = intent::look(&all, text, context);
-    for (i, sentence) in all.iter().enumerate() {
-        let before = i.checked_sub(1).and_then(|i| all.get(i));
-        let reading = Reading { sentence, before, first: i == 0, context, text };
-        if sentence.language == Language::En {
-            found.extend(orders::look(&reading));
-            found.extend(conduct::look(&reading));
-            found.extend(data::look(&reading));
-            found.extend(tools::look(&reading));
-        } else {
-            found.extend(foreign::look(&reading));
-        }
-        found.extend(frames::look(&reading));
-        found.extend(demands::look(&reading));
-        if reading.is_in_view() {
-            found.retain(|seen| seen.cue != Cue::Secrecy);
-        }
-    }
-    found
+    all
 }
 
 /// A sentence about attacks without the attacks that it quotes: what a detector says that it finds is no order.

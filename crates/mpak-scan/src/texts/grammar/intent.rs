@@ -7,9 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Reading};
+use super::Reading;
 use crate::texts::cue::{Cue, Seen, Strength};
-use crate::texts::tokens::Sentence;
 
 mod power;
 mod silence;
@@ -103,19 +102,7 @@ pub(super) type Signs = BTreeMap<Sign, (u32, usize)>;
 type Rule = fn(&Reading<'_>) -> Option<(u32, usize)>;
 
 /// Cues of the heaviest passage, if it is heavy enough.
-pub(super) fn look(sentences: &[Sentence], text: &str, context: &Context<'_>) -> Vec<Seen> {
-    let readings: Vec<Reading<'_>> = sentences
-        .iter()
-        .enumerate()
-        .map(|(i, sentence)| Reading {
-            sentence,
-            before: i.checked_sub(1).and_then(|i| sentences.get(i)),
-            first: i == 0,
-            context,
-            text,
-        })
-        .collect();
-    let signs: Vec<Signs> = readings.iter().map(signs).collect();
+pub(super) fn look(readings: &[Reading<'_>], signs: &[Signs]) -> Vec<Seen> {
     let mut best: (u32, Vec<(Sign, u32, usize, usize)>) = (0, Vec::new());
     for from in 0..signs.len() {
         let mut together: BTreeMap<Sign, (u32, usize, usize)> = BTreeMap::new();
@@ -186,6 +173,7 @@ pub(super) fn signs(r: &Reading<'_>) -> Signs {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::Context;
     use super::*;
     use crate::texts::TextKind;
     use crate::texts::class::Classes;
@@ -206,13 +194,10 @@ mod tests {
             name: "add",
         };
         let all = sentences(text);
-        let mut found: Vec<Sign> = Vec::new();
-        for (i, sentence) in all.iter().enumerate() {
-            let before = i.checked_sub(1).and_then(|i| all.get(i));
-            let reading = Reading { sentence, before, first: i == 0, context: &context, text };
-            found.extend(signs(&reading).into_keys());
-        }
-        (found, !look(&all, text, &context).is_empty())
+        let readings = super::super::readings(&all, text, &context);
+        let signs: Vec<Signs> = readings.iter().map(signs).collect();
+        let found = signs.iter().flat_map(|signs| signs.keys().copied()).collect();
+        (found, !look(&readings, &signs).is_empty())
     }
 
     #[test]
