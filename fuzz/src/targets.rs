@@ -7,6 +7,7 @@ use std::path::Path;
 
 use mpak_bundle::archive::Archive;
 use mpak_bundle::dependencies::{self, Component, Ecosystem};
+use mpak_bundle::digest::Sha256;
 use mpak_bundle::limits::Limits;
 use mpak_bundle::manifest::{self, Reading};
 use mpak_bundle::name::PackageName;
@@ -15,6 +16,7 @@ use mpak_scan::advisories::{Builder, Snapshot};
 use mpak_scan::evidence::{Evidence, scan};
 use mpak_scan::outside::Outside;
 use mpak_scan::policy::Policy;
+use mpak_scan::sigstore::{TrustRoots, verify};
 use mpak_scan::suppressions::Suppressions;
 use mpak_scan::texts::{self, Texts};
 use mpak_scan::{code, names, secrets, vex};
@@ -23,7 +25,7 @@ use mpak_scan::{code, names, secrets, vex};
 pub type Run = fn(&[u8]);
 
 /// Every target: its name, which is also that of its corpus, and what it does.
-pub const TARGETS: [(&str, Run); 20] = [
+pub const TARGETS: [(&str, Run); 21] = [
     ("advisories", advisories),
     ("advisory_feeds", advisory_feeds),
     ("archive", archive),
@@ -40,6 +42,7 @@ pub const TARGETS: [(&str, Run); 20] = [
     ("records", records),
     ("sbom", sbom),
     ("secrets", secrets),
+    ("sigstore", sigstore),
     ("suppressions", suppressions),
     ("texts", texts),
     ("vex", vex),
@@ -130,6 +133,15 @@ pub fn code_typescript(data: &[u8]) {
 /// Evidence from outside.
 pub fn evidence_file(data: &[u8]) {
     drop(Outside::read(data));
+}
+
+/// A Sigstore bundle, and a trusted root.
+pub fn sigstore(data: &[u8]) {
+    drop(TrustRoots::read(data));
+    if let Ok(bundle) = serde_json::from_slice(data) {
+        // Whoever makes one up has no key of the pinned roots.
+        assert!(verify(&bundle, Sha256::of(b""), TrustRoots::pinned()).is_err(), "verified without a signature");
+    }
 }
 
 /// An installed Python package: its `RECORD`, `METADATA`, `entry_points.txt`, a module, a start-up file.

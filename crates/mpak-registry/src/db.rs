@@ -29,6 +29,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::config::Database;
 
 pub(crate) mod artifacts;
+pub(crate) mod attestations;
 pub(crate) mod blobs;
 pub(crate) mod catalogue;
 pub(crate) mod device_grants;

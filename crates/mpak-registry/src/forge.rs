@@ -15,6 +15,8 @@ use crate::auth::identity::Identity;
 use crate::auth::issuers::{Issuer, Releases};
 use crate::outbound::{Bounds, Fetch, Outbound, OutboundError};
 
+pub(crate) mod attestations;
+
 /// Longest list of assets that is looked through.
 const DOCUMENT_BYTES_MAX: u64 = 8 << 20;
 

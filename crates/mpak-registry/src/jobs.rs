@@ -202,7 +202,7 @@ async fn finish(state: &AppState, job: &jobs::Job, judged: &scan::Judged) -> Res
         return Ok(());
     }
     scan::store(&mut tx, judged, state.clock().now_ms()).await?;
-    if outdated {
+    if outdated || judged.is_overtaken(&mut tx).await? {
         jobs::enqueue(&mut tx, scan::JOB, &job.subject, jobs::priority::AGAIN, state.clock().now_ms()).await?;
     }
     tx.commit().await?;

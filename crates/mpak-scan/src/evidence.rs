@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mpak_bundle::archive::{Archive, ArchiveError};
 use mpak_bundle::collect::{CollectError, Collected, collect_any};
@@ -28,6 +28,8 @@ use crate::policy::Policy;
 use crate::report::{self, Report};
 use crate::secrets::{self, Secrets};
 use crate::signatures::Appended;
+use crate::signatures::bundles::Seen;
+use crate::sigstore::TrustRoots;
 use crate::suppressions::Suppressions;
 use crate::texts::Texts;
 use crate::vex::{self, Statement};
@@ -78,11 +80,14 @@ pub struct Evidence {
     capabilities: Capabilities,
     natives: Vec<Native>,
     texts: Option<Texts>,
-    /// Files with detached signatures, and the block that is appended.
+    /// Files with signatures, and the block that is appended.
     signature_files: Vec<(String, Vec<u8>)>,
     appended: Option<Appended>,
     suppressions: Suppressions,
     policy: Option<Policy>,
+    trust_roots: Option<Arc<TrustRoots>>,
+    /// Filled when a control asks.
+    sigstore: OnceLock<Vec<Seen>>,
 }
 
 /// A bill of materials that the bundle carries.
@@ -282,6 +287,8 @@ impl Evidence {
             files: gathered.files,
             suppressions: Suppressions::default(),
             policy: None,
+            trust_roots: None,
+            sigstore: OnceLock::new(),
         })
     }
 
@@ -308,6 +315,8 @@ impl Evidence {
             appended: None,
             suppressions: Suppressions::default(),
             policy: None,
+            trust_roots: None,
+            sigstore: OnceLock::new(),
         }
     }
 

@@ -22,6 +22,7 @@ pub mod report;
 pub mod rules;
 pub mod secrets;
 mod signatures;
+pub mod sigstore;
 mod supply;
 pub mod suppressions;
 pub mod task;

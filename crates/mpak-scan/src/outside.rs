@@ -21,6 +21,8 @@ pub const SCHEMA: &str = include_str!("../../../docs/formats/evidence.schema.jso
 pub const VERSION: u64 = 1;
 /// Largest document that is read.
 pub const EVIDENCE_BYTES_MAX: usize = 16 << 20;
+/// Most Sigstore bundles: each costs a handful of signatures to verify.
+pub const BUNDLES_COUNT_MAX: usize = 32;
 /// Most items of one list.
 pub const ITEMS_COUNT_MAX: usize = 10_000;
 
@@ -89,6 +91,30 @@ pub struct Publisher {
     pub owners_count: Option<u32>,
     /// SHA-256 of the public keys (DER SubjectPublicKeyInfo) that may sign for the package.
     pub keys: Vec<Sha256>,
+    /// Who else may sign for the package in Sigstore, beside the identity that published.
+    pub signers: Vec<ExpectedSigner>,
+}
+
+/// An identity that may sign. All that stands here must be so, and an identity or a repository must.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ExpectedSigner {
+    /// Issuer of the identity, an https URL.
+    pub issuer: String,
+    /// The identity as its certificate names it: a workflow's URI with reference, an address.
+    #[serde(default)]
+    pub identity: Option<String>,
+    /// `OWNER/REPOSITORY` or URL of the repository whose workflow signs.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// Stable id of the repository.
+    #[serde(default)]
+    pub repository_id: Option<String>,
+    /// Stable id of its owner.
+    #[serde(default)]
+    pub owner_id: Option<String>,
+    /// File of the workflow.
+    #[serde(default)]
+    pub workflow: Option<String>,
 }
 
 /// The source repository, looked at.
@@ -142,13 +168,16 @@ pub enum SignatureState {
 pub struct Signature {
     /// How it is made.
     pub method: SignatureMethod,
-    /// What verification gave; without it, `detached` is verified.
+    /// What verification gave; without it, `detached` or `bundle` is verified.
     #[serde(default)]
     pub state: Option<SignatureState>,
     /// The signature itself, of the method `key`: `payload`, `algorithm`, `public_key`, `signature`. What it is worth
     /// is found out here, whatever stands beside it.
     #[serde(default)]
     pub detached: Option<Value>,
+    /// A Sigstore bundle over the file's digest, of the method `sigstore`. It is verified here, whatever stands beside it.
+    #[serde(default)]
+    pub bundle: Option<Value>,
     /// Who signed: an identity URI or a key's fingerprint.
     #[serde(default)]
     pub signer: Option<String>,
@@ -170,8 +199,10 @@ pub enum Attestation {
         /// Why.
         reason: String,
     },
-    /// A Sigstore bundle, not verified yet.
+    /// A Sigstore bundle, to be verified here.
     Bundle(Value),
+    /// Several, of which one suffices.
+    Bundles(Vec<Value>),
 }
 
 /// What a verified attestation says. Source: SLSA provenance v1.
@@ -342,10 +373,23 @@ impl Outside {
     }
 
     fn ranges(&self) -> Result<(), OutsideError> {
-        let without = |s: &Signature| s.state.is_none() && s.detached.is_none();
+        let bundles = self.signatures.iter().flatten().filter(|one| one.bundle.is_some()).count();
+        let attested = match &self.attestation {
+            Some(Attestation::Bundles(all)) => all.len(),
+            _ => 0,
+        };
+        if let Some(count) = [bundles, attested].into_iter().find(|count| *count > BUNDLES_COUNT_MAX) {
+            let (field, found) = ("attestation.bundles".to_owned(), count.to_string());
+            return Err(OutsideError::Range { field, found, expected: "at most 32 Sigstore bundles" });
+        }
+        let without = |s: &Signature| s.state.is_none() && s.detached.is_none() && s.bundle.is_none();
         if self.signatures.iter().flatten().any(without) {
             let (field, found) = ("signatures.state".to_owned(), "missing".to_owned());
-            return Err(OutsideError::Range { field, found, expected: "a state, or a `detached` signature" });
+            return Err(OutsideError::Range {
+                field,
+                found,
+                expected: "a state, a `detached` signature or a `bundle`",
+            });
         }
         let wrong = |field: &str, found: String, expected| {
             Err(OutsideError::Range { field: field.chars().take(80).collect(), found, expected })
@@ -418,11 +462,13 @@ mod tests {
             "version": 1, "artifact": {"sha256": "ab".repeat(32)}, "as_of": "2026-11-21",
             "publisher": {"verified": true, "issuer": "https://issuer.example", "subject": "repo:a/b", "repository": "a/b",
                 "repository_id": "1", "owner_id": "2", "workflow": ".github/workflows/x.yml", "ref": "refs/tags/v1",
-                "sha": "0".repeat(40), "tier": 1, "account_age_days": 400, "owners_count": 2, "keys": ["cd".repeat(32)]},
+                "sha": "0".repeat(40), "tier": 1, "account_age_days": 400, "owners_count": 2, "keys": ["cd".repeat(32)],
+                "signers": [{"issuer": "https://issuer.example", "identity": "x", "repository": "a/b", "repository_id": "1",
+                    "owner_id": "2", "workflow": "w"}]},
             "repository": {"url": "https://github.com/a/b", "reachable": true, "commit": "0".repeat(40),
                 "commit_found": true, "commit_signed": true, "tag_commit": "0".repeat(40)},
             "signatures": [{"method": "sigstore", "state": "valid-trusted", "signer": "x", "authorized": true,
-                "detached": {"payload": {}, "algorithm": "ed25519", "public_key": "", "signature": ""}}],
+                "bundle": {}, "detached": {"payload": {}, "algorithm": "ed25519", "public_key": "", "signature": ""}}],
             "attestation": {"verified": {"subjects": ["ab".repeat(32)], "predicate_type": "https://slsa.dev/provenance/v1",
                 "builder": "x", "issuer": "i", "identity": "w", "repository": "a/b", "workflow": "w", "commit": "0".repeat(40)}},
             "scorecard": {"repository": "a/b", "score": 7.5, "checks": {"Token-Permissions": 10}, "date": "2026-11-01"},
@@ -511,7 +557,7 @@ mod tests {
                         fields(below, root, value, &format!("{at}/{name}"));
                     }
                     let missing: Vec<&String> = known.keys().filter(|name| !object.contains_key(*name)).collect();
-                    let allowed = ["version", "behavior", "absent", "invalid", "bundle"];
+                    let allowed = ["version", "behavior", "absent", "invalid", "bundle", "bundles"];
                     assert!(
                         missing.iter().all(|m| allowed.contains(&m.as_str())),
                         "{at}: {missing:?} are not in the types"

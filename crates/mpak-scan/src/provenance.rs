@@ -2,11 +2,27 @@
 
 use crate::evidence::Evidence;
 use crate::outside::{Attestation, Provenance};
+use crate::signatures::bundles::{Origin, Seen};
 
-/// What a verified attestation says.
+/// The type of SLSA provenance.
+pub(crate) const SLSA: &str = "https://slsa.dev/provenance/v1";
+
+/// What a verified attestation says: one that somebody else verified, or the first that was verified here.
 pub(crate) fn verified(evidence: &Evidence) -> Option<&Provenance> {
-    match evidence.outside().attestation.as_ref()? {
-        Attestation::Verified(provenance) => Some(provenance),
-        Attestation::Absent | Attestation::Invalid { .. } | Attestation::Bundle(_) => None,
+    if let Some(Attestation::Verified(provenance)) = &evidence.outside().attestation {
+        return Some(provenance);
     }
+    // A stranger's statement says nothing about this package's build.
+    let publisher = evidence.outside().publisher.as_ref();
+    let statements = evidence.sigstore().iter().filter(|seen| is_about_file(seen)).filter_map(|seen| {
+        let verified = seen.result.as_ref().ok()?;
+        let statement = verified.statement.as_ref().filter(|statement| statement.contradictions.is_empty())?;
+        (verified.signer.is_expected(publisher) != Some(false)).then_some(statement)
+    });
+    statements.map(|statement| &statement.provenance).find(|provenance| provenance.predicate_type == SLSA)
+}
+
+/// Whether a Sigstore bundle is about the bundle's file.
+pub(crate) fn is_about_file(seen: &Seen) -> bool {
+    !matches!(seen.from, Origin::File(_))
 }

@@ -1,5 +1,5 @@
-//! Signatures over a bundle that are verified here: detached ones with a long-lived key, and the PKCS #7 block that
-//! bundle tools append.
+//! Signatures over a bundle that are verified here: detached ones with a long-lived key, the PKCS #7 block that
+//! bundle tools append, and Sigstore bundles.
 //!
 //! In: files and the end of the bundle, from an attacker; evidence, from whoever scans. Out: what each signature is
 //! worth, and whose key made it. Whether that key may sign is for the control: a signature proves a key, not a person.
@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::evidence::Evidence;
 use crate::outside::{SignatureMethod, SignatureState};
 
+pub(crate) mod bundles;
 mod der;
 mod detached;
 mod key;
@@ -69,10 +70,10 @@ pub(crate) fn is_signed(evidence: &Evidence) -> bool {
         || evidence.files().iter().any(|file| inside(&file.path))
 }
 
-/// All signatures of the bundle and of the evidence that can be verified.
+/// All signatures with long-lived keys of the bundle and of the evidence that can be verified.
 pub(crate) fn verified(evidence: &Evidence) -> Vec<Verified> {
     let mut all = Vec::new();
-    for (path, content) in evidence.signature_files() {
+    for (path, content) in evidence.signature_files().iter().filter(|(path, _)| is_file(path)) {
         let document = serde_json::from_slice::<Value>(content).ok();
         let mut one = detached::verify(document.as_ref(), evidence);
         one.file = Some(path.clone());

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mpak_bundle::archive::{Archive, ArchiveError};
 use mpak_bundle::limits::Limits;
@@ -17,6 +18,7 @@ use crate::advisories::{Snapshot, SnapshotError};
 use crate::evidence::{self, Cache, Evidence, GatherError, Gathering};
 use crate::outside::{OtherArtifact, Outside, OutsideError};
 use crate::report::Report;
+use crate::sigstore::{TrustError, TrustRoots};
 
 /// What is to be judged, beside the bundle itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Task {
     /// Where is remembered which files said nothing.
     #[serde(default)]
     pub cache: Option<PathBuf>,
+    /// Roots of Sigstore to trust instead of the pinned ones.
+    #[serde(default)]
+    pub trust_root: Option<PathBuf>,
 }
 
 /// What came out.
@@ -57,6 +62,14 @@ pub enum TaskError {
     /// The snapshot is damaged.
     #[error(transparent)]
     Advisories(#[from] SnapshotError),
+    /// The roots of Sigstore cannot be used.
+    #[error("the trusted root `{}` cannot be used", path.display())]
+    Trust {
+        /// Where they stand.
+        path: PathBuf,
+        /// Why.
+        source: TrustError,
+    },
     /// The evidence cannot be read.
     #[error(transparent)]
     Outside(#[from] OutsideError),
@@ -82,6 +95,10 @@ impl Task {
         if let Some(path) = &self.advisories {
             let snapshot = File::open(path).map_err(SnapshotError::from).and_then(Snapshot::open)?;
             evidence = evidence.with_advisories(&snapshot)?;
+        }
+        if let Some(path) = &self.trust_root {
+            let roots = TrustRoots::open(path).map_err(|source| TaskError::Trust { path: path.clone(), source })?;
+            evidence = evidence.with_trust_roots(Arc::new(roots));
         }
         // 3. What is known from outside, which must be about these bytes.
         if let Some(outside) = &self.evidence {

@@ -1,7 +1,7 @@
 //! A forge on loopback: the parts of GitHub's and GitLab's API that a registry asks, and the server that
 //! delivers release assets, well or badly.
 //!
-//! Spec: GitHub REST API 2022-11-28 (releases, contents, git refs); GitLab API v4 (releases); Forgejo API v1 (tags).
+//! Spec: GitHub REST API 2022-11-28 (releases, contents, git refs, attestations, users); GitLab API v4 (releases); Forgejo API v1 (tags).
 
 #![expect(clippy::missing_panics_doc, reason = "a stand-in that cannot be started ends the test")]
 
@@ -57,6 +57,10 @@ struct Content {
     files: BTreeMap<(String, String, String), Vec<u8>>,
     /// Commits by repository and tag.
     tags: BTreeMap<(String, String), String>,
+    /// Attestations by repository and digest (`sha256:…`).
+    attestations: BTreeMap<(String, String), Vec<Value>>,
+    /// Number and first day of accounts, by name.
+    accounts: BTreeMap<String, (u64, String)>,
     /// Numbers of GitLab projects.
     projects: BTreeMap<String, String>,
     /// What releases answer instead.
@@ -145,6 +149,17 @@ impl Forge {
         self.content().tags.insert((repository.to_owned(), tag.to_owned()), sha.to_owned());
     }
 
+    /// Keeps an attestation of a digest (`sha256:…`).
+    pub fn attest(&self, repository: &str, digest: &str, bundle: Value) {
+        let key = (repository.to_owned(), digest.to_owned());
+        self.content().attestations.entry(key).or_default().push(bundle);
+    }
+
+    /// Opens an account at a time (RFC 3339).
+    pub fn account(&self, name: &str, id: u64, created_at: &str) {
+        self.content().accounts.insert(name.to_owned(), (id, created_at.to_owned()));
+    }
+
     /// Gives a GitLab project its number.
     pub fn project(&self, path: &str, id: &str) {
         self.content().projects.insert(id.to_owned(), path.to_owned());
@@ -200,6 +215,8 @@ async fn answer(State(shared): State<Shared>, OriginalUri(uri): OriginalUri, hea
         ["repos", owner, name, "releases", "tags", tag] => github_release(&shared, &format!("{owner}/{name}"), tag),
         ["repos", owner, name, "git", "ref", "tags", tag] => github_tag(&shared, &format!("{owner}/{name}"), tag),
         ["repos", owner, name, "tags", tag] => forgejo_tag(&shared, &format!("{owner}/{name}"), tag),
+        ["repos", owner, name, "attestations", digest] => attestations(&shared, &format!("{owner}/{name}"), digest),
+        ["users", name] => account(&shared, name),
         ["repos", owner, name, "contents", ref path @ ..] => {
             let reference = uri.query().and_then(|q| q.strip_prefix("ref=")).map(decoded).unwrap_or_default();
             github_file(&shared, &format!("{owner}/{name}"), &reference, &path.join("/"))
@@ -323,6 +340,25 @@ fn github_file(shared: &Shared, repository: &str, reference: &str, path: &str) -
     match content.files.get(&key) {
         None => not_found(),
         Some(text) => json_answer(&json!({"path": path, "encoding": "base64", "content": STANDARD.encode(text)})),
+    }
+}
+
+fn attestations(shared: &Shared, repository: &str, digest: &str) -> Response {
+    let content = shared.content.lock().expect("no test panicked here");
+    match content.attestations.get(&(repository.to_owned(), digest.to_owned())) {
+        None => not_found(),
+        Some(all) => {
+            let all: Vec<Value> = all.iter().map(|bundle| json!({"bundle": bundle, "repository_id": 1})).collect();
+            json_answer(&json!({"attestations": all}))
+        }
+    }
+}
+
+fn account(shared: &Shared, name: &str) -> Response {
+    let content = shared.content.lock().expect("no test panicked here");
+    match content.accounts.get(name) {
+        None => not_found(),
+        Some((id, created_at)) => json_answer(&json!({"login": name, "id": id, "created_at": created_at})),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Builds good bundles and spoils them; stands in for issuers of identities and for forges; starts
+//! Builds good bundles and spoils them; stands in for issuers of identities, for forges and for Sigstore; starts
 //! emulators of object stores; cuts ways to servers; the repository's own rules as tests. Development only.
 
 pub mod emulators;
@@ -10,4 +10,5 @@ pub mod otlp;
 #[cfg(unix)]
 pub mod postgres;
 pub mod proxy;
+pub mod sigstore;
 pub mod zip;

@@ -299,6 +299,12 @@ pub const KEYS: &[Key] = &[
         "Most memory of one scan; seen on Linux only",
     ),
     Key::new(
+        "scan.trust_root",
+        Kind::Text,
+        Default::Unset,
+        "A `trusted_root.json`, or several in one file, to believe instead of Sigstore's public services",
+    ),
+    Key::new(
         "log.filter",
         Kind::Text,
         Default::Follows("info, with --demo warn"),

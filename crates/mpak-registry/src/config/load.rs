@@ -376,6 +376,7 @@ struct DatabaseSection {
 struct ScanSection {
     timeout_seconds: u64,
     memory_megabytes: u64,
+    trust_root: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -467,6 +468,7 @@ fn assemble(parsed: Parsed) -> Result<Config, LoadError> {
     config.advisories = parsed.advisories.path;
     config.scanning.timeout = Duration::from_secs(parsed.scan.timeout_seconds);
     config.scanning.memory_mb = parsed.scan.memory_megabytes;
+    config.scanning.trust_root = parsed.scan.trust_root;
     config.limits.archive_bytes_max = limits.bundle_bytes_max;
     config.connections_max = limits.connections_max;
     config.uploads_max = limits.uploads_max;

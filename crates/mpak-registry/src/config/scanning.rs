@@ -15,10 +15,12 @@ pub struct Scanning {
     pub timeout: Duration,
     /// Most memory of one scan, in MiB; seen on Linux only.
     pub memory_mb: u64,
+    /// Roots of Sigstore that are trusted instead of the built-in ones, for private services.
+    pub trust_root: Option<PathBuf>,
 }
 
 impl Default for Scanning {
     fn default() -> Self {
-        Self { enabled: true, program: None, timeout: Duration::from_mins(2), memory_mb: 1_024 }
+        Self { enabled: true, program: None, timeout: Duration::from_mins(2), memory_mb: 1_024, trust_root: None }
     }
 }

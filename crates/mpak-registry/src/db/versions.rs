@@ -167,6 +167,10 @@ pub(crate) async fn delete(c: &mut Connection, id: i64) -> DbResult<()> {
     execute!(c => sqlx::query(sql).bind(id))?;
     let sql = "DELETE FROM downloads WHERE artifact_id IN (SELECT id FROM artifacts WHERE version_id = $1)";
     execute!(c => sqlx::query(sql).bind(id))?;
+    let sql = "DELETE FROM attestations WHERE artifact_id IN (SELECT id FROM artifacts WHERE version_id = $1)";
+    execute!(c => sqlx::query(sql).bind(id))?;
+    let sql = "DELETE FROM attestation_looks WHERE artifact_id IN (SELECT id FROM artifacts WHERE version_id = $1)";
+    execute!(c => sqlx::query(sql).bind(id))?;
     execute!(c => sqlx::query("DELETE FROM artifacts WHERE version_id = $1").bind(id))?;
     execute!(c => sqlx::query("DELETE FROM yanks WHERE version_id = $1").bind(id))?;
     execute!(c => sqlx::query("DELETE FROM repository_readmes WHERE version_id = $1").bind(id))?;

@@ -20,14 +20,16 @@ use thiserror::Error;
 use crate::blob::BlobError;
 use crate::db::artifacts::Published;
 use crate::db::scans::Basis;
-use crate::db::{Connection, DbError, artifacts, events, jobs, scans};
+use crate::db::{Connection, DbError, DbResult, artifacts, events, jobs, scans};
 use crate::linked::{self, LinkedError};
 use crate::state::AppState;
 
 mod child;
 mod known;
+mod learned;
 
 pub(crate) use child::ChildError;
+use learned::Learned;
 
 /// The kind of job.
 pub(crate) const JOB: &str = "scan";
@@ -73,6 +75,9 @@ pub(crate) struct Judged {
     artifact: Published,
     sha256: Sha256,
     basis: Basis,
+    /// What the basis' evidence was made from, beside the database.
+    learned: Learned,
+    gathered_at_ms: i64,
     report: Report,
 }
 
@@ -85,6 +90,12 @@ impl Judged {
     /// Whether it was made from these rules and advisories.
     pub(crate) fn is_of(&self, basis: &Basis) -> bool {
         (&self.basis.ruleset, &self.basis.advisories) == (&basis.ruleset, &basis.advisories)
+    }
+
+    /// Whether what is known of the artifact has changed since. Whoever changed it found this job running.
+    pub(crate) async fn is_overtaken(&self, c: &mut Connection) -> DbResult<bool> {
+        let evidence = known::gather(c, &self.artifact, &self.learned, self.gathered_at_ms).await?;
+        Ok(digest_of(&evidence) != self.basis.evidence)
     }
 }
 
@@ -102,19 +113,26 @@ pub(crate) async fn judge(subject: &str, state: &AppState) -> Result<Option<Judg
     let artifact_id: i64 = subject.parse().map_err(|_no_key| ScanError::Subject { found: subject.to_owned() })?;
     let mut c = state.db.read().await?;
     let Some(artifact) = artifacts::published(&mut c, artifact_id).await? else { return Ok(None) };
-    let evidence = known::gather(&mut c, &artifact, state.clock().now_ms()).await?;
     drop(c);
+    let learned = learned::learn(state, artifact_id, &artifact).await?;
+    let gathered_at_ms = state.clock().now_ms();
+    let evidence = known::gather(&mut *state.db.read().await?, &artifact, &learned, gathered_at_ms).await?;
     // 2. Its bytes.
     let sha256 = artifact.sha256()?;
     let file = file(state, artifact_id, &sha256).await?;
     // 3. The judgement, bound to what it was made from.
     let mut basis = basis(state).await;
-    basis.evidence = Sha256::of(evidence.to_string().as_bytes()).to_string();
+    basis.evidence = digest_of(&evidence);
     let advisories = state.config.advisories.clone().filter(|_| !basis.advisories.is_empty());
     let cache = Some(state.config.scan_cache());
-    let task = Task { limits: state.config.limits.clone(), advisories, evidence: Some(evidence), cache };
+    let trust_root = state.config.scanning.trust_root.clone();
+    let task = Task { limits: state.config.limits.clone(), advisories, evidence: Some(evidence), cache, trust_root };
     let report = report(state, file, task).await?;
-    Ok(Some(Judged { artifact_id, artifact, sha256, basis, report }))
+    Ok(Some(Judged { artifact_id, artifact, sha256, basis, learned, gathered_at_ms, report }))
+}
+
+fn digest_of(evidence: &Value) -> String {
+    Sha256::of(evidence.to_string().as_bytes()).to_string()
 }
 
 /// The bytes: ours, or those of the artifact's own release.
@@ -146,7 +164,7 @@ fn snapshot(path: &Path) -> Option<String> {
 
 /// Stores the report and tells of it, in the transaction that ends the job.
 pub(crate) async fn store(c: &mut Connection, judged: &Judged, now_ms: i64) -> Result<(), ScanError> {
-    let Judged { artifact_id, artifact, sha256, basis, report } = judged;
+    let Judged { artifact_id, artifact, sha256, basis, report, .. } = judged;
     let level = report.assessed_level();
     let payload = json!({
         "sha256": sha256.to_string(), "ruleset": report.ruleset, "advisories": report.advisories,

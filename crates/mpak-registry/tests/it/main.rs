@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod announce;
+mod attestations;
 mod blobs;
 mod both;
 mod checklist_a;

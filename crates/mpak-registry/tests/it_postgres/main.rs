@@ -3,6 +3,8 @@
 
 #[path = "../it/announce.rs"]
 mod announce;
+#[path = "../it/attestations.rs"]
+mod attestations;
 #[path = "../it/blobs.rs"]
 mod blobs;
 #[path = "../it/both.rs"]

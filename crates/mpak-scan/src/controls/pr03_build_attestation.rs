@@ -1,6 +1,8 @@
 //! PR-03: a build service signed which source and which workflow made this very digest.
 //!
-//! An attestation names the digest of the whole file, so it lies beside the bundle, never in it.
+//! An attestation names the digest of the whole file, so it lies beside the bundle, never in it. The statement is the
+//! signer's word: it counts as far as the certificate supports it. Anybody can attest any digest, so that the signer
+//! must be whoever is expected to build this package.
 //! Spec: MTF 0.1 §3.6 PR-03; SLSA provenance v1.
 
 use mpak_bundle::digest::Sha256;
@@ -8,9 +10,11 @@ use mpak_bundle::digest::Sha256;
 use crate::control::Verdict;
 use crate::evidence::Evidence;
 use crate::outside::{Attestation, Provenance};
+use crate::provenance::SLSA;
 use crate::report::{Finding, Severity};
 
-const PREDICATE: &str = "https://slsa.dev/provenance/v1";
+mod signed;
+
 /// Builders that are trusted: the beginning of `runDetails.builder.id`, up to a `/` or `@`.
 /// Source: MTF 0.1 PR-03 (GitHub Actions with its own or the SLSA generator, GitLab CI, Google Cloud Build).
 const BUILDERS: [&str; 4] = [
@@ -24,18 +28,20 @@ const PLATFORMS: [(&str, &str); 1] = [("https://github.com", "https://token.acti
 
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     let finding = |rule: &str, title: &str| Finding::new(format!("PR-03/{rule}"), Severity::High, title).fix(FIX);
+    if !matches!(evidence.outside().attestation, Some(Attestation::Verified(_)))
+        && let Some(verdict) = signed::judge(evidence)
+    {
+        return verdict;
+    }
     match &evidence.outside().attestation {
         None => Verdict::not_run("whether it was attested is not known: give the attestation with `--evidence`"),
-        Some(Attestation::Absent) => {
+        Some(Attestation::Absent | Attestation::Bundle(_) | Attestation::Bundles(_)) => {
             let found = finding("missing-attestation", "there is no attestation of the build");
             Verdict::fail("the build is not attested", vec![found])
         }
         Some(Attestation::Invalid { reason }) => {
             let found = finding("invalid-attestation", "the attestation does not hold").seen(reason);
             Verdict::fail("the attestation was refused", vec![found])
-        }
-        Some(Attestation::Bundle(_)) => {
-            Verdict::not_run("the attestation is given as a Sigstore bundle, which is not verified here")
         }
         Some(Attestation::Verified(provenance)) => judge_provenance(evidence, provenance),
     }
@@ -46,8 +52,8 @@ const FIX: &str = "build in a workflow with an attestation step, and publish the
 fn judge_provenance(evidence: &Evidence, provenance: &Provenance) -> Verdict {
     let finding = |rule: &str, severity, title: String| Finding::new(format!("PR-03/{rule}"), severity, title);
     // 1. It is SLSA provenance.
-    if provenance.predicate_type != PREDICATE {
-        let title = format!("the attestation is not SLSA provenance v1 (`{PREDICATE}`)");
+    if provenance.predicate_type != SLSA {
+        let title = format!("the attestation is not SLSA provenance v1 (`{SLSA}`)");
         let found = finding("wrong-predicate", Severity::High, title).seen(&provenance.predicate_type).fix(FIX);
         return Verdict::fail("the attestation is of another kind", vec![found]);
     }
@@ -103,7 +109,7 @@ mod tests {
 
     #[test]
     fn each_row_of_the_table_is_judged() {
-        let good = json!({"subjects": [Sha256::of(b"other"), Sha256::of(b"ours")], "predicate_type": PREDICATE,
+        let good = json!({"subjects": [Sha256::of(b"other"), Sha256::of(b"ours")], "predicate_type": SLSA,
             "builder": "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/x.yml@refs/tags/v2.0.0",
             "commit": "0".repeat(40)});
         let with = |field: &str, value: Value| {
@@ -121,7 +127,7 @@ mod tests {
                 "PR-03/unknown-builder",
             ),
             (
-                json!({"verified": {"subjects": [Sha256::of(b"ours")], "predicate_type": PREDICATE, "commit": "0",
+                json!({"verified": {"subjects": [Sha256::of(b"ours")], "predicate_type": SLSA, "commit": "0",
                     "builder": "https://github.com/me/x/.github/workflows/y.yml@refs/heads/main",
                     "issuer": "https://token.actions.githubusercontent.com"}}),
                 Status::Pass,
@@ -132,8 +138,13 @@ mod tests {
             (with("subjects", json!([Sha256::of(b"other")])), Status::Fail, "PR-03/subject-mismatch"),
             (with("predicate_type", json!("https://slsa.dev/provenance/v0.2")), Status::Fail, "PR-03/wrong-predicate"),
             (with("commit", Value::Null), Status::Warn, "PR-03/no-commit"),
-            // Nobody has verified it yet: never passed.
-            (json!({"bundle": {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}}), Status::NotRun, ""),
+            // One that cannot be verified is never passed.
+            (
+                json!({"bundle": {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}}),
+                Status::Fail,
+                "PR-03/invalid-attestation",
+            ),
+            (json!({"bundles": []}), Status::Fail, "PR-03/missing-attestation"),
             (json!("absent"), Status::Fail, "PR-03/missing-attestation"),
             (json!({"invalid": {"reason": "bad signature"}}), Status::Fail, "PR-03/invalid-attestation"),
             (Value::Null, Status::NotRun, ""),

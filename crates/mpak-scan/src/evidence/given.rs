@@ -1,5 +1,7 @@
 //! Evidence that is given beside the bundle, and what is asked of it together with the bundle.
 
+use std::sync::{Arc, OnceLock};
+
 use mpak_bundle::digest::Sha256;
 use serde_json::Value;
 
@@ -7,6 +9,8 @@ use super::Evidence;
 use crate::outside::{OtherArtifact, Outside};
 use crate::policy::Policy;
 use crate::signatures::Appended;
+use crate::signatures::bundles::{self, Seen};
+use crate::sigstore::TrustRoots;
 use crate::suppressions::Suppressions;
 
 /// A place in a file of the bundle, with what stands there.
@@ -51,7 +55,26 @@ impl Evidence {
         self.checked()
     }
 
-    fn checked(self) -> Result<Self, OtherArtifact> {
+    /// Trusts these roots of Sigstore instead of the pinned ones.
+    #[must_use]
+    pub fn with_trust_roots(mut self, roots: Arc<TrustRoots>) -> Self {
+        self.trust_roots = Some(roots);
+        self.sigstore = OnceLock::new();
+        self
+    }
+
+    /// The roots of Sigstore that are trusted.
+    pub(crate) fn trust_roots(&self) -> &TrustRoots {
+        self.trust_roots.as_deref().unwrap_or_else(|| TrustRoots::pinned())
+    }
+
+    /// The Sigstore bundles of the bundle and of the evidence, verified.
+    pub(crate) fn sigstore(&self) -> &[Seen] {
+        self.sigstore.get_or_init(|| bundles::seen(self))
+    }
+
+    fn checked(mut self) -> Result<Self, OtherArtifact> {
+        self.sigstore = OnceLock::new();
         match (&self.outside.artifact, self.artifact) {
             (Some(about), Some(found)) if about.sha256 != found => Err(OtherArtifact { expected: about.sha256, found }),
             _ => Ok(self),
@@ -97,7 +120,7 @@ impl Evidence {
         self.artifact
     }
 
-    /// Files with detached signatures, with their content.
+    /// Files with signatures, with their content.
     pub(crate) fn signature_files(&self) -> &[(String, Vec<u8>)] {
         &self.signature_files
     }

@@ -119,9 +119,10 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Numbers of the files with detached signatures, as many as are read.
+    /// Numbers of the files with signatures, as many as are read.
     pub(super) fn signature_files(&self) -> impl Iterator<Item = usize> + use<'_> {
-        let fits = |item: &Item| signatures::is_file(&item.path) && item.bytes <= signatures::FILE_BYTES_MAX;
+        let is_one = |path: &str| signatures::is_file(path) || signatures::is_sigstore(path);
+        let fits = move |item: &Item| is_one(&item.path) && item.bytes <= signatures::FILE_BYTES_MAX;
         let all = self.items.iter().enumerate().filter(move |(_, item)| fits(item));
         all.map(|(number, _)| number).take(signatures::FILES_COUNT_MAX)
     }

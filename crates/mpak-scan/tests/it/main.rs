@@ -11,6 +11,7 @@ mod quality;
 mod replay;
 mod report;
 mod schema;
+mod sigstore;
 mod texts;
 mod unchanged;
 mod vulnerabilities;

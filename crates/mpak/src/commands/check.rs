@@ -63,6 +63,7 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let request = Request {
         remember: true,
         evidence: args.evidence.as_deref(),
+        trust_root: None,
         advisories: args.advisories.as_deref(),
         suppressions: args.suppressions.as_deref(),
         policy: args.policy.as_deref(),

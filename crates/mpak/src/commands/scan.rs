@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(value_name = "FILE|DIR|@SCOPE/NAME[@VERSION]", required_unless_present = "tools")]
     pub path: Option<PathBuf>,
     /// Judge the JSON of a `tools/list` result, or an array of tools, by CD-03 instead of a bundle
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "evidence", "advisories", "suppressions", "policy"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "evidence", "trust_root", "advisories", "suppressions", "policy"])]
     pub tools: Option<PathBuf>,
     /// Exit with 1 when a control that this level requires fails [default: the policy's, else 1; with --tools 2,
     /// the level of CD-03]
@@ -42,6 +42,9 @@ pub struct Args {
     /// What a registry knows of the bundle from outside it, as JSON (`mpak explain evidence`)
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
+    /// Trusted root of Sigstore (`trusted_root.json`) to use instead of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub trust_root: Option<PathBuf>,
     /// Snapshot of advisories [default: ~/.mpak/advisories, if a trusted key signed it]
     #[arg(long, value_name = "FILE")]
     pub advisories: Option<PathBuf>,
@@ -62,7 +65,7 @@ pub struct Args {
     #[arg(long)]
     pub no_cache: bool,
     /// Print the manifest's permissions that cover exactly what the code does, instead of a report
-    #[arg(long, conflicts_with_all = ["tools", "evidence", "advisories", "level", "suppressions", "policy", "format", "json", "sarif"])]
+    #[arg(long, conflicts_with_all = ["tools", "evidence", "trust_root", "advisories", "level", "suppressions", "policy", "format", "json", "sarif"])]
     pub suggest_permissions: bool,
     /// Print the report as SARIF 2.1.0, like --format sarif
     #[arg(long, conflicts_with_all = ["format", "json"])]
@@ -92,6 +95,7 @@ impl Args {
         Request {
             remember: !self.no_cache,
             evidence: self.evidence.as_deref(),
+            trust_root: self.trust_root.as_deref(),
             advisories: self.advisories.as_deref(),
             suppressions: self.suppressions.as_deref(),
             policy: self.policy.as_deref(),

@@ -1,4 +1,4 @@
-//! `mpak scan-worker TASK`: one scan of `mpak serve`, in a process of its own.
+//! `mpak scan-worker TASK…`: one scan of `mpak serve`, in a process of its own.
 //!
 //! The bundle is on standard input, the task is JSON, the answer goes to standard output. It reads hostile
 //! bytes: it dies with the server that started it, and if memory runs out on the machine it goes first.
@@ -15,15 +15,16 @@ use crate::settings::Settings;
 /// Flags.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What is to be judged, beside the bundle, as JSON
-    #[arg(value_name = "TASK")]
-    pub task: String,
+    /// What is to be judged, beside the bundle, as JSON, which may be cut into several
+    #[arg(value_name = "TASK", required = true)]
+    pub task: Vec<String>,
 }
 
 /// Runs it.
 pub fn run(args: &Args, _: &Settings) -> CommandResult {
     expendable();
-    let task: Task = serde_json::from_str(&args.task).map_err(|e| CommandError::from_error(Kind::Usage, &e))?;
+    let task: Task =
+        serde_json::from_str(&args.task.concat()).map_err(|e| CommandError::from_error(Kind::Usage, &e))?;
     let bundle = input().map_err(|e| CommandError::from_error(Kind::Usage, &e))?;
     let answer = serde_json::to_vec(&task.answer(bundle)).map_err(|e| CommandError::from_error(Kind::Ours, &e))?;
     io::stdout().write_all(&answer).map_err(|e| CommandError::from_error(Kind::Ours, &e))?;

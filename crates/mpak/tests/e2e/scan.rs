@@ -434,6 +434,40 @@ fn each_level_is_reached_with_its_evidence() {
     }
 }
 
+/// The attestation is verified here, by the roots that are trusted.
+#[test]
+fn level_3_is_reached_with_a_sigstore_bundle_and_its_root() {
+    use mpak_testkit::sigstore::{Sigstore, Spoil, Workload};
+
+    let world = World::new();
+    world.write(
+        "osv.json",
+        json!([{"id": "GHSA-1", "modified": "2024-01-01T00:00:00Z", "affected": [{
+        "package": {"ecosystem": "npm", "name": "a"}, "versions": ["1.0.0"]}]}])
+        .to_string(),
+    );
+    world.mpak(&["advisories", "build", "--osv", "osv.json", "--out", "snapshot"]).ok();
+    let (fixture, services) = (mpak_testkit::levels::fixture(3), Sigstore::new());
+    let mut evidence = fixture.evidence;
+    let workload = Workload::github("acme/greeter", "v1.0.0", evidence["publisher"]["sha"].as_str().unwrap());
+    let bundle = services.attest(&workload, &workload.provenance(&fixture.bytes), Spoil::Nothing);
+    evidence["attestation"] = json!({"bundle": bundle});
+    evidence.as_object_mut().unwrap().remove("signatures");
+    world.write("level.mcpb", &fixture.bytes);
+    world.write("evidence.json", evidence.to_string());
+    world.write("trusted_root.json", services.trusted_root().to_string());
+    let args =
+        ["scan", "level.mcpb", "--evidence", "evidence.json", "--advisories", "snapshot", "--level", "3", "--json"];
+    let by = |root: &str| world.mpak(&[&args[..], &["--trust-root", root]].concat());
+    let ran = by("trusted_root.json");
+    assert_eq!((ran.json()["level"].as_u64(), ran.code), (Some(3), 0), "{}", ran.stderr);
+    // The built-in roots know nothing of these keys.
+    let ran = world.mpak(&args);
+    assert_eq!((ran.json()["level"].as_u64(), ran.code), (Some(2), 1), "{}", ran.stderr);
+    by("missing.json").fails(5);
+    by("evidence.json").fails(2);
+}
+
 #[test]
 fn the_tools_of_a_server_are_judged_with_one_finding_per_tool_and_cue() {
     let world = World::new();

@@ -15,7 +15,8 @@ use crate::world::World;
 
 /// A bundle, and the task of judging it.
 fn task(world: &World, evidence: Value) -> (String, std::path::PathBuf) {
-    let task = Task { limits: Limits::default(), advisories: None, evidence: Some(evidence), cache: None };
+    let task =
+        Task { limits: Limits::default(), advisories: None, evidence: Some(evidence), cache: None, trust_root: None };
     let told = serde_json::to_string(&task).unwrap();
     let bundle = world.write("widget.mcpb", ZipBuilder::with_manifest(&good_manifest()).build());
     (told, bundle)

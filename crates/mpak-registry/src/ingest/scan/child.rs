@@ -17,8 +17,10 @@ use tokio::process::{Child, Command};
 
 use crate::config::Scanning;
 
-/// Longest task: systems bound a single argument.
-const TASK_BYTES_MAX: usize = 100 << 10;
+/// Longest task: systems bound all arguments together, which the evidence's attestations fill.
+const TASK_BYTES_MAX: usize = 1 << 20;
+/// Longest argument: systems bound each of them, too.
+const ARGUMENT_BYTES_MAX: usize = 100 << 10;
 /// Largest answer.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// Most of what a child says before it dies.
@@ -76,9 +78,20 @@ fn start(program: &Path, mut bundle: File, task: &Task) -> Result<Child, ChildEr
     }
     bundle.rewind().map_err(ChildError::Task)?;
     let mut command = Command::new(program);
-    command.arg(COMMAND).arg(told).env_clear().current_dir("/").kill_on_drop(true);
+    command.arg(COMMAND).args(arguments(&told)).env_clear().current_dir("/").kill_on_drop(true);
     command.stdin(bundle).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().map_err(|source| ChildError::Start { program: program.display().to_string(), source })
+}
+
+/// A text in pieces that each fit into an argument.
+fn arguments(mut text: &str) -> Vec<&str> {
+    let mut all = Vec::new();
+    while !text.is_empty() {
+        let (one, rest) = text.split_at(text.floor_char_boundary(ARGUMENT_BYTES_MAX));
+        all.push(one);
+        text = rest;
+    }
+    all
 }
 
 /// What a child said until it ended.
@@ -160,7 +173,7 @@ mod tests {
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
         let bundle = tempfile::tempfile().unwrap();
-        let task = Task { limits: Limits::default(), advisories: None, evidence: None, cache: None };
+        let task = Task { limits: Limits::default(), advisories: None, evidence: None, cache: None, trust_root: None };
         judge(&program, bundle, &task, &bounds).await
     }
 

@@ -1,7 +1,8 @@
 //! What this registry knows of an artifact from outside its bytes: evidence for the controls that ask who
 //! published it.
 //!
-//! In: the event of its publish, which no publisher can write, and the owners of its package. Out: evidence
+//! In: the event of its publish, which no publisher can write, the owners and trusted publishers of its package, and
+//! what others told (`learned`), which the scanner verifies. Out: evidence
 //! as in docs/formats/evidence.md. What nobody looked at stays out, so that the controls say `not_run`.
 
 use serde_json::{Map, Value, json};
@@ -9,13 +10,23 @@ use url::Url;
 
 use crate::clock::rfc3339;
 use crate::db::artifacts::Published;
-use crate::db::{Connection, DbResult, owners, users};
+use crate::db::trusted_publishers::TrustedPublisher;
+use crate::db::{Connection, DbResult, owners, trusted_publishers, users};
+
+use super::learned::Learned;
 
 /// The issuer whose repositories stand at another address than it does.
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Everything that is known.
-pub(super) async fn gather(c: &mut Connection, artifact: &Published, now_ms: i64) -> DbResult<Value> {
+pub(super) async fn gather(
+    c: &mut Connection,
+    artifact: &Published,
+    learned: &Learned,
+    now_ms: i64,
+) -> DbResult<Value> {
     let event: Value = serde_json::from_str(&artifact.payload_json).unwrap_or_default();
     let owners_count = owners::list(c, artifact.package_id).await?.len();
     let mut publisher = match (&event["identity"], event["user_id"].as_i64()) {
@@ -23,6 +34,12 @@ pub(super) async fn gather(c: &mut Connection, artifact: &Published, now_ms: i64
         (_, Some(user_id)) => person(c, user_id).await?,
         _ => json!({"verified": false}),
     };
+    if !event["identity"].is_object() {
+        publisher["signers"] = signers(c, artifact).await?;
+    }
+    if let Some(days) = learned.account_created_at_ms.and_then(|at_ms| u32::try_from((now_ms - at_ms) / DAY_MS).ok()) {
+        publisher["account_age_days"] = days.into();
+    }
     publisher["owners_count"] = owners_count.into();
     let mut evidence = json!({
         "version": 1,
@@ -33,7 +50,28 @@ pub(super) async fn gather(c: &mut Connection, artifact: &Published, now_ms: i64
     if let Some(repository) = repository(&event) {
         evidence["repository"] = repository;
     }
+    match learned {
+        Learned { bundles, .. } if !bundles.is_empty() => evidence["attestation"] = json!({"bundles": bundles}),
+        Learned { is_complete: true, .. } => {
+            evidence["attestation"] = "absent".into();
+            evidence["signatures"] = json!([]);
+        }
+        _ => {}
+    }
     Ok(evidence)
+}
+
+/// Whose signatures count where a person publishes: the repositories that may publish as well.
+async fn signers(c: &mut Connection, artifact: &Published) -> DbResult<Value> {
+    let all = trusted_publishers::list(c, &artifact.package).await?;
+    let signer = |one: &TrustedPublisher| {
+        // Where there are no ids, the name stands for it.
+        let id = Some(&one.repository_id).filter(|id| !one.is_by_name() && !id.contains('/'));
+        let workflow = Some(&one.workflow).filter(|workflow| !workflow.is_empty());
+        let repository = address(Some(&one.issuer), Some(&one.repository));
+        json!({"issuer": one.issuer, "repository": repository, "repository_id": id, "workflow": workflow})
+    };
+    Ok(all.iter().map(signer).collect())
 }
 
 /// An identity that an issuer signed and the door verified.

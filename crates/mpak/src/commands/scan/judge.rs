@@ -4,12 +4,14 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use mpak_scan::evidence::{Cache, Evidence, scan_with_frames};
 use mpak_scan::outside::{EVIDENCE_BYTES_MAX, Outside};
 use mpak_scan::policy::{POLICY_BYTES_MAX, Policy};
 use mpak_scan::report::Report;
+use mpak_scan::sigstore::{TrustError, TrustRoots};
 use mpak_scan::suppressions::{FromFile, SUPPRESSIONS_BYTES_MAX, Suppressions};
 
 use super::subject::Subject;
@@ -25,6 +27,8 @@ pub struct Request<'a> {
     pub remember: bool,
     /// What a registry knows.
     pub evidence: Option<&'a Path>,
+    /// Roots of Sigstore that are trusted instead of the pinned ones.
+    pub trust_root: Option<&'a Path>,
     /// Advisories.
     pub advisories: Option<&'a Path>,
     /// What whoever scans answers for.
@@ -64,6 +68,7 @@ pub fn judge(path: &Path, request: &Request<'_>, settings: &Settings) -> Result<
     let mut outside = request.evidence.map(outside).transpose()?;
     let file = request.suppressions.map(suppressions).transpose()?.unwrap_or_default();
     let policy = request.policy.map(policy).transpose()?;
+    let roots = request.trust_root.map(trust_roots).transpose()?;
     if let Some(vex) = file.vex {
         outside.get_or_insert_default().vex.push(vex);
     }
@@ -78,6 +83,9 @@ pub fn judge(path: &Path, request: &Request<'_>, settings: &Settings) -> Result<
     if let Some(snapshot) = &snapshot {
         let named = request.advisories.map_or_else(|| Home::new(settings).advisories(), Path::to_owned);
         evidence = evidence.with_advisories(snapshot).map_err(|error| advisories::unsound(&named, &error))?;
+    }
+    if let Some(roots) = roots {
+        evidence = evidence.with_trust_roots(Arc::new(roots));
     }
     // 3. Judged.
     let policy_level = policy.as_ref().and_then(Policy::level);
@@ -109,6 +117,14 @@ fn outside(path: &Path) -> Result<Outside, CommandError> {
     let bytes = read(path, "evidence", EVIDENCE_BYTES_MAX)?;
     Outside::read(&bytes).map_err(|error| {
         CommandError::from_error(Kind::Usage, &error).hint("`mpak explain evidence` prints the schema")
+    })
+}
+
+fn trust_roots(path: &Path) -> Result<TrustRoots, CommandError> {
+    TrustRoots::open(path).map_err(|error| {
+        let gone = matches!(&error, TrustError::Io(error) if error.kind() == ErrorKind::NotFound);
+        let kind = if gone { Kind::NotFound } else { Kind::Usage };
+        CommandError::from_error(kind, &error).context(&format!("cannot use the trusted root `{}`", path.display()))
     })
 }
 
