@@ -190,6 +190,7 @@ impl Lower<'_> {
         let mut input = self.stdin;
         loop {
             self.blanks();
+            let from = out.len();
             let value = self.command(out, input);
             self.blanks();
             if self.peek() != Some(b'|') || self.starts("||") {
@@ -202,8 +203,29 @@ impl Lower<'_> {
                 self.newline();
                 self.blanks();
             }
+            let value = value.or_else(|| self.printed(&out[from..]));
             input = value.or(input);
         }
+    }
+
+    /// What a group of commands prints: whatever one of them does.
+    fn printed(&mut self, group: &[Statement]) -> Option<ExprId> {
+        const COMMANDS_COUNT_MAX: usize = 64;
+        let mut open: Vec<&Statement> = group.iter().collect();
+        let mut found = Vec::new();
+        while let Some(statement) = open.pop().filter(|_| found.len() < COMMANDS_COUNT_MAX) {
+            match statement {
+                Statement::Do(value) => found.push(*value),
+                Statement::If { then, otherwise, .. } => {
+                    open.extend(then.iter().chain(otherwise).take(COMMANDS_COUNT_MAX))
+                }
+                Statement::Loop { body, .. } => open.extend(body.iter().take(COMMANDS_COUNT_MAX)),
+                Statement::Any(ways) => open.extend(ways.iter().flatten().take(COMMANDS_COUNT_MAX)),
+                _ => {}
+            }
+        }
+        let at = self.at;
+        (!found.is_empty()).then(|| self.push(ExprKind::Either(found), at))
     }
 
     /// One command or group. Its call, where it is a simple one.
