@@ -217,7 +217,7 @@ impl Lower<'_> {
             match statement {
                 Statement::Do(value) => found.push(*value),
                 Statement::If { then, otherwise, .. } => {
-                    open.extend(then.iter().chain(otherwise).take(COMMANDS_COUNT_MAX))
+                    open.extend(then.iter().chain(otherwise).take(COMMANDS_COUNT_MAX));
                 }
                 Statement::Loop { body, .. } => open.extend(body.iter().take(COMMANDS_COUNT_MAX)),
                 Statement::Any(ways) => open.extend(ways.iter().flatten().take(COMMANDS_COUNT_MAX)),
