@@ -208,7 +208,9 @@ pub(crate) fn infer(code: &Code, server: &Server<'_>) -> Capabilities {
     found.judged = code.first_party_count > 0 || !found.uses.is_empty();
     found.partly = !code.unread.is_empty();
     found.unread = unread(code, &phases);
-    found.uses.sort_by(|a, b| (&a.file, a.line, a.access, &a.what).cmp(&(&b.file, b.line, b.access, &b.what)));
+    // Of uses in one place the earliest counts, and the one that is about more.
+    let place = |used: &Use| (used.file.clone(), used.line, used.access, used.what.clone());
+    found.uses.sort_by_cached_key(|used| (place(used), used.when, !used.secret, !used.open));
     found.uses.dedup_by(|a, b| (&a.file, a.line, a.access, &a.what) == (&b.file, b.line, b.access, &b.what));
     found.uses.truncate(USES_COUNT_MAX);
     found

@@ -14,13 +14,16 @@ mod assigned;
 pub mod check;
 mod computed;
 mod encoded;
+mod given;
 mod joined;
 pub(crate) mod keywords;
 mod kind;
 mod named;
 mod placeholder;
+mod public;
 mod published;
 mod search;
+mod uuid;
 mod words;
 
 pub(crate) use computed::add_computed;

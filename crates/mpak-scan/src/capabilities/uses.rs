@@ -71,11 +71,21 @@ pub(super) fn of_scripts(names: &Names<'_>, phases: &Phases, id: UnitId, budget:
     let runs: &[&str] = if unit.language == Language::Python {
         &["exec", "eval", "compile", "runpy.run_string", "code.InteractiveInterpreter().runsource"]
     } else {
-        &["eval", "Function", "vm.runInThisContext", "vm.runInNewContext", "vm.runInContext", "vm.Script"]
+        &[
+            "eval",
+            "Function",
+            "vm.runInThisContext",
+            "vm.runInNewContext",
+            "vm.runInContext",
+            "vm.Script",
+            "worker_threads.Worker",
+        ]
     };
     for (call, callee, args) in unit.calls() {
         let Some(last) = args.iter().rev().find(|arg| arg.name.is_none()) else { continue };
-        let script = if unit.language == Language::Python { &args[0] } else { last };
+        // The last text of `new Function("a", "b", "…")` is the code; of all others the first.
+        let is_function = names.is_one_of(id, callee, &["Function"]);
+        let script = if is_function { last } else { &args[0] };
         if *budget == 0 || !names.is_one_of(id, callee, runs) {
             continue;
         }
@@ -164,6 +174,9 @@ impl Finder<'_> {
             }
         }
         for path in self.names.outside(self.id, expr) {
+            if self.handed_getter(expr, &path) {
+                continue;
+            }
             let last = last(&path);
             // A method that is handed on may never be called, unless that is what it is handed over for.
             let is_kept = path.contains("()") && !self.is_run_by_what_takes_it(expr);
@@ -185,6 +198,7 @@ impl Finder<'_> {
         for path in &paths {
             self.server_transport(call, path, args);
             self.native_module(call, path, args);
+            self.option_variable(call, path, args);
             if let Some(module) = path.strip_suffix(".?")
                 && self.any_of(call, module)
             {
@@ -287,6 +301,16 @@ impl Finder<'_> {
                 if path.starts_with("git.") {
                     texts.clear();
                 }
+                if path.starts_with("netrc.") && args.is_empty() {
+                    texts = vec!["~/.netrc".to_owned()];
+                }
+                // What lies elsewhere is fetched: `read_csv("https://…")`.
+                let hosts: Vec<String> = texts.iter().filter_map(|text| host(text)).collect();
+                if !hosts.is_empty() && texts.iter().any(|text| is_remote(text)) {
+                    let what = Some(hosts.join(", "));
+                    self.add(Access::Outbound, false, path, span, Some(call), |found| found.what = what);
+                    return;
+                }
                 if !texts.is_empty() && texts.iter().all(|text| text == ":memory:") {
                     return;
                 }
@@ -294,6 +318,11 @@ impl Finder<'_> {
             }
             Access::Outbound => {
                 let texts = self.arguments(args, 2);
+                if loads_models(path) && texts.first().is_some_and(|text| is_local(text)) {
+                    let first = texts[..1].to_vec();
+                    self.file(call, Access::Read, path, &first);
+                    return;
+                }
                 if texts.iter().any(|text| text.starts_with("sqlite:") || text.starts_with("sqlite+")) {
                     self.file(call, Access::Write, path, &texts);
                     return;
@@ -316,8 +345,12 @@ impl Finder<'_> {
                 });
             }
             Access::EnvironmentRead => {
-                let name = args.first().and_then(|arg| self.names.constant(self.id, arg.value, 8));
-                self.variable(call, effect.access, path, name);
+                let first = args.first().map(|arg| arg.value);
+                if path.ends_with("expandvars") {
+                    self.expanded(call, path, first);
+                } else {
+                    self.variables(call, effect.access, path, first);
+                }
             }
             Access::Native => {
                 let what = args.first().map(|arg| self.names.texts(self.id, arg.value).join(", "));
@@ -553,6 +586,33 @@ fn is_open(words: &[String]) -> bool {
     );
     let script = words.get(1).is_some_and(|word| word.starts_with(['-', '/']) || word.contains(UNKNOWN));
     shell && script && words.iter().skip(1).any(|word| word.contains(UNKNOWN))
+}
+
+/// Addresses that libraries for data open like files.
+fn is_remote(text: &str) -> bool {
+    ["http://", "https://", "ftp://", "sftp://", "s3://", "gs://", "gcs://", "abfs://", "az://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+}
+
+/// Whether a call takes the name of a model, which is fetched unless it is a folder.
+fn loads_models(path: &str) -> bool {
+    [
+        "transformers",
+        "sentence_transformers",
+        "datasets",
+        "diffusers",
+        "spacy",
+        "faster_whisper",
+        "whisper",
+        "ultralytics",
+    ]
+    .iter()
+    .any(|module| path.split('.').next() == Some(module))
+}
+
+fn is_local(text: &str) -> bool {
+    text.starts_with(['.', '/', '~', super::values::HERE]) || text.starts_with("file:")
 }
 
 /// The host of a URL, if it is constant.

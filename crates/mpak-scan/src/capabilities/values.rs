@@ -122,6 +122,12 @@ impl Names<'_> {
         }
     }
 
+    /// What the elements of a list may be; nothing for what is no list.
+    pub(super) fn element_texts(&self, unit: UnitId, expr: ExprId) -> Vec<String> {
+        let mut steps = 200;
+        self.rendered_elements(unit, expr, DEPTH_MAX, &mut steps)
+    }
+
     fn rendered_elements(&self, unit: UnitId, of: ExprId, depth: u32, steps: &mut u32) -> Vec<String> {
         let mut found = Vec::new();
         let direct = matches!(self.program.unit(unit).expr(of), ExprKind::List(_) | ExprKind::Dict(_));

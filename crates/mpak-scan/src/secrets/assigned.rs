@@ -15,7 +15,7 @@ const SPACE_BYTES_MAX: usize = 80;
 /// Longest type between a name and its value.
 const TYPE_BYTES_MAX: usize = 48;
 /// Longest value.
-const VALUE_BYTES_MAX: usize = 1_024;
+pub(super) const VALUE_BYTES_MAX: usize = 1_024;
 
 /// A name and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,12 @@ pub(super) fn assignment(bytes: &[u8], keyword: Range<usize>, kind: Kind) -> Opt
     // 3. The value: a literal, or a bare word where the form allows one.
     let bare = match gives {
         Gives::Literal => false,
-        Gives::Assigned => kind.has_bare_values() || is_environment(bytes, &name, at.at) || is_parameter(bytes, &name),
+        Gives::Assigned => {
+            kind.has_bare_values()
+                || is_environment(bytes, &name, at.at)
+                || is_parameter(bytes, &name)
+                || is_flag(bytes, &name) && at.at == name.end + 1
+        }
         Gives::Bare => true,
     };
     at.spaces();
@@ -61,7 +66,8 @@ enum Gives {
     Bare,
 }
 
-fn name_around(bytes: &[u8], keyword: Range<usize>) -> Option<Range<usize>> {
+/// The name that holds a keyword.
+pub(super) fn name_around(bytes: &[u8], keyword: Range<usize>) -> Option<Range<usize>> {
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let before = bytes[..keyword.start].iter().rev().take(NAME_BYTES_MAX).take_while(|b| is_name(b)).count();
     let after = bytes[keyword.end..].iter().take(NAME_BYTES_MAX).take_while(|b| is_name(b) && **b != b'.').count();
@@ -274,7 +280,9 @@ fn follows_instruction(bytes: &[u8], name: &Range<usize>) -> bool {
     let before = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
     let words = before.trim_ascii();
     let is_netrc = words.starts_with(b"machine ") && words.windows(7).any(|w| w == b" login ");
-    matches!(words, b"ENV" | b"ARG" | b"env" | b"setx" | b"set") || is_netrc
+    matches!(words, b"ENV" | b"ARG" | b"env" | b"setx" | b"set" | b"setenv" | b"export")
+        || words.strip_prefix(b"set -").is_some_and(|flags| flags.iter().all(u8::is_ascii_alphabetic))
+        || is_netrc
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::named::{self, Kept, Promise};
 use super::words::randomness;
 use super::{masked, placeholder};
 
-mod base58;
+pub(super) mod base58;
 mod connection;
 mod pem;
 
@@ -44,6 +44,8 @@ pub enum Check {
     Random,
     /// A token of a header: as [`Check::Random`], but a JSON Web Token is judged as one.
     Bearer,
+    /// What is assigned to a key's name.
+    Key,
     /// A private key in DER, in base 64.
     Der,
     /// A password that somebody means.
@@ -103,7 +105,9 @@ impl Check {
             Self::DiscordToken => Outcome::keep_if(discord(secret)),
             Self::PypiMacaroon => Outcome::keep_if(macaroon(secret)),
             Self::Bearer if secret.starts_with(b"eyJ") => web_token(secret),
-            Self::Random | Self::Bearer => Outcome::keep_if(is_random(secret)),
+            Self::Bearer if names_other_scheme(whole) => Outcome::Drop,
+            Self::Bearer | Self::Key => kept(Promise::Key, secret),
+            Self::Random => Outcome::keep_if(is_random(secret)),
             Self::Der => Outcome::keep_if(pem::is_bare_key(secret)),
             Self::Password => password(secret),
             Self::BasicAuth => basic(secret),
@@ -211,8 +215,22 @@ pub(super) fn is_random(secret: &[u8]) -> bool {
 }
 
 fn password(secret: &[u8]) -> Outcome {
-    match named::kept(Promise::Password, b"", secret) {
+    kept(Promise::Password, secret)
+}
+
+/// Schemes whose parameters are no token, or are judged by their own rule.
+fn names_other_scheme(whole: &[u8]) -> bool {
+    const SCHEMES: [&[u8]; 7] =
+        [b"basic ", b"digest ", b"negotiate ", b"ntlm ", b"hawk ", b"signature ", b"aws4-hmac-"];
+    let lower = whole[..whole.len().min(80)].to_ascii_lowercase();
+    SCHEMES.iter().any(|scheme| memchr::memmem::find(&lower, scheme).is_some())
+}
+
+fn kept(promise: Promise, secret: &[u8]) -> Outcome {
+    match named::kept(promise, b"", secret) {
         Some(Kept::Surely) => Outcome::Keep,
+        // A UUID is a token where a token must stand.
+        Some(Kept::Perhaps) if promise == Promise::Key && named::is_uuid(secret) => Outcome::Keep,
         Some(Kept::Perhaps) => Outcome::Lower,
         None => Outcome::Drop,
     }

@@ -98,6 +98,8 @@ fn makes_text(unit: &Unit, expr: ExprId) -> bool {
                 memchr::memmem::find(stands, text.as_bytes()).is_none()
             }
         }
+        // A slice, as of a text that is turned around.
+        ExprKind::Index { key: None, .. } => true,
         ExprKind::Join(parts) => parts.len() > 1 || parts.first().is_some_and(|&part| unit.text(part).is_none()),
         ExprKind::Call { callee, .. } => match unit.expr(*callee) {
             ExprKind::Member { name, .. } | ExprKind::Free(name) => MAKERS.contains(&name.as_str()),

@@ -4,6 +4,7 @@ use base64::Engine as _;
 
 use super::check::{BASE64, BASE64_URL};
 use super::placeholder;
+use super::public;
 use super::published;
 use super::words::randomness;
 
@@ -60,7 +61,28 @@ const KEYS: [&str; 32] = [
     "subscriptionkey",
     "token",
 ];
-const PASSWORDS: [&str; 4] = ["password", "passwd", "passphrase", "passwort"];
+const PASSWORDS: [&str; 16] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "kennwort",
+    "contrasena",
+    "contrasenya",
+    "senha",
+    "motdepasse",
+    "wachtwoord",
+    "parola",
+    "parol",
+    "losenord",
+    "heslo",
+    "haslo",
+    "salasana",
+];
+/// The same words where they are not of ASCII, and those for keys.
+const PASSWORDS_ELSEWHERE: [&str; 10] =
+    ["contraseña", "пароль", "密码", "密碼", "パスワード", "비밀번호", "şifre", "hasło", "lösenord", "salaisuus"];
+const KEYS_ELSEWHERE: [&str; 8] = ["令牌", "密钥", "密鑰", "トークン", "秘密鍵", "토큰", "токен", "секрет"];
 /// Words whose names hold no secret, wherever they stand in them.
 const HARMLESS: [&str; 50] = [
     "public",
@@ -183,6 +205,15 @@ const ABOUT: [&str; 63] = [
 
 /// What a name promises.
 pub(super) fn promise(name: &[u8]) -> Option<Promise> {
+    if !name.is_ascii() {
+        let text = String::from_utf8_lossy(name).to_lowercase();
+        if PASSWORDS_ELSEWHERE.iter().any(|word| text.contains(word)) {
+            return Some(Promise::Password);
+        }
+        if KEYS_ELSEWHERE.iter().any(|word| text.contains(word)) {
+            return Some(Promise::Key);
+        }
+    }
     let words = words(name);
     let last = words.last()?;
     let harmless = |word: &String| HARMLESS.contains(&word.as_str());
@@ -190,13 +221,23 @@ pub(super) fn promise(name: &[u8]) -> Option<Promise> {
         return None;
     }
     let whole = words.concat();
-    if PASSWORDS.iter().any(|word| whole.contains(word)) || words.iter().any(|word| word == "pwd" || word == "pass") {
+    if PASSWORDS.iter().any(|word| whole.contains(word))
+        || words.iter().any(|word| matches!(word.as_str(), "pwd" | "pass" | "mdp" | "clave"))
+    {
         Some(Promise::Password)
-    } else if KEYS.iter().any(|word| whole.contains(word)) {
+    } else if KEYS.iter().any(|word| whole.contains(word))
+        || words.len() > 1 && last == "pat"
+        || is_header_of_key(&words)
+    {
         Some(Promise::Key)
     } else {
         None
     }
+}
+
+/// `X-Functions-Key`
+fn is_header_of_key(words: &[String]) -> bool {
+    words.len() > 2 && words[0] == "x" && words.last().is_some_and(|last| matches!(last.as_str(), "key" | "auth"))
 }
 
 /// `myAPIKey2` is `my`, `api`, `key2`.
@@ -225,12 +266,23 @@ pub(super) fn kept(promise: Promise, name: &[u8], value: &[u8]) -> Option<Kept> 
     if placeholder::is_placeholder(value) || is_reference(value) || repeats(name, value) || is_published(value) {
         return None;
     }
+    if public::is_sealed(value) || public::is_digest(value) || public::is_content_id(value) {
+        return None;
+    }
+    if promise == Promise::Key && is_of_escaped_bytes(value) {
+        return Some(Kept::Surely);
+    }
+    // The value in base 64, as manifests of clusters hold it: what it says counts.
+    if let Some(inner) = readable(value) {
+        return if readable(&inner).is_some() { None } else { kept(promise, name, &inner) };
+    }
     let kept = match promise {
         Promise::Key => key(value),
         Promise::Password => key(value).or_else(|| password(value)),
     };
-    // What everybody knows opens nothing, unless somebody uses it.
-    kept.map(|kept| if published::is_published(value) { Kept::Perhaps } else { kept })
+    // What everybody knows opens nothing, unless somebody uses it; nor does the address of an account.
+    let is_known = published::is_published(value) || public::is_address(name, value);
+    kept.map(|kept| if is_known { Kept::Perhaps } else { kept })
 }
 
 /// Whether the name of a service's setting is that of a credential.
@@ -248,17 +300,59 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=512;
 
 fn key(value: &[u8]) -> Option<Kept> {
     let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"-_+/=.~!@#^&:".contains(b);
-    if !KEY_BYTES.contains(&value.len()) || !value.iter().all(allowed) {
+    if !KEY_BYTES.contains(&value.len()) || !(value.iter().all(allowed) || is_of_all_signs(value)) {
         return None;
     }
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    let measured = randomness(value);
-    if letters < 4 || !measured.holds(RANDOM_MIN) || super::entropy(value) < 3.0 || encodes_something(value) {
+    let is_random = randomness(value).holds(RANDOM_MIN) || is_of_all_signs(value);
+    if letters < 4 || !is_random || super::entropy(value) < 3.0 || encodes_something(value) {
         return None;
     }
     let capitals = value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
     if is_uuid(value) || (digits == 0 && !capitals) { Some(Kept::Perhaps) } else { Some(Kept::Surely) }
+}
+
+/// Long, of any signs but quotes, and its letters and digits are chance: no expression of a program is.
+fn is_of_all_signs(value: &[u8]) -> bool {
+    const BYTES_MIN: usize = 24;
+    let plain: Vec<u8> = value.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+    let measured = randomness(&plain);
+    value.len() >= BYTES_MIN
+        && value.iter().all(|b| b.is_ascii_graphic() && !b"\"'`\\".contains(b))
+        && plain.len() * 3 >= value.len() * 2
+        && measured.random >= RANDOM_MIN
+        && measured.random * 10 >= measured.total * 7
+}
+
+/// `\x8f\x1b…`: random bytes, written as escapes where they are no letters.
+fn is_of_escaped_bytes(value: &[u8]) -> bool {
+    const BYTES_MIN: usize = 16;
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (mut bytes, mut at, mut escapes) = (Vec::new(), 0, 0);
+    while let Some(byte) = value.get(at) {
+        let escaped = match value.get(at..at + 4) {
+            Some([b'\\', b'x', high, low]) => digit(*high).zip(digit(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*byte));
+        escapes += usize::from(escaped.is_some());
+        at += if escaped.is_some() { 4 } else { 1 };
+    }
+    escapes * 3 >= bytes.len()
+        && bytes.len() >= BYTES_MIN
+        && super::entropy(&bytes) >= 3.5
+        && !placeholder::is_placeholder(&bytes)
+        && !published::is_published(&bytes)
+}
+
+/// What base 64 stands for, if that is nothing but signs that can be typed; chance hardly ever is.
+fn readable(value: &[u8]) -> Option<Vec<u8>> {
+    const BYTES: std::ops::RangeInclusive<usize> = 8..=384;
+    let whole = value.len().is_multiple_of(4) || value.len() % 4 != 1 && !value.contains(&b'=');
+    let inner = BASE64.decode(value).ok().filter(|inner| whole && BYTES.contains(&inner.len()))?;
+    let inner = inner.strip_suffix(b"\n").unwrap_or(&inner);
+    inner.iter().all(u8::is_ascii_graphic).then(|| inner.to_vec())
 }
 
 /// Base 64 of what is no key: a known kind of file, or words with a few other bytes between them, as in
@@ -349,7 +443,8 @@ fn is_reference(value: &[u8]) -> bool {
         || has(b"()")
         || has(b" ")
         || has(b"**")
-        || is_address(value)
+        || public::is_contract(value)
+        || is_file(value)
         || value.starts_with(b"/")
         || value.starts_with(b"./")
         || value.starts_with(b"../")
@@ -361,9 +456,13 @@ fn is_reference(value: &[u8]) -> bool {
         || value.starts_with(b"sha512-")
 }
 
-/// The address of an account or contract.
-fn is_address(value: &[u8]) -> bool {
-    value.strip_prefix(b"0x").is_some_and(|digits| digits.len() == 40 && digits.iter().all(u8::is_ascii_hexdigit))
+/// `token-3f2a….js`
+fn is_file(value: &[u8]) -> bool {
+    const EXTENSIONS: [&[u8]; 20] = [
+        b".js", b".mjs", b".cjs", b".ts", b".tsx", b".css", b".json", b".map", b".html", b".svg", b".png", b".jpg",
+        b".webp", b".woff2", b".wasm", b".py", b".md", b".txt", b".yaml", b".pem",
+    ];
+    EXTENSIONS.iter().any(|extension| value.ends_with(extension))
 }
 
 /// The name again, or its words.
@@ -378,7 +477,9 @@ fn repeats(name: &[u8], value: &[u8]) -> bool {
 /// Keys that are made to be public.
 fn is_published(value: &[u8]) -> bool {
     [
-        &b"pk_"[..],
+        &b"pk_live_"[..],
+        b"pk_test_",
+        b"pk_prod_",
         b"pk.",
         b"phc_",
         b"pk-lf-",
@@ -393,7 +494,7 @@ fn is_published(value: &[u8]) -> bool {
     .any(|prefix| value.starts_with(prefix))
 }
 
-fn is_uuid(value: &[u8]) -> bool {
+pub(super) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value.iter().enumerate().all(|(at, b)| match at {
             8 | 13 | 18 | 23 => *b == b'-',

@@ -4,14 +4,15 @@ use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::assigned::assignment;
+use super::assigned::{Assignment, assignment};
 use super::check::{Check, Outcome};
 use super::encoded::{self, Layer};
+use super::given::given;
 use super::joined::{SEAMS, joined};
 use super::keywords::{KeywordHit, Keywords};
 use super::named::{self, Kept};
 use super::words::randomness;
-use super::{Kind, entropy, masked, placeholder, published};
+use super::{Kind, entropy, masked, placeholder, public, published, uuid};
 use crate::rules::{self, Confidence, Place, SecretRule};
 
 /// Bytes before a keyword in which a match around it may start.
@@ -179,11 +180,25 @@ fn userinfo(bytes: &[u8], hit: KeywordHit) -> Option<usize> {
     (scheme > 0).then_some(hit.start - scheme)
 }
 
-/// A value whose name holds a keyword.
+/// A value whose name holds a keyword: what it is assigned, else what it is given by a detour.
 fn named(text: Text<'_>, hit: KeywordHit, rank: usize, work: &mut Work) -> Option<Found> {
+    let keyword = hit.start..hit.end;
+    let direct = assignment(text.bytes, keyword.clone(), text.kind);
+    let found = direct.and_then(|one| named_value(text, &one, rank, work));
+    if found.as_ref().is_some_and(|found| found.confidence == Confidence::High) {
+        return found;
+    }
+    work.add(ATTEMPT_BYTES * 2);
+    let shaped = rules::secrets()[rank].regex().is_some();
+    let promises = |name: &[u8]| if shaped { named::is_key_of_service(name) } else { named::promise(name).is_some() };
+    let given = given(text.bytes, keyword, text.kind, &promises).into_iter();
+    let sure = given.filter_map(|one| named_value(text, &one, rank, work)).find(|f| f.confidence == Confidence::High);
+    sure.or(found)
+}
+
+fn named_value(text: Text<'_>, found: &Assignment, rank: usize, work: &mut Work) -> Option<Found> {
     let rule = &rules::secrets()[rank];
-    let found = assignment(text.bytes, hit.start..hit.end, text.kind)?;
-    let (name, value) = (&text.bytes[found.name], &text.bytes[found.value.clone()]);
+    let (name, value) = (&text.bytes[found.name.clone()], &text.bytes[found.value.clone()]);
     work.add(value.len() as u64);
     let (confidence, masked) = match rule.regex() {
         // The issuer is in the name, so the shape decides.
@@ -202,7 +217,9 @@ fn named(text: Text<'_>, hit: KeywordHit, rank: usize, work: &mut Work) -> Optio
             }
         }
         None => match named::kept(named::promise(name)?, name, value)? {
+            _ if public::is_for_browsers(text.bytes, &found.name) => (Confidence::Low, masked(value)),
             Kept::Surely => (rule.confidence, masked(value)),
+            Kept::Perhaps if uuid::is_credential(text.bytes, &found.name, value) => (rule.confidence, masked(value)),
             Kept::Perhaps => (Confidence::Low, masked(value)),
         },
     };

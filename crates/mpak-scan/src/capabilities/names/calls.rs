@@ -7,7 +7,7 @@ use crate::code::facts::{Arg, ExprId, ExprKind, FunctionId, Language, Unit, VarI
 use crate::code::program::UnitId;
 
 /// Calls that give back what they are given, only called another way.
-const WRAPPERS: [&str; 16] = [
+const WRAPPERS: [&str; 19] = [
     "util.promisify",
     "promisify",
     "pify",
@@ -24,6 +24,9 @@ const WRAPPERS: [&str; 16] = [
     "structuredClone",
     "staticmethod",
     "Promise.resolve",
+    "Proxy",
+    "vars",
+    "inspect.unwrap",
 ];
 
 impl Names<'_> {
@@ -78,6 +81,7 @@ impl Names<'_> {
                 _ => {}
             }
         }
+        self.fetched(unit, callee, args, depth, out);
         for sense in self.at(unit, callee, depth).iter() {
             match sense {
                 Sense::Outside(path) => self.outside_call(unit, path, args, depth, out),
@@ -94,6 +98,36 @@ impl Names<'_> {
             && WRAPPERS.contains(&name.as_str())
         {
             out.extend(self.at(unit, first, depth).iter().cloned());
+        }
+    }
+
+    /// `attrgetter("system")(os)`, `os.__getattribute__("system")`
+    fn fetched(&self, unit: UnitId, callee: ExprId, args: &[Arg], depth: u32, out: &mut Vec<Sense>) {
+        let source = self.program.unit(unit);
+        let Some(first) = args.first().map(|arg| arg.value) else { return };
+        let (of, name) = match source.expr(callee) {
+            ExprKind::Call { callee, args, .. }
+                if self.is_one_of(unit, *callee, &["operator.attrgetter", "operator.itemgetter"]) =>
+            {
+                (first, args.first().map(|arg| arg.value))
+            }
+            ExprKind::Member { of, name } if matches!(name.as_str(), "__getattribute__" | "__getattr__") => {
+                (*of, Some(first))
+            }
+            _ => return,
+        };
+        let Some(name) = name.and_then(|name| self.constant(unit, name, depth)) else { return };
+        for sense in self.at(unit, of, depth).iter() {
+            // `attrgetter("path.join")`
+            let mut reached = vec![sense.clone()];
+            for part in name.split('.').take(4) {
+                let mut next = Vec::new();
+                for sense in &reached {
+                    self.member(sense, part, depth, &mut next);
+                }
+                reached = next;
+            }
+            out.append(&mut reached);
         }
     }
 
@@ -178,15 +212,50 @@ impl Names<'_> {
                         _ => None,
                     };
                     if let Some((callee_unit, function)) = target {
-                        for (var, value) in bound(self.program.unit(callee_unit), function, args) {
+                        let skip = self.given_before(unit, callee);
+                        for (var, value) in bound(self.program.unit(callee_unit), function, args, skip) {
                             add((callee_unit, var), Given::Value(unit, value));
                         }
                     }
                 }
+                self.given_in_advance(unit, callee, args, &mut add);
                 self.given_to_callbacks(unit, source, callee, args, &mut add);
             }
         }
         given
+    }
+
+    /// `partial(f, a)` and `f.bind(this, a)` give `a` now, and the rest when the result is called.
+    fn given_in_advance(
+        &self,
+        unit: UnitId,
+        callee: ExprId,
+        args: &[Arg],
+        add: &mut impl FnMut((UnitId, VarId), Given),
+    ) {
+        let binds = |of: ExprId| Some((of, args.get(1..)?));
+        let target = match self.program.unit(unit).expr(callee) {
+            ExprKind::Member { of, name } if name == "bind" => binds(*of),
+            _ if self.is_one_of(unit, callee, &["functools.partial"]) => args.first().and_then(|arg| binds(arg.value)),
+            _ => None,
+        };
+        let Some((function, given)) = target else { return };
+        for sense in self.senses(unit, function).iter() {
+            if let Sense::Function(of, function) = sense {
+                for (var, value) in bound(self.program.unit(*of), *function, given, 0) {
+                    add((*of, var), Given::Value(unit, value));
+                }
+            }
+        }
+    }
+
+    /// How many arguments were given in advance to what is called here.
+    fn given_before(&self, unit: UnitId, callee: ExprId) -> usize {
+        let (of, made) = self.program.value(unit, callee);
+        let ExprKind::Call { callee, args, .. } = self.program.unit(of).expr(made) else { return 0 };
+        let binds = matches!(self.program.unit(of).expr(*callee), ExprKind::Member { name, .. } if name == "bind")
+            || self.is_one_of(of, *callee, &["functools.partial"]);
+        if binds { args.iter().filter(|arg| arg.name.is_none()).count().saturating_sub(1) } else { 0 }
     }
 
     /// `list.map(f)` gives elements to `f`, `promise.then(f)` what is promised.
@@ -199,15 +268,17 @@ impl Names<'_> {
         add: &mut impl FnMut((UnitId, VarId), Given),
     ) {
         let ExprKind::Member { of, name } = source.expr(callee) else { return };
+        let place = usize::from(name == "reduce");
         let given = match name.as_str() {
             "then" => Given::Value(unit, *of),
+            "reduce" => Given::Element(unit, *of),
             name if is_per_element(name) => Given::Element(unit, *of),
             _ => return,
         };
         let Some(first) = args.first() else { return };
         for sense in self.senses(unit, first.value).iter() {
             if let Sense::Function(unit, function) = sense
-                && let Some(param) = self.program.unit(*unit).function(*function).params.first()
+                && let Some(param) = self.program.unit(*unit).function(*function).params.get(place)
             {
                 add((*unit, param.var), given);
             }
@@ -220,12 +291,12 @@ pub(in crate::capabilities) fn is_per_element(name: &str) -> bool {
     matches!(name, "map" | "forEach" | "filter" | "some" | "every" | "find" | "flatMap" | "findIndex")
 }
 
-/// Which argument each parameter of a function gets.
-fn bound(unit: &Unit, function: FunctionId, args: &[Arg]) -> Vec<(VarId, ExprId)> {
+/// Which argument each parameter of a function gets, after the first ones.
+fn bound(unit: &Unit, function: FunctionId, args: &[Arg], skip: usize) -> Vec<(VarId, ExprId)> {
     let function = unit.function(function);
     let method = unit.language == Language::Python && function.class.is_some();
     let params = &function.params[usize::from(method).min(function.params.len())..];
-    let mut places = params.iter().filter(|param| !param.keywords);
+    let mut places = params.iter().filter(|param| !param.keywords).skip(skip);
     let mut bound = Vec::new();
     for arg in args {
         let param = match &arg.name {

@@ -1,7 +1,7 @@
 //! Members of modules, classes and objects, and elements of lists.
 
 use super::{Names, SENSES_COUNT_MAX, SOURCES_COUNT_MAX, Sense};
-use crate::code::facts::{ClassId, ExprId, ExprKind, FunctionId};
+use crate::code::facts::{ClassId, ExprId, ExprKind, FunctionId, VarId};
 use crate::code::program::UnitId;
 
 impl Names<'_> {
@@ -12,6 +12,7 @@ impl Names<'_> {
             Sense::Outside(path) if matches!(name, "default" | "call" | "apply" | "bind") && path != "subprocess" => {
                 out.push(Sense::Outside(path.clone()));
             }
+            Sense::Outside(path) if name == "__dict__" => out.push(Sense::Outside(path.clone())),
             Sense::Outside(path) => out.push(Sense::Outside(dotted(path, name))),
             Sense::Unit(unit) => {
                 self.exported(*unit, name, depth, out);
@@ -124,10 +125,29 @@ impl Names<'_> {
         for sense in self.at(unit, of, depth).iter() {
             match (sense, &name) {
                 (Sense::Value(unit, value), _) => self.item(*unit, *value, name.as_deref(), depth, out),
+                (Sense::Outside(path), Some(name)) if matches!(path.as_str(), "globals()" | "locals()" | "vars()") => {
+                    self.global(unit, name, depth, out);
+                }
+                (Sense::Outside(path), Some(name)) if path == "sys.modules" => {
+                    let inside = self.program.module(unit, name);
+                    out.push(inside.map_or_else(|| Sense::Outside(name.clone()), Sense::Unit));
+                }
                 (_, Some(name)) => self.member(sense, name, depth, out),
                 (Sense::Outside(path), None) => out.push(Sense::Outside(format!("{path}.?"))),
                 _ => {}
             }
+        }
+    }
+}
+
+impl Names<'_> {
+    /// A variable of the whole file, by its name.
+    fn global(&self, unit: UnitId, name: &str, depth: u32, out: &mut Vec<Sense>) {
+        let Some(depth) = self.deeper(depth) else { return };
+        let vars = &self.program.unit(unit).vars;
+        let found = vars.iter().position(|var| var.name == name && var.function == FunctionId::TOP);
+        if let Some(at) = found.and_then(|at| u32::try_from(at).ok()) {
+            self.variable(unit, VarId(at), depth, out);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::code::facts::{ExprId, FunctionId, Import, Language, VarId};
 use crate::code::program::UnitId;
 
 /// Names of the languages themselves, free in every file.
-const BUILTINS: [&str; 34] = [
+const BUILTINS: [&str; 38] = [
     "open",
     "getattr",
     "__import__",
@@ -41,6 +41,10 @@ const BUILTINS: [&str; 34] = [
     "staticmethod",
     "structuredClone",
     "super",
+    "vars",
+    "globals",
+    "locals",
+    "Proxy",
 ];
 
 impl Names<'_> {

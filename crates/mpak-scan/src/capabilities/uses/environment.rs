@@ -26,6 +26,66 @@ impl Finder<'_> {
         });
     }
 
+    /// The variables that a text may name.
+    pub(super) fn variables(&mut self, at: ExprId, access: Access, call: &str, named: Option<ExprId>) {
+        let Some(named) = named else { return self.variable(at, access, call, None) };
+        for text in self.names.texts(self.id, named).into_iter().take(NAMES_COUNT_MAX) {
+            self.variable(at, access, call, partly(text));
+        }
+    }
+
+    /// `expandvars("$API_KEY/x")`
+    pub(super) fn expanded(&mut self, at: ExprId, call: &str, text: Option<ExprId>) {
+        let texts = text.map(|text| self.names.texts(self.id, text)).unwrap_or_default();
+        for text in texts {
+            for part in text.split('$').skip(1).take(NAMES_COUNT_MAX) {
+                let part = part.trim_start_matches('{');
+                let length = part.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+                if length > 0 {
+                    self.variable(at, Access::EnvironmentRead, call, Some(part[..length].to_owned()));
+                }
+            }
+        }
+    }
+
+    /// `map(os.environ.get, ("A", "B"))`: what is handed on reads what stands beside it.
+    pub(super) fn handed_getter(&mut self, at: ExprId, path: &str) -> bool {
+        let getters = ["os.environ.get", "os.environ.__getitem__", "os.getenv"];
+        if self.unit.language != Language::Python || !getters.contains(&path) {
+            return false;
+        }
+        let parent = self.names.layout(self.id).parent(at);
+        let Some(ExprKind::Call { args, .. }) = parent.map(|parent| self.unit.expr(parent)) else { return false };
+        let beside: Vec<ExprId> = args.iter().map(|arg| arg.value).filter(|value| *value != at).collect();
+        let mut names: Vec<String> =
+            beside.into_iter().flat_map(|value| self.names.element_texts(self.id, value)).collect();
+        names.truncate(NAMES_COUNT_MAX);
+        if names.is_empty() {
+            self.variable(at, Access::EnvironmentRead, path, None);
+        }
+        for name in names {
+            self.variable(at, Access::EnvironmentRead, path, partly(name));
+        }
+        true
+    }
+
+    /// `click.option("--key", envvar="API_KEY")`
+    pub(super) fn option_variable(&mut self, call: ExprId, path: &str, args: &[Arg]) {
+        let is_option = ["click", "rich_click", "asyncclick", "typer", "cyclopts", "configargparse"]
+            .iter()
+            .any(|module| path.split('.').next() == Some(module));
+        let named = |arg: &&Arg| matches!(arg.name.as_deref(), Some("envvar" | "env_var"));
+        for arg in args.iter().filter(named).filter(|_| is_option) {
+            let mut names = self.names.element_texts(self.id, arg.value);
+            if names.is_empty() {
+                names = self.names.texts(self.id, arg.value);
+            }
+            for name in names.into_iter().take(NAMES_COUNT_MAX) {
+                self.variable(call, Access::EnvironmentRead, path, partly(name));
+            }
+        }
+    }
+
     /// `os.environ.get("X")`, `environ.items()`, `env.parse(process.env)`.
     pub(super) fn environment_call(&mut self, call: ExprId, callee: ExprId, args: &[Arg]) {
         let ExprKind::Member { of, name } = self.unit.expr(callee) else { return };

@@ -6,7 +6,7 @@ const DIGITS: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrst
 const CHECK_BYTES: usize = 4;
 
 /// Whether the last bytes are the first ones of the payload's doubled SHA-256.
-pub(super) fn is_checked(text: &[u8]) -> bool {
+pub(in crate::secrets) fn is_checked(text: &[u8]) -> bool {
     let Some(bytes) = decoded(text) else { return false };
     let Some((payload, check)) = bytes.len().checked_sub(CHECK_BYTES).map(|at| bytes.split_at(at)) else {
         return false;
@@ -15,7 +15,8 @@ pub(super) fn is_checked(text: &[u8]) -> bool {
     Sha256::of(once.as_bytes()).as_bytes().starts_with(check)
 }
 
-fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+/// The number that a text stands for.
+pub(in crate::secrets) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     // Least significant byte first.
     let mut number: Vec<u8> = Vec::new();
     for digit in text {
