@@ -167,8 +167,7 @@ impl<'p> Names<'p> {
     fn imported_value(&self, unit: UnitId, import: &Import) -> Option<Given> {
         let inside = self.program.module(unit, &import.module)?;
         let name = import.member.as_deref()?;
-        let export = self.program.unit(inside).exports.iter().rev().find(|export| export.name == name)?;
-        Some(Given::Value(inside, export.value))
+        Some(Given::Value(inside, self.program.exported(inside, name)?))
     }
 
     fn at(&self, unit: UnitId, expr: ExprId, depth: u32) -> Senses {

@@ -1,5 +1,7 @@
 //! Builds a [`Unit`]: what every language's lowering shares: the arena, scopes, joining constants, limits.
 
+use std::collections::BTreeMap;
+
 use super::facts::{
     Arg, Block, Class, ClassId, Export, Expr, ExprId, ExprKind, Function, FunctionId, Import, Language, Reading, Span,
     Statement, Unit, Var, VarId,
@@ -48,6 +50,7 @@ impl Builder {
             classes: Vec::new(),
             vars: Vec::new(),
             exprs: Vec::new(),
+            kept: BTreeMap::new(),
             comments: Vec::new(),
             source,
         };
@@ -237,6 +240,11 @@ impl Builder {
         self.unit.exports.push(Export { name: name.to_owned(), value });
     }
 
+    /// Remembers which tests an element of a comprehension passes.
+    pub(crate) fn kept(&mut self, element: ExprId, tests: Vec<ExprId>) {
+        self.unit.kept.insert(element, tests);
+    }
+
     /// Adds a comment.
     pub(crate) fn comment(&mut self, span: Span) {
         self.unit.comments.push(span);
@@ -252,6 +260,50 @@ impl Builder {
             reading => reading,
         };
         self.unit
+    }
+}
+
+/// Most tests of a chain (`elif`, `case`) that stand inside each other; a longer chain becomes any of shorter ones.
+const CHAIN_LENGTH_MAX: usize = 100;
+
+/// A chain of tests that is built from its last one on.
+pub(crate) struct Chain {
+    otherwise: Block,
+    length: usize,
+    done: Vec<Block>,
+}
+
+impl Chain {
+    /// Begins with what is done when no test holds.
+    pub(crate) fn new(otherwise: Block) -> Self {
+        Self { otherwise, length: 0, done: Vec::new() }
+    }
+
+    /// What is done when the test before all that were put in does not hold.
+    pub(crate) fn otherwise(&mut self) -> Block {
+        let otherwise = std::mem::take(&mut self.otherwise);
+        if self.length < CHAIN_LENGTH_MAX {
+            return otherwise;
+        }
+        self.length = 0;
+        self.done.push(otherwise);
+        Vec::new()
+    }
+
+    /// Puts a test in front, which holds what [`Self::otherwise`] gave.
+    pub(crate) fn put(&mut self, block: Block) {
+        self.otherwise = block;
+        self.length += 1;
+    }
+
+    /// The whole chain.
+    pub(crate) fn end(mut self) -> Block {
+        if self.done.is_empty() {
+            return self.otherwise;
+        }
+        self.done.push(self.otherwise);
+        self.done.reverse();
+        vec![Statement::Any(self.done)]
     }
 }
 

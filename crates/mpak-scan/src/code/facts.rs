@@ -6,6 +6,8 @@
 //! one thing here: `await x` is `x`, an f-string and a template are a [`ExprKind::Join`], `with x as y` is
 //! an assignment, `for y of x` assigns a member of `x`, a destructuring is several assignments.
 
+use std::collections::BTreeMap;
+
 /// The language of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Language {
@@ -62,6 +64,10 @@ impl FunctionId {
     pub const TOP: Self = Self(0);
 }
 
+/// Most of a line that is shown, before a place and from it on.
+const LINE_BEFORE_BYTES_MAX: usize = 1 << 10;
+const LINE_AFTER_BYTES_MAX: usize = 4 << 10;
+
 /// One source file.
 #[derive(Clone, Debug)]
 pub struct Unit {
@@ -83,6 +89,8 @@ pub struct Unit {
     pub vars: Vec<Var>,
     /// All expressions.
     pub exprs: Vec<Expr>,
+    /// Tests that elements of a comprehension pass, by the element's expression.
+    pub kept: BTreeMap<ExprId, Vec<ExprId>>,
     /// All comments, which only text controls ask for.
     pub comments: Vec<Span>,
     /// The text.
@@ -358,12 +366,19 @@ impl Unit {
         }
     }
 
-    /// The source line of a place, without indentation.
+    /// The source line of a place, without indentation; of a very long one what stands around the place.
     pub fn line(&self, span: Span) -> &str {
-        let at = (span.start as usize).min(self.source.len());
         let bytes = self.source.as_bytes();
-        let start = bytes[..at].iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
-        let end = bytes[at..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| at + n);
+        let at = (span.start as usize).min(bytes.len());
+        let (from, to) = (at.saturating_sub(LINE_BEFORE_BYTES_MAX), bytes.len().min(at + LINE_AFTER_BYTES_MAX));
+        let mut start = bytes[from..at].iter().rposition(|&b| b == b'\n').map_or(from, |n| from + n + 1);
+        let mut end = bytes[at..to].iter().position(|&b| b == b'\n').map_or(to, |n| at + n);
+        while !self.source.is_char_boundary(start) {
+            start += 1;
+        }
+        while !self.source.is_char_boundary(end) {
+            end -= 1;
+        }
         self.source.get(start..end).unwrap_or_default().trim()
     }
 

@@ -13,11 +13,13 @@ use std::rc::Rc;
 
 use foldhash::HashMap;
 
-use super::facts::{ClassId, ExprId, FunctionId, Language, Span, Unit, VarId};
+use super::facts::{ClassId, ExprId, ExprKind, Function, FunctionId, Language, Span, Unit, VarId};
 use super::program::{Meaning, Program, UnitId};
 use super::shapes::Shape;
 use super::tools::{self, Handler};
 
+#[cfg(test)]
+mod bounds;
 mod calls;
 mod entering;
 mod env;
@@ -30,6 +32,7 @@ mod results;
 pub mod sinks;
 mod statements;
 mod tables;
+mod templates;
 #[cfg(test)]
 mod tests;
 pub mod value;
@@ -43,6 +46,13 @@ const CALLS_DEPTH_MAX: usize = 8;
 /// Most expressions that are computed for one root, and for all together.
 const ROOT_STEPS_MAX: u64 = 500_000;
 const STEPS_MAX: u64 = 6_000_000;
+/// Most flows that are told, and how many of these may be harmless ones.
+const FLOWS_COUNT_MAX: usize = 4_096;
+const HARMLESS_COUNT_MAX: usize = 2_048;
+/// Most decorators of one handler that are run.
+const DECORATORS_COUNT_MAX: usize = 8;
+/// What it costs to find out what a name means, in expressions.
+const MEANING_STEPS: u64 = 4;
 
 /// How bad it is that this text reaches that place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -82,7 +92,7 @@ pub struct Flow {
     pub is_whole_query: bool,
 }
 
-/// Finds all flows of the handlers that are to be `run`. `first_party` tells the units that are judged in full; in the others only flows that
+/// Finds all flows of the handlers that are to be `run`, and whether all was followed to its end. `first_party` tells the units that are judged in full; in the others only flows that
 /// start in a handler count.
 pub fn flows(
     program: &Program,
@@ -90,6 +100,16 @@ pub fn flows(
     run: &dyn Fn(&Handler) -> bool,
     first_party: &dyn Fn(&Unit) -> bool,
 ) -> (Vec<Flow>, bool) {
+    let engine = followed(program, handlers, run, first_party);
+    (engine.found.into_values().collect(), !engine.cut)
+}
+
+fn followed<'p>(
+    program: &'p Program,
+    handlers: &[Handler],
+    run: &dyn Fn(&Handler) -> bool,
+    first_party: &dyn Fn(&Unit) -> bool,
+) -> Engine<'p> {
     let mut engine = Engine {
         program,
         env: Env::default(),
@@ -103,16 +123,24 @@ pub fn flows(
         meanings: HashMap::default(),
         known: HashMap::default(),
         tables: HashMap::default(),
+        archives: program.units().map(|(_, unit)| archives(unit)).collect(),
+        plumbum: program
+            .units()
+            .map(|(_, unit)| unit.imports.iter().any(|i| i.module.starts_with("plumbum")))
+            .collect(),
         proofs: Vec::new(),
         locals: program.units().map(|(_, unit)| locals(unit)).collect(),
         depth: 0,
         proving: 0,
+        tests_left: 0,
         never_came_back: false,
         settled: HashMap::default(),
         bundled: program.units().filter(|(_, unit)| is_bundled(unit)).map(|(id, _)| id).collect(),
         listeners: BTreeMap::new(),
         registered: Vec::new(),
         registered_before: handlers.iter().map(|handler| (handler.unit, handler.function)).collect(),
+        of_each: false,
+        unquoted: false,
         speaks: tools::speaks_itself(program, handlers),
         steps: 0,
         root_steps: 0,
@@ -126,8 +154,10 @@ pub fn flows(
     }
     let mut top = engine.env.open();
     // 2. What the model calls; twice, so that what one handler stores another one finds.
+    let mine = || handlers.iter().filter(|handler| run(handler));
+    engine.cut |= mine().nth(tools::FOLLOWED_COUNT_MAX).is_some();
     for _ in 0..2 {
-        for handler in handlers.iter().filter(|handler| run(handler)) {
+        for handler in mine().take(tools::FOLLOWED_COUNT_MAX) {
             engine.next_root(&mut top);
             engine.judged = true;
             engine.handler(handler);
@@ -143,7 +173,7 @@ pub fn flows(
         }
         for at in 1..unit.functions.len() {
             let function = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
-            if !engine.visited.contains(&(id, function)) {
+            if engine.steps < STEPS_MAX && !engine.visited.contains(&(id, function)) {
                 engine.env.restart(top);
                 engine.judged = true;
                 let args = engine.unknown_inputs(id, function);
@@ -152,7 +182,7 @@ pub fn flows(
         }
     }
     engine.registered_ones(&mut top, before);
-    (engine.found.into_values().collect(), !engine.cut)
+    engine
 }
 
 /// Flows of two runs over the same program: of the same flow the worse stays.
@@ -205,13 +235,17 @@ struct Engine<'p> {
     stack: Vec<(UnitId, FunctionId)>,
     visited: BTreeSet<(UnitId, FunctionId)>,
     /// What an enforced schema says of a source.
-    shapes: HashMap<Origin, Shape>,
+    shapes: HashMap<Origin, Rc<Shape>>,
     /// What names mean, asked again and again.
     meanings: HashMap<(UnitId, FunctionId, ExprId), Rc<Meaning>>,
     /// The same, of names that are something.
     known: HashMap<(UnitId, FunctionId, ExprId), Means>,
     /// Functions that a callee may stand for where it is looked up.
     tables: HashMap<(UnitId, ExprId), Rc<Functions>>,
+    /// Of each unit: whether it uses plumbum, where programs are looked up like members of tables.
+    plumbum: Vec<bool>,
+    /// Of each unit: modules that open archives.
+    archives: Vec<Vec<String>>,
     /// Functions that are run for what their answer proves, innermost last.
     proofs: Vec<guards::Proof>,
     /// Of each unit's functions: variables that nothing outside can name, to be forgotten afterwards.
@@ -220,6 +254,8 @@ struct Engine<'p> {
     depth: u32,
     /// How many tests are looked at inside each other.
     proving: u32,
+    /// How many more parts of the test at hand are looked at.
+    tests_left: u32,
     /// Whether the last call of a function of the bundle raised on all ways.
     never_came_back: bool,
     /// Parameters that settle a promise, with what they were given.
@@ -231,6 +267,10 @@ struct Engine<'p> {
     /// Handlers that were found while code ran, and all that are known.
     registered: Vec<Handler>,
     registered_before: BTreeSet<(UnitId, FunctionId)>,
+    /// Whether what is proven of an element is proven of each element of its list.
+    of_each: bool,
+    /// Whether the quoting of zx was replaced.
+    unquoted: bool,
     /// Whether the server speaks the protocol itself, without a library.
     speaks: bool,
     steps: u64,
@@ -268,10 +308,11 @@ impl Engine<'_> {
             Shape::Safe(safe) => value.each(|taint| taint.safe = taint.safe.and(*safe)),
             Shape::Members(_) | Shape::Elements(_) => {
                 let mut shaped = Value::default();
+                let held = Rc::new(shape.clone());
                 for mut taint in value.taints {
                     taint.safe = self.safe(&taint);
                     taint.origin = self.child(taint.origin, key);
-                    self.shapes.insert(taint.origin, shape.clone());
+                    self.shapes.insert(taint.origin, Rc::clone(&held));
                     shaped.taints.push(taint);
                 }
                 shaped
@@ -297,6 +338,7 @@ impl Engine<'_> {
         if let Some(meaning) = self.meanings.get(&key) {
             return Rc::clone(meaning);
         }
+        self.spend(MEANING_STEPS);
         let meaning = Rc::new(self.program.meaning(place.unit, place.function, expr));
         self.meanings.insert(key, Rc::clone(&meaning));
         meaning
@@ -325,7 +367,82 @@ impl Engine<'_> {
                 Value::default()
             });
         }
+        let decorators = decorators(unit, function);
+        if !decorators.is_empty() && self.decorated(handler, &decorators, &args) {
+            return;
+        }
         self.root(handler.unit, handler.function, args);
+    }
+
+    /// Runs what the bundle's own decorators made of a handler; whether they called it.
+    fn decorated(&mut self, handler: &Handler, decorators: &[ExprId], args: &[Value]) -> bool {
+        let own = (handler.unit, handler.function);
+        let place = Place { unit: handler.unit, function: FunctionId::TOP };
+        let mut made = Value::meaning(Meaning::Function(own.0, own.1));
+        self.root_steps = 0;
+        for &decorator in decorators {
+            let known = match &*self.meaning(place, decorator) {
+                meaning @ Meaning::Function(..) => vec![meaning.clone()],
+                _ => match self.program.unit(place.unit).expr(decorator) {
+                    ExprKind::Call { .. } => self.eval(place, decorator).meanings().to_vec(),
+                    _ => Vec::new(),
+                },
+            };
+            let Some((unit, function)) = known.iter().find_map(|meaning| match meaning {
+                Meaning::Function(unit, function) => Some((*unit, *function)),
+                _ => None,
+            }) else {
+                continue;
+            };
+            let result = self.call_function(unit, function, vec![made.clone()]);
+            // Closures would hold what it was given before as well.
+            if let Some(param) = self.program.unit(unit).function(function).params.first() {
+                self.env.set((unit, param.var), made.clone());
+            }
+            made.means = result.means.clone().or(made.means);
+        }
+        let Some((unit, function)) = made.meanings().iter().find_map(|meaning| match meaning {
+            Meaning::Function(unit, function) if (*unit, *function) != own => Some((*unit, *function)),
+            _ => None,
+        }) else {
+            return false;
+        };
+        let before = self.visited.remove(&own);
+        let given = self.handed_to(own, (unit, function), args);
+        self.root(unit, function, given);
+        let called = self.visited.contains(&own);
+        if before {
+            self.visited.insert(own);
+        }
+        called
+    }
+
+    /// A handler's arguments as the function around it takes them.
+    fn handed_to(
+        &self,
+        (unit, function): (UnitId, FunctionId),
+        outer: (UnitId, FunctionId),
+        args: &[Value],
+    ) -> Vec<Value> {
+        let inner = &self.program.unit(unit).function(function).params;
+        let params = &self.program.unit(outer.0).function(outer.1).params;
+        let mut left: Vec<(&str, &Value)> = inner.iter().map(|param| param.name.as_str()).zip(args).collect();
+        let mut given = Vec::with_capacity(params.len());
+        for param in params {
+            if param.rest && params.iter().any(|other| other.keywords) {
+                given.push(Value::default().with_items(Vec::new()));
+            } else if param.rest {
+                given.push(Value::default().with_items(left.drain(..).map(|(_, value)| value.clone()).collect()));
+            } else if param.keywords {
+                let fields = left.drain(..).map(|(name, value)| (name.to_owned(), value.clone())).collect();
+                given.push(Value::default().with_fields(fields));
+            } else if let Some(at) = left.iter().position(|(name, _)| *name == param.name) {
+                given.push(left.remove(at).1.clone());
+            } else {
+                given.push(Value::default());
+            }
+        }
+        given
     }
 
     /// Forgets what only the last root knew. What outlives it is kept: variables of the file, and of functions
@@ -383,10 +500,15 @@ impl Engine<'_> {
         may
     }
 
+    /// Counts work.
+    fn spend(&mut self, steps: u64) {
+        self.steps += steps;
+        self.root_steps += steps;
+    }
+
     /// Counts work that grows with what is known: joins after branches, copies of containers.
     fn charge(&mut self, items: usize) {
-        self.steps += items as u64 / 32;
-        self.root_steps += items as u64 / 32;
+        self.spend(items as u64 / 32);
     }
 
     /// Runs two ways and goes on with what holds after either; whether each of them ends in itself.
@@ -422,8 +544,32 @@ impl Engine<'_> {
         if !self.judged && flow.source != Some(Source::Tool) {
             return;
         }
+        // Of very many, the harmless ones are left out first.
+        let most = if flow.danger <= Danger::Low { HARMLESS_COUNT_MAX } else { FLOWS_COUNT_MAX };
+        if self.found.len() >= most && !self.found.contains_key(&flow.key()) {
+            self.cut = true;
+            return;
+        }
         keep_worse(&mut self.found, flow);
     }
+}
+
+/// Decorators of a handler that may put another function around it: those below the one that registers it, innermost
+/// first.
+fn decorators(unit: &Unit, function: &Function) -> Vec<ExprId> {
+    if unit.language != Language::Python {
+        return Vec::new();
+    }
+    let registers = |&decorator: &ExprId| tools::registers(unit, decorator);
+    let from = function.decorators.iter().position(registers).map_or(0, |at| at + 1);
+    function.decorators[from..].iter().rev().take(DECORATORS_COUNT_MAX).copied().collect()
+}
+
+/// Modules of a unit that open archives.
+fn archives(unit: &Unit) -> Vec<String> {
+    let modules: BTreeSet<&String> =
+        unit.imports.iter().map(|import| &import.module).filter(|module| sinks::opens_archives(module)).collect();
+    modules.into_iter().cloned().collect()
 }
 
 /// Whether a bundler made a file of many: it says so, or its lines are long.

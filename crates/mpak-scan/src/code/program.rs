@@ -12,10 +12,12 @@ use super::facts::{ClassId, ExprId, ExprKind, FunctionId, Import, Language, Unit
 
 mod classes;
 mod closure;
+mod index;
 mod links;
 mod modules;
 mod possible;
 
+pub(crate) use classes::BASES_COUNT_MAX;
 pub use classes::ClassKey;
 use classes::Families;
 use links::Links;
@@ -172,8 +174,7 @@ impl Program {
             let imported = self.import(unit, *var).and_then(|import| {
                 let inside = self.module(unit, &import.module)?;
                 let name = import.member.as_deref()?;
-                let export = self.unit(inside).exports.iter().rev().find(|export| export.name == name)?;
-                Some((inside, export.value))
+                Some((inside, self.exported(inside, name)?))
             });
             (unit, expr) = match (imported, self.definitions(unit, *var)) {
                 (Some(imported), _) => imported,
@@ -187,15 +188,8 @@ impl Program {
     /// The expression that a member of a module or of a constant object stands for.
     fn member_value(&self, unit: UnitId, of: ExprId, name: &str) -> Option<(UnitId, ExprId)> {
         match self.meaning(unit, FunctionId::TOP, of) {
-            Meaning::Unit(inside) => {
-                let export = self.unit(inside).exports.iter().rev().find(|export| export.name == name)?;
-                Some((inside, export.value))
-            }
-            Meaning::Value(unit, expr) => {
-                let ExprKind::Dict(members) = self.unit(unit).expr(expr) else { return None };
-                let is = |key: &Option<ExprId>| key.and_then(|key| self.unit(unit).text(key)) == Some(name);
-                members.iter().rev().find(|(key, _)| is(key)).map(|(_, value)| (unit, *value))
-            }
+            Meaning::Unit(inside) => Some((inside, self.exported(inside, name)?)),
+            Meaning::Value(unit, expr) => self.table_member(unit, expr, name).map(|value| (unit, value)),
             _ => None,
         }
     }
@@ -232,6 +226,17 @@ impl Program {
                     let module = args.first().and_then(|arg| source.text(arg.value));
                     module.map_or(value, |module| Meaning::Outside(module.to_owned()))
                 }
+                // `getattr(thing, "name")` is a member; with a name that is not constant it may be any.
+                Meaning::Outside(path) if path == "getattr" => match args.as_slice() {
+                    [of, name, ..] => match source.text(name.value) {
+                        Some(name) => {
+                            let of = self.follow(unit, within, of.value, steps);
+                            self.member(of, name, steps).unwrap_or(value)
+                        }
+                        None => value,
+                    },
+                    _ => value,
+                },
                 Meaning::Outside(path) => match path.strip_suffix(".bind") {
                     Some(bound) => Meaning::Outside(bound.to_owned()),
                     None => Meaning::Outside(path + "()"),
@@ -275,7 +280,8 @@ impl Program {
         {
             return Meaning::Instance(unit, class);
         }
-        if let Some(param) = function.params.iter().find(|param| param.var == var)
+        if let Some((_, at)) = self.links[unit.0 as usize].params.get(&var)
+            && let Some(param) = function.params.get(*at)
             && let Some(meaning) = self.annotated(unit, param)
         {
             return meaning;
@@ -307,7 +313,8 @@ impl Program {
         {
             return Meaning::Unit(inside);
         }
-        let module = module.replace('/', ".");
+        let file = [".js", ".mjs", ".cjs"].iter().find_map(|end| module.strip_suffix(end));
+        let module = file.filter(|file| file.contains('/')).unwrap_or(module).replace('/', ".");
         Meaning::Outside(match member {
             None | Some("default") => module,
             Some(name) => format!("{module}.{name}"),
@@ -328,9 +335,7 @@ impl Program {
                 Some(self.follow(unit, within, value, steps.checked_sub(1)?))
             }),
             Meaning::Value(unit, expr) => {
-                let ExprKind::Dict(members) = self.unit(unit).expr(expr) else { return None };
-                let is = |key: &Option<ExprId>| key.and_then(|key| self.unit(unit).text(key)) == Some(name);
-                let value = members.iter().rev().find(|(key, _)| is(key))?.1;
+                let value = self.table_member(unit, expr, name)?;
                 Some(self.follow(unit, FunctionId::TOP, value, steps))
             }
             Meaning::Function(unit, function) if matches!(name, "bind" | "call" | "apply") => {
@@ -342,16 +347,18 @@ impl Program {
 
     fn method(&self, unit: UnitId, class: ClassId, name: &str, steps: Steps<'_>) -> Option<Meaning> {
         let found = &self.unit(unit).classes[class.0 as usize];
-        if let Some((_, method)) = found.methods.iter().find(|(method, _)| method == name) {
-            return Some(Meaning::Function(unit, *method));
+        if let Some(method) = self.own_method(unit, class, name) {
+            return Some(Meaning::Function(unit, method));
         }
-        if let Some((_, value)) = found.fields.iter().find(|(field, _)| field == name) {
-            return Some(self.follow(unit, FunctionId::TOP, *value, steps.checked_sub(1)?));
+        if let Some(value) = self.own_field(unit, class, name) {
+            return Some(self.follow(unit, FunctionId::TOP, value, steps.checked_sub(1)?));
         }
         let steps = steps.checked_sub(1)?;
-        found.bases.iter().find_map(|&base| match self.follow(unit, FunctionId::TOP, base, steps) {
-            Meaning::Class(unit, class) => self.method(unit, class, name, steps),
-            _ => None,
+        found.bases.iter().take(BASES_COUNT_MAX).find_map(|&base| {
+            match self.follow(unit, FunctionId::TOP, base, steps) {
+                Meaning::Class(unit, class) => self.method(unit, class, name, steps),
+                _ => None,
+            }
         })
     }
 
@@ -366,15 +373,12 @@ impl Program {
 
     fn export(&self, unit: UnitId, name: &str, steps: Steps<'_>) -> Option<Meaning> {
         let steps = steps.checked_sub(1)?;
-        let exports = &self.unit(unit).exports;
-        if let Some(export) = exports.iter().rev().find(|export| export.name == name) {
-            return Some(self.follow(unit, FunctionId::TOP, export.value, steps));
+        if let Some(value) = self.exported(unit, name) {
+            return Some(self.follow(unit, FunctionId::TOP, value, steps));
         }
-        exports.iter().filter(|export| export.name == "*").find_map(|export| {
-            match self.follow(unit, FunctionId::TOP, export.value, steps) {
-                Meaning::Unit(other) if other != unit => self.export(other, name, steps),
-                _ => None,
-            }
+        self.stars(unit).iter().find_map(|&value| match self.follow(unit, FunctionId::TOP, value, steps) {
+            Meaning::Unit(other) if other != unit => self.export(other, name, steps),
+            _ => None,
         })
     }
 

@@ -3,12 +3,13 @@
 //! Schemas are zod's and its likes', classes of Python (pydantic, enumerations, dataclasses) and Python's
 //! annotations. Whoever asks must know that the schema is enforced.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Statement, Unit};
 use super::flow::sinks;
 use super::flow::value::Safe;
-use super::program::{Meaning, Program, UnitId};
+use super::program::{BASES_COUNT_MAX, Meaning, Program, UnitId};
 
 /// Most statements of a file among which a type's other name is looked for.
 const ALIASES_COUNT_MAX: usize = 2_000;
@@ -17,6 +18,27 @@ const ALIASES_COUNT_MAX: usize = 2_000;
 const DEPTH_MAX: u32 = 10;
 /// Most members of one schema that are looked at.
 const MEMBERS_COUNT_MAX: usize = 200;
+/// Most parts of one schema that are looked at: one part may stand in many others.
+const PARTS_COUNT_MAX: u32 = 2_000;
+
+/// How far a schema is still looked into.
+#[derive(Clone, Copy)]
+struct Depth<'q> {
+    depth: u32,
+    /// How many more parts, in all of them together.
+    left: &'q Cell<u32>,
+}
+
+impl<'q> Depth<'q> {
+    fn of(left: &'q Cell<u32>) -> Self {
+        Self { depth: DEPTH_MAX, left }
+    }
+
+    fn checked_sub(self, depth: u32) -> Option<Self> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        Some(Self { depth: self.depth.checked_sub(depth)?, left: self.left })
+    }
+}
 
 /// What a value may hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,10 +128,10 @@ pub fn is_whole(pattern: &str, full: bool) -> bool {
 
 /// The shape of a schema object of a script; none where the expression is no schema.
 pub fn of_schema(program: &Program, unit: UnitId, expr: ExprId) -> Option<Shape> {
-    schema(program, unit, expr, DEPTH_MAX)
+    schema(program, unit, expr, Depth::of(&Cell::new(PARTS_COUNT_MAX)))
 }
 
-fn schema(program: &Program, unit: UnitId, expr: ExprId, depth: u32) -> Option<Shape> {
+fn schema(program: &Program, unit: UnitId, expr: ExprId, depth: Depth<'_>) -> Option<Shape> {
     let depth = depth.checked_sub(1)?;
     let (unit, expr) = program.value(unit, expr);
     let source = program.unit(unit);
@@ -135,7 +157,7 @@ fn chained(
     of: ExprId,
     name: &str,
     args: &[Arg],
-    depth: u32,
+    depth: Depth<'_>,
 ) -> Option<Shape> {
     let first = args.first().map(|arg| arg.value);
     let before = || schema(program, unit, of, depth);
@@ -206,7 +228,7 @@ fn members_of(
     program: &Program,
     unit: UnitId,
     members: &[(Option<ExprId>, ExprId)],
-    depth: u32,
+    depth: Depth<'_>,
 ) -> BTreeMap<String, Shape> {
     let source = program.unit(unit);
     let mut shapes = BTreeMap::new();
@@ -229,10 +251,10 @@ fn members_of(
 
 /// The shape of an annotation of Python.
 pub fn of_annotation(program: &Program, unit: UnitId, annotation: &str) -> Shape {
-    annotated(program, unit, annotation, DEPTH_MAX)
+    annotated(program, unit, annotation, Depth::of(&Cell::new(PARTS_COUNT_MAX)))
 }
 
-fn annotated(program: &Program, unit: UnitId, annotation: &str, depth: u32) -> Shape {
+fn annotated(program: &Program, unit: UnitId, annotation: &str, depth: Depth<'_>) -> Shape {
     let Some(depth) = depth.checked_sub(1) else { return Shape::Free };
     let annotation = annotation.trim().trim_matches(['"', '\'']).trim();
     let parts = split(annotation, '|');
@@ -332,18 +354,13 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 
 /// The class that a name of a unit means.
 fn class_named(program: &Program, unit: UnitId, name: &str) -> Option<(UnitId, ClassId)> {
-    let source = program.unit(unit);
-    let own = source.classes.iter().position(|class| class.name.as_deref() == Some(name));
-    if let Some(at) = own {
-        return Some((unit, ClassId(u32::try_from(at).ok()?)));
+    if let Some(class) = program.class_of_name(unit, name) {
+        return Some((unit, class));
     }
-    let import = source.imports.iter().find(|import| {
-        import.member.as_deref() == Some(name) || import.var.is_some_and(|var| source.vars[var.0 as usize].name == name)
-    })?;
+    let import = program.import_as(unit, name).or_else(|| program.import_of(unit, name))?;
     let inside = program.module(unit, &import.module)?;
     let wanted = import.member.as_deref().unwrap_or(name);
-    let export = program.unit(inside).exports.iter().rev().find(|export| export.name == wanted)?;
-    match program.meaning(inside, FunctionId::TOP, export.value) {
+    match program.meaning(inside, FunctionId::TOP, program.exported(inside, wanted)?) {
         Meaning::Class(unit, class) => Some((unit, class)),
         _ => None,
     }
@@ -351,15 +368,15 @@ fn class_named(program: &Program, unit: UnitId, name: &str) -> Option<(UnitId, C
 
 /// The shape of the instances of a class of Python.
 pub fn class(program: &Program, unit: UnitId, class: ClassId) -> Shape {
-    of_class(program, unit, class, DEPTH_MAX)
+    of_class(program, unit, class, Depth::of(&Cell::new(PARTS_COUNT_MAX)))
 }
 
-fn of_class(program: &Program, unit: UnitId, class: ClassId, depth: u32) -> Shape {
+fn of_class(program: &Program, unit: UnitId, class: ClassId, depth: Depth<'_>) -> Shape {
     let Some(depth) = depth.checked_sub(1) else { return Shape::Free };
     let source = program.unit(unit);
     let found = &source.classes[class.0 as usize];
     let mut members = BTreeMap::new();
-    for &base in &found.bases {
+    for &base in found.bases.iter().take(BASES_COUNT_MAX) {
         match program.meaning(unit, FunctionId::TOP, base) {
             Meaning::Outside(path) if is_enumeration(&path) => return Shape::HARMLESS,
             Meaning::Class(unit, class) => match of_class(program, unit, class, depth) {
@@ -373,8 +390,8 @@ fn of_class(program: &Program, unit: UnitId, class: ClassId, depth: u32) -> Shap
     for (name, annotation) in found.types.iter().take(MEMBERS_COUNT_MAX) {
         let mut shape = annotated(program, unit, annotation, depth);
         if shape == Shape::Free
-            && let Some((_, value)) = found.fields.iter().find(|(field, _)| field == name)
-            && let ExprKind::Call { args, .. } = source.expr(*value)
+            && let Some(value) = program.own_field(unit, class, name)
+            && let ExprKind::Call { args, .. } = source.expr(value)
             && let Some(pattern) = args.iter().find(|arg| matches!(arg.name.as_deref(), Some("pattern" | "regex")))
             && let Some(pattern) = source.text(pattern.value).filter(|pattern| is_whole(pattern, false))
         {
@@ -392,7 +409,7 @@ pub fn is_checked(program: &Program, unit: UnitId, class: ClassId) -> bool {
         let Some((unit, class)) = at else { return false };
         let bases = &program.unit(unit).classes[class.0 as usize].bases;
         at = None;
-        for &base in bases {
+        for &base in bases.iter().take(BASES_COUNT_MAX) {
             match program.meaning(unit, FunctionId::TOP, base) {
                 Meaning::Outside(path) if path.ends_with("BaseModel") || is_enumeration(&path) => return true,
                 Meaning::Class(unit, class) => at = Some((unit, class)),

@@ -108,6 +108,15 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
     }
 }
 
+/// Whether a decorator registers what it stands above.
+pub(super) fn registers(unit: &Unit, decorator: ExprId) -> bool {
+    let callee = match unit.expr(decorator) {
+        ExprKind::Call { callee, .. } => *callee,
+        _ => decorator,
+    };
+    last_name(unit, callee).and_then(kind).is_some()
+}
+
 /// The last part of a name: `tool` of `mcp.tool`.
 fn last_name(unit: &Unit, callee: ExprId) -> Option<&str> {
     match unit.expr(callee) {
@@ -120,7 +129,7 @@ fn last_name(unit: &Unit, callee: ExprId) -> Option<&str> {
 fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) {
     for (at, function) in unit.functions.iter().enumerate() {
         let function_id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
-        for &decorator in &function.decorators {
+        for &decorator in function.decorators.iter().take(DECORATORS_COUNT_MAX) {
             let (callee, args): (ExprId, &[Arg]) = match unit.expr(decorator) {
                 ExprKind::Call { callee, args, .. } => (*callee, args),
                 _ => (decorator, &[]),
@@ -143,7 +152,7 @@ fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
             },
         };
         let Some((kind, options)) = registering else { continue };
-        let within = function_around(unit, unit.span(call));
+        let within = program.function_around(id, unit.span(call));
         let all: Vec<Arg> = args.iter().chain(options).cloned().collect();
         let functions = args.iter().flat_map(|arg| functions(program, id, within, arg.value)).take(HANDLERS_COUNT_MAX);
         for (unit_id, function) in functions {
@@ -151,6 +160,12 @@ fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
         }
     }
 }
+
+/// Most decorators of one function that are looked at.
+const DECORATORS_COUNT_MAX: usize = 32;
+
+/// Most handlers of one program that are followed; who has more is told that not all was.
+pub const FOLLOWED_COUNT_MAX: usize = 4_096;
 
 /// No arguments.
 static EMPTY: Vec<Arg> = Vec::new();
@@ -169,13 +184,6 @@ fn functions(program: &Program, unit: UnitId, within: FunctionId, expr: ExprId) 
         _ => None,
     };
     possible.filter_map(function).collect()
-}
-
-/// The innermost function around a place.
-fn function_around(unit: &Unit, span: Span) -> FunctionId {
-    let around = |f: &(usize, &super::facts::Function)| f.1.span.start <= span.start && span.end <= f.1.span.end;
-    let inner = unit.functions.iter().enumerate().filter(around).min_by_key(|f| f.1.span.end - f.1.span.start);
-    FunctionId(inner.and_then(|(at, _)| u32::try_from(at).ok()).unwrap_or(0))
 }
 
 fn python_handler(
@@ -221,7 +229,7 @@ fn python_handler(
 }
 
 fn last_decorator_is(unit: &Unit, function: &super::facts::Function, name: &str) -> bool {
-    function.decorators.iter().any(|&decorator| {
+    function.decorators.iter().take(DECORATORS_COUNT_MAX).any(|&decorator| {
         let callee = match unit.expr(decorator) {
             ExprKind::Call { callee, .. } => *callee,
             _ => decorator,
@@ -247,7 +255,7 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
     for (call, callee, args) in unit.calls() {
         let ExprKind::Member { name, .. } = unit.expr(callee) else { continue };
         if name == "setRequestHandler" {
-            request_handler(program, (id, unit), unit.span(call), args, found);
+            request_handler(program, id, unit.span(call), args, found);
             continue;
         }
         let Some(kind) = kind(name).filter(|_| name != "call_tool") else { continue };
@@ -256,7 +264,7 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
             continue;
         }
         let name = program_text(program, id, first.value);
-        let within = function_around(unit, unit.span(call));
+        let within = program.function_around(id, unit.span(call));
         for of in functions(program, id, within, last.value).into_iter().take(HANDLERS_COUNT_MAX) {
             found.push(script_handler(program, (id, unit), of, kind, name.clone(), &args[1..], unit.span(call)));
         }
@@ -280,10 +288,10 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
 }
 
 /// `server.setRequestHandler(CallToolRequestSchema, handler)`.
-fn request_handler(program: &Program, (id, unit): (UnitId, &Unit), span: Span, args: &[Arg], found: &mut Vec<Handler>) {
+fn request_handler(program: &Program, id: UnitId, span: Span, args: &[Arg], found: &mut Vec<Handler>) {
     let [schema, handler, ..] = args else { return };
     let Some(kind) = request_kind(program, id, schema.value) else { return };
-    let within = function_around(unit, span);
+    let within = program.function_around(id, span);
     for (unit_id, function) in functions(program, id, within, handler.value).into_iter().take(HANDLERS_COUNT_MAX) {
         // The SDK checks the shape of the request, not of the arguments in it.
         let schema = if checks_itself(program, unit_id, function) { Schema::Typed } else { Schema::None };
@@ -408,10 +416,9 @@ fn schema_of(
 
 /// Whether a handler begins by checking its input: `Schema.parse(args)`, `validate(args)`.
 fn checks_itself(program: &Program, unit: UnitId, function: FunctionId) -> bool {
-    let source = program.unit(unit);
-    let span = source.function(function).span;
-    source.calls().any(|(call, callee, args)| {
-        let at = source.span(call);
+    program.checks_in(unit, program.unit(unit).function(function).span, |source, call| {
+        let ExprKind::Call { callee, args, .. } = source.expr(call) else { return false };
+        let callee = *callee;
         let named = matches!(
             last_name(source, callee),
             Some(
@@ -428,7 +435,7 @@ fn checks_itself(program: &Program, unit: UnitId, function: FunctionId) -> bool 
         );
         let json = matches!(source.expr(callee), ExprKind::Member { of, .. }
             if matches!(source.expr(*of), ExprKind::Free(name) if name == "JSON" || name == "console"));
-        named && !json && !args.is_empty() && span.start <= at.start && at.end <= span.end
+        named && !json && !args.is_empty()
     })
 }
 

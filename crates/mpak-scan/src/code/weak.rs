@@ -2,6 +2,8 @@
 //!
 //! The shapes are those that Bandit and its likes call severe and that need no flow. Whose the code is decides who asks.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Arg, ExprId, ExprKind, FunctionId, Span, Statement, Unit};
 use super::program::{Program, UnitId};
 
@@ -49,7 +51,9 @@ pub fn silenced(unit: &Unit, lines: &[u32]) -> Vec<Span> {
         let rest = text.strip_prefix("nosec").or_else(|| text.strip_prefix("NOSEC"));
         rest.is_some_and(|rest| !rest.trim_start_matches([':', '-', ' ']).contains(' '))
     };
-    unit.comments.iter().filter(|span| lines.contains(&span.line)).filter(is).copied().collect()
+    let lines: BTreeSet<&u32> = lines.iter().collect();
+    let there = unit.comments.iter().filter(|span| lines.contains(&span.line));
+    there.filter(is).copied().take(FOUND_COUNT_MAX).collect()
 }
 
 type Told = (&'static str, &'static str, &'static str);

@@ -13,7 +13,7 @@ use crate::control::{Status, Verdict};
 use crate::evidence::{Code, Evidence};
 use crate::report::{Finding, Severity};
 
-use super::cq05_safe_execution::{findings, unjudged, verdict};
+use super::cq05_safe_execution::{findings, unfinished, unjudged, verdict};
 
 /// Judges.
 pub(super) fn judge(evidence: &Evidence) -> Verdict {
@@ -28,25 +28,18 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
                 .fix("split the file, or ship the readable source of what was generated")
         })
         .collect();
-    if code.first_party_count == 0
-        && found.is_empty()
-        && let Some(reason) = unjudged(evidence)
-    {
+    // A server that is installed as a package is followed where it registers its tools.
+    let nothing = code.first_party_count == 0 && code.flows.is_empty() && found.is_empty();
+    if nothing && let Some(reason) = unjudged(evidence) {
         return Verdict::not_run(reason);
     }
-    if code.first_party_count == 0 && found.is_empty() {
+    if nothing {
         return Verdict::new(
             Status::NotApplicable,
             "the bundle holds no Python, JavaScript or TypeScript of the server's own",
         );
     }
-    if !code.whole {
-        found.push(Finding::new(
-            "CQ-03/unfinished",
-            Severity::Medium,
-            "not every flow was followed to its end: the code is larger than the analysis allows",
-        ));
-    }
+    found.extend(unfinished(code, "CQ-03"));
     found.extend(findings(code, "CQ-03", |flow| {
         matches!(flow.kind, SinkKind::Path | SinkKind::Host | SinkKind::Opener | SinkKind::Extract)
             || flow.kind == SinkKind::Process && flow.is_argument
@@ -94,4 +87,36 @@ fn silenced_ones(code: &Code) -> Vec<Finding> {
 fn is_plainly_own(unit: &Unit) -> bool {
     let folder = |part: &str| matches!(part, "node_modules" | "site-packages" | "vendor" | "deps" | ".venv");
     !unit.path.split('/').any(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use mpak_bundle::digest::Sha256;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_installed_as_a_package_is_judged() {
+        let tool = |body: &str| {
+            format!(
+                "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n@mcp.tool()\ndef read(name: str) -> str:\n    return {body}\n"
+            )
+        };
+        for (body, status) in [("open(name).read()", Status::Fail), ("'x'", Status::NotApplicable)] {
+            let source = tool(body);
+            let digest =
+                base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::of(source.as_bytes()).as_bytes());
+            let record = format!("reader/server.py,sha256={digest},1\n");
+            let files = [
+                ("server/lib/reader/server.py", source.as_str()),
+                ("server/lib/reader-1.dist-info/RECORD", &record),
+                ("server/lib/reader-1.dist-info/METADATA", "Name: reader\nVersion: 1\n"),
+            ];
+            let document = json!({"name": "x", "server": {"type": "python", "entry_point": "server/main.py"}});
+            let verdict = judge(&Evidence::of_files(&document, &files));
+            assert_eq!(verdict.status, status, "{verdict:?}");
+        }
+    }
 }

@@ -12,12 +12,11 @@ use super::cq05_safe_execution::unjudged;
 /// Judges.
 pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let code = evidence.code();
-    if code.first_party_count == 0
-        && let Some(reason) = unjudged(evidence)
-    {
+    let nothing = code.first_party_count == 0 && code.handlers.is_empty();
+    if nothing && let Some(reason) = unjudged(evidence) {
         return Verdict::not_run(reason);
     }
-    if code.first_party_count == 0 {
+    if nothing {
         return Verdict::new(
             Status::NotApplicable,
             "the bundle holds no Python, JavaScript or TypeScript of the server's own",

@@ -27,7 +27,7 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
             Verdict::not_run("the server's own code could not be read; CQ-03 says why")
         };
     }
-    let found = findings(code, "CQ-05", |flow| match flow.kind {
+    let mut found = findings(code, "CQ-05", |flow| match flow.kind {
         SinkKind::Shell
         | SinkKind::Code
         | SinkKind::Deserialise
@@ -37,7 +37,16 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
         SinkKind::Process => !flow.is_argument,
         SinkKind::Path | SinkKind::Host | SinkKind::Opener | SinkKind::Extract => false,
     });
+    found.extend(unfinished(code, "CQ-05"));
     verdict(found, evidence, "runs what others choose")
+}
+
+/// That the work ended before the code did: what was not followed may do anything.
+pub(super) fn unfinished(code: &Code, control: &str) -> Option<Finding> {
+    let title = "not every flow was followed to its end: the code is larger than the analysis allows";
+    let finding = Finding::new(format!("{control}/unfinished"), Severity::Medium, title)
+        .fix("ship less code: leave out what is generated, and what is there twice");
+    (!code.whole).then_some(finding)
 }
 
 /// Fails on findings of high severity, warns on those of medium severity.

@@ -206,8 +206,7 @@ impl Names<'_> {
                     let target = match sense {
                         Sense::Function(unit, function) => Some((*unit, *function)),
                         Sense::Class(unit, class) => {
-                            let methods = &self.program.unit(*unit).classes[class.0 as usize].methods;
-                            methods.iter().find(|(name, _)| name == "__init__").map(|(_, method)| (*unit, *method))
+                            self.program.own_method(*unit, *class, "__init__").map(|method| (*unit, method))
                         }
                         _ => None,
                     };

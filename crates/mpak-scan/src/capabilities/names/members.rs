@@ -42,17 +42,17 @@ impl Names<'_> {
     pub(super) fn method(&self, unit: UnitId, class: ClassId, name: &str, depth: u32, out: &mut Vec<Sense>) {
         let Some(depth) = self.deeper(depth) else { return };
         let found = &self.program.unit(unit).classes[class.0 as usize];
-        if let Some((_, method)) = found.methods.iter().find(|(method, _)| method == name) {
+        if let Some(method) = self.program.own_method(unit, class, name) {
             // A property is what it answers.
-            if self.is_property(unit, *method) {
-                self.answers(unit, *method, depth, out);
+            if self.is_property(unit, method) {
+                self.answers(unit, method, depth, out);
             } else {
-                out.push(Sense::Function(unit, *method));
+                out.push(Sense::Function(unit, method));
             }
             return;
         }
-        if let Some((_, value)) = found.fields.iter().find(|(field, _)| field == name) {
-            out.extend(self.at(unit, *value, depth).iter().cloned());
+        if let Some(value) = self.program.own_field(unit, class, name) {
+            out.extend(self.at(unit, value, depth).iter().cloned());
             return;
         }
         for &base in found.bases.iter().take(SENSES_COUNT_MAX) {

@@ -170,13 +170,12 @@ impl Names<'_> {
 
     pub(super) fn exported(&self, unit: UnitId, name: &str, depth: u32, out: &mut Vec<Sense>) {
         let Some(depth) = self.deeper(depth) else { return };
-        let exports = &self.program.unit(unit).exports;
-        if let Some(export) = exports.iter().rev().find(|export| export.name == name) {
-            out.extend(self.at(unit, export.value, depth).iter().cloned());
+        if let Some(value) = self.program.exported(unit, name) {
+            out.extend(self.at(unit, value, depth).iter().cloned());
             return;
         }
-        for export in exports.iter().filter(|export| export.name == "*").take(SOURCES_COUNT_MAX) {
-            for sense in self.at(unit, export.value, depth).iter() {
+        for &value in self.program.stars(unit).iter().take(SOURCES_COUNT_MAX) {
+            for sense in self.at(unit, value, depth).iter() {
                 match sense {
                     Sense::Unit(other) if *other != unit => self.exported(*other, name, depth, out),
                     Sense::Outside(path) => out.push(Sense::Outside(format!("{path}.{name}"))),

@@ -280,6 +280,24 @@ impl Engine<'_> {
                     self.call_function(*unit, *function, Vec::new());
                     return key.and_then(|key| self.settled.remove(&key));
                 }
+                // `run_in_executor(None, TABLE[name], arguments)`
+                Meaning::Value(..) if handed_on == Some(at) => {
+                    let rest = values.get(at + 1..).unwrap_or_default().to_vec();
+                    let held = values.get(at).and_then(|value| value.means.clone());
+                    let mut all: Option<Value> = None;
+                    for meaning in held.iter().flat_map(|held| held.iter()) {
+                        let Meaning::Function(unit, function) = *meaning else { continue };
+                        let method = usize::from(self.is_method(unit, function));
+                        let given = std::iter::repeat_n(Value::default(), method).chain(rest.iter().cloned()).collect();
+                        let value = self.call_function(unit, function, given);
+                        all = Some(match all {
+                            Some(all) => all.or(&value),
+                            None => value,
+                        });
+                    }
+                    let Some(all) = all else { continue };
+                    all
+                }
                 Meaning::Function(unit, function) if handed_on == Some(at) => {
                     let rest = values.get(at + 1..).unwrap_or_default().to_vec();
                     let method = usize::from(self.is_method(*unit, *function));
@@ -306,6 +324,11 @@ impl Engine<'_> {
                     let second = if both { given.clone() } else { Value::default() };
 
                     self.call_function(*unit, *function, vec![given, second])
+                }
+                // `words.filter(Boolean)`: what is left is what was there.
+                Meaning::Outside(_) if name == "filter" => {
+                    let list = if first_gives { values.get(1) } else { receiver };
+                    list.cloned().unwrap_or_default()
                 }
                 // `map(shlex.quote, words)`
                 Meaning::Outside(path) if element || first_gives => {

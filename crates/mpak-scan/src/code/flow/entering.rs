@@ -9,11 +9,14 @@ use super::super::shapes;
 use super::value::Value;
 use super::{CALLS_DEPTH_MAX, Engine, Place};
 
+/// Most arguments that lists are spread to.
+const POSITIONAL_COUNT_MAX: usize = 1_024;
+
 /// Arguments of a call, sorted out.
 #[derive(Default)]
 struct Given {
     positional: Vec<Value>,
-    keywords: Vec<(String, Value)>,
+    keywords: BTreeMap<String, Value>,
     /// What is spread and not known one by one.
     spread: Option<Value>,
 }
@@ -86,12 +89,19 @@ impl Engine<'_> {
         for (arg, value) in args.iter().zip(values) {
             let spread = matches!(self.unit(place).expr(arg.value), ExprKind::Spread(_));
             match (&arg.name, spread) {
-                (Some(name), _) => given.keywords.push((name.clone(), value.clone())),
+                (Some(name), _) => {
+                    given.keywords.entry(name.clone()).or_insert_with(|| value.clone());
+                }
                 (None, false) => given.positional.push(value.clone()),
                 (None, true) => match (&value.items, &value.fields) {
-                    (Some(items), _) => given.positional.extend(items.iter().cloned()),
+                    (Some(items), _) => {
+                        let left = POSITIONAL_COUNT_MAX.saturating_sub(given.positional.len());
+                        given.positional.extend(items.iter().take(left).cloned());
+                    }
                     (None, Some(fields)) if value.taints.is_empty() => {
-                        given.keywords.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+                        for (name, value) in fields.iter() {
+                            given.keywords.entry(name.clone()).or_insert_with(|| value.clone());
+                        }
                     }
                     _ => given.spread = Some(value.clone()),
                 },
@@ -125,10 +135,10 @@ impl Engine<'_> {
                 rest.iter().for_each(|each| value.absorb(&each.derived()));
                 value.with_items(rest)
             } else if param.keywords {
-                let held: BTreeMap<String, Value> = std::mem::take(&mut keywords).into_iter().collect();
+                let held = std::mem::take(&mut keywords);
                 spread.clone().unwrap_or_default().with_fields(held)
-            } else if let Some(named) = keywords.iter().position(|(name, _)| *name == param.name) {
-                keywords.swap_remove(named).1
+            } else if let Some(named) = keywords.remove(&param.name) {
+                named
             } else if let Some(value) = positional.next() {
                 value
             } else if let Some(spread) = &spread {
@@ -154,7 +164,7 @@ impl Engine<'_> {
         let mut positional = positional.into_iter();
         let mut fields = BTreeMap::new();
         for name in &names {
-            let named = keywords.iter().find(|(keyword, _)| keyword == name).map(|(_, value)| value.clone());
+            let named = keywords.get(name).cloned();
             let value = match (named, &spread) {
                 (Some(value), _) => value,
                 (None, Some(spread)) => self.part(spread, Some(name)),
@@ -193,6 +203,7 @@ impl Engine<'_> {
             return all;
         }
         self.visited.insert((unit, function));
+        self.spend(1 + self.program.unit(unit).function(function).params.len() as u64 / 4);
         self.stack.push((unit, function));
         let place = Place { unit, function };
         let found = self.program.unit(unit).function(function);

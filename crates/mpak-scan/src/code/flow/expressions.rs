@@ -17,6 +17,10 @@ use super::{Engine, Place, tables};
 /// Most members of a table that are looked at for one that is not known by its name.
 const FIELDS_COUNT_MAX: usize = 64;
 
+/// Most members of a table, and elements of a list, that are known one by one.
+const MEMBERS_COUNT_MAX: usize = 512;
+const ITEMS_COUNT_MAX: usize = 512;
+
 /// Most expressions that are computed inside each other, through calls and tests: the stack ends somewhere.
 const EVAL_DEPTH_MAX: u32 = 1_500;
 
@@ -26,8 +30,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn eval(&mut self, place: Place, expr: ExprId) -> Value {
-        self.steps += 1;
-        self.root_steps += 1;
+        self.spend(1);
         if !self.may_go_on() {
             return Value::default();
         }
@@ -53,11 +56,14 @@ impl Engine<'_> {
             ExprKind::Var(var) => self.variable(place, *var, expr),
             ExprKind::Free(name) => self.free(place, name, expr),
             ExprKind::Member { of, name } => self.member(place, expr, *of, name),
+            ExprKind::Index { of, key: Some(key) } if self.is_program(place, *of) => {
+                self.bound_program(place, expr, *of, *key).unwrap_or_default()
+            }
             ExprKind::Index { of, key } => self.index(place, *of, *key),
             ExprKind::Call { callee, args, .. } => self.call(place, expr, *callee, args),
             ExprKind::Join(parts) => {
                 let values = self.eval_all(place, parts);
-                joined(&values)
+                self.concatenated(&values).unwrap_or_else(|| joined(&values))
             }
             ExprKind::Compare { left, right, .. } => {
                 self.eval(place, *left);
@@ -87,16 +93,29 @@ impl Engine<'_> {
                 first.or(&second)
             }
             ExprKind::List(parts) => {
-                let mut items = Vec::with_capacity(parts.len());
+                let mut value = Value::default();
+                let mut items = Vec::with_capacity(parts.len().min(ITEMS_COUNT_MAX));
                 for &part in parts {
                     let item = self.eval(place, part);
                     match (&item.items, unit.expr(part)) {
-                        (Some(spread), ExprKind::Spread(_)) => items.extend(spread.iter().cloned()),
-                        _ => items.push(item),
+                        (Some(spread), ExprKind::Spread(_)) => {
+                            let left = ITEMS_COUNT_MAX.saturating_sub(items.len());
+                            self.charge(spread.len() * 4);
+                            spread.iter().for_each(|each| value.absorb(&each.derived()));
+                            items.extend(spread.iter().take(left).cloned());
+                        }
+                        _ => {
+                            value.absorb(&item.derived());
+                            let item = match unit.expr(part) {
+                                ExprKind::Spread(_) if !item.taints.is_empty() => self.several(&item),
+                                _ => item,
+                            };
+                            if items.len() < ITEMS_COUNT_MAX {
+                                items.push(item);
+                            }
+                        }
                     }
                 }
-                let mut value = Value::default();
-                items.iter().for_each(|item| value.absorb(&item.derived()));
                 value.with_items(items)
             }
             ExprKind::Dict(members) => self.dict(place, members),
@@ -107,15 +126,74 @@ impl Engine<'_> {
             ExprKind::Other(parts) => {
                 let values = self.eval_all(place, parts);
                 let mut value = Value::default();
-                values.iter().for_each(|part| value.absorb(&part.derived()));
-                // `list + list`
-                if values.len() == 2 && values.iter().all(|part| part.items.is_some()) {
-                    let items = values.iter().flat_map(|part| part.items.iter().flat_map(|items| items.iter()));
-                    return value.with_items(items.cloned().collect());
+                // A text that is made of a table holds all that the table holds.
+                values.iter().for_each(|part| value.absorb(&part.deep()));
+                if let Some(list) = self.concatenated(&values) {
+                    return list;
+                }
+                // `TEMPLATE % values`
+                if let [template, _] = values.as_slice()
+                    && let Some((begin, _)) = template.prefix.as_deref().and_then(|text| text.split_once('%'))
+                {
+                    value.prefix = Some(begin.into());
                 }
                 value
             }
         }
+    }
+
+    /// `list + list`, and `list + words`, where of what is added only who chooses it is known.
+    fn concatenated(&mut self, values: &[Value]) -> Option<Value> {
+        let (first, others) = values.split_first()?;
+        let is_list = |value: &Value| value.items.is_some() || !value.taints.is_empty() && value.prefix.is_none();
+        if first.items.is_none() || others.is_empty() || !others.iter().all(is_list) {
+            return None;
+        }
+        let (mut all, mut items) = (Value::default(), Vec::new());
+        for value in values {
+            all.absorb(&value.deep());
+            match &value.items {
+                Some(more) => {
+                    self.charge(more.len() * 4);
+                    items.extend(more.iter().take(ITEMS_COUNT_MAX.saturating_sub(items.len())).cloned());
+                }
+                None => items.push(self.several(value)),
+            }
+        }
+        Some(all.with_items(items))
+    }
+
+    /// Any of the methods of what a value is an instance of: its name is chosen while the code runs.
+    fn any_method(&mut self, value: &Value) -> Option<Rc<Vec<Meaning>>> {
+        let mut found = Vec::new();
+        for meaning in value.meanings() {
+            let (Meaning::Instance(unit, class) | Meaning::Class(unit, class)) = *meaning else { continue };
+            let methods = &self.program.unit(unit).classes[class.0 as usize].methods;
+            let named = methods.iter().filter(|(name, _)| !name.starts_with("__")).take(FIELDS_COUNT_MAX);
+            found.extend(named.map(|(_, method)| Meaning::Function(unit, *method)));
+        }
+        found.truncate(FIELDS_COUNT_MAX);
+        (!found.is_empty()).then(|| Rc::new(found))
+    }
+
+    /// `getattr(thing, name)`
+    pub(super) fn attribute(&mut self, of: &Value, name: &Value) -> Value {
+        let known = name.text.as_deref().filter(|_| name.taints.is_empty());
+        let mut part = self.part(of, known);
+        if part.means.is_none() {
+            part.means = match known {
+                Some(name) => self.member_means(of, name),
+                None => self.any_method(of),
+            };
+        }
+        part
+    }
+
+    /// Elements of a list of which nobody knows how many there are.
+    pub(super) fn several(&mut self, list: &Value) -> Value {
+        let mut element = self.part(list, None);
+        element.several = true;
+        element
     }
 
     /// `a and b`, `a or b`: what the first ones prove holds in the later ones.
@@ -148,7 +226,11 @@ impl Engine<'_> {
                         if matches!(name.as_str(), "$where" | "$function" | "$accumulator") {
                             self.texts(place, *source, &name, SinkKind::Code, &member, Argument::No);
                         }
-                        fields.insert(name, member);
+                        if fields.len() < MEMBERS_COUNT_MAX || fields.contains_key(&name) {
+                            fields.insert(name, member);
+                        } else {
+                            tables::keep_any(&mut fields, &member);
+                        }
                     }
                     None => {
                         let key = self.eval(place, *key);
@@ -158,6 +240,7 @@ impl Engine<'_> {
                 },
                 None => {
                     if let Some(spread) = &member.fields {
+                        self.charge(spread.len() * 4);
                         fields.extend(spread.iter().map(|(name, value)| (name.clone(), value.clone())));
                     } else {
                         value.absorb(&member.derived());
@@ -273,7 +356,7 @@ impl Engine<'_> {
                 _ => {}
             }
         }
-        if self.unit(place).imports.iter().any(|import| sinks::names_a_member(&import.module, name)) {
+        if self.archives[place.unit.0 as usize].iter().any(|module| sinks::names_a_member(module, name)) {
             let what = format!("`{name}` is a name inside an archive");
             return self.source(Source::Archive, name, place.unit, span, what);
         }
@@ -331,7 +414,11 @@ impl Engine<'_> {
         if let (Some(items), Some(Ok(at))) = (&value.items, name.as_ref().map(|name| name.parse::<usize>())) {
             return items.get(at).cloned().unwrap_or_else(|| value.derived());
         }
-        self.part(&value, name.as_deref())
+        let mut part = self.part(&value, name.as_deref());
+        if part.means.is_none() && name.is_none() && key.is_some() {
+            part.means = self.any_method(&value);
+        }
+        part
     }
 
     /// A source's own part, where the value is the source itself; none where it holds no text.
@@ -340,8 +427,8 @@ impl Engine<'_> {
         if !taint.direct {
             return Some(taint);
         }
-        let shape = self.shapes.get(&taint.origin).cloned();
-        let inner = match (&shape, name) {
+        let shape = self.shapes.get(&taint.origin).map(Rc::clone);
+        let inner = match (shape.as_deref(), name) {
             (Some(Shape::Elements(element)), _) => Some((**element).clone()),
             (Some(shape), Some(name)) => {
                 let envelope = matches!(
@@ -359,7 +446,7 @@ impl Engine<'_> {
         if let Some(key) = name.or(inner.is_some().then_some("")) {
             taint.origin = self.child(taint.origin, key);
             if let Some(inner) = inner {
-                self.shapes.insert(taint.origin, inner);
+                self.shapes.insert(taint.origin, Rc::new(inner));
             }
         }
         Some(taint)
@@ -385,6 +472,10 @@ impl Engine<'_> {
         if name.is_none() || value.items.is_some() {
             for item in value.items.iter().flat_map(|items| items.iter()) {
                 part = part.or(item);
+            }
+            // `words.join` is a method of the list, whatever the words are.
+            if name.is_some() {
+                part.means = None;
             }
         }
         if name.is_none() {
@@ -431,8 +522,12 @@ pub(super) fn joined(values: &[Value]) -> Value {
             Some('\'') => Safe::BETWEEN_QUOTES,
             Some(_) => Safe::SHELL,
         };
-        let part = value.derived().each(|taint| {
+        let part = value.deep().each(|taint| {
             taint.starts &= !behind;
+            // What was quoted once is quoted no more between other quotes; what is harmless by itself stays so.
+            if quotes.is_some() && taint.safe.has(Safe::QUOTED.and(Safe::SHELL)) && !taint.safe.has(Safe::CODE) {
+                taint.safe = taint.safe.without(Safe::QUOTED.and(Safe::SHELL));
+            }
             if taint.safe.has(quoted) {
                 taint.safe = taint.safe.and(Safe::SHELL);
             }

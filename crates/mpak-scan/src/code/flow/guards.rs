@@ -6,7 +6,7 @@
 
 use foldhash::HashMap;
 
-use super::super::facts::{Arg, Comparison, ExprId, ExprKind};
+use super::super::facts::{Arg, Comparison, ExprId, ExprKind, VarId};
 use super::super::program::Meaning;
 use super::super::shapes;
 use super::env::{Changes, Layer};
@@ -18,6 +18,9 @@ const DEPTH_MAX: u32 = 12;
 
 /// Most tests that are looked at inside each other.
 const PROVING_DEPTH_MAX: u32 = 12;
+
+/// Most parts of one test that are looked at: one part may stand in many others.
+const TESTS_COUNT_MAX: u32 = 4_000;
 
 /// Most functions that are run as proofs inside each other.
 const PROOFS_DEPTH_MAX: usize = 4;
@@ -44,6 +47,9 @@ impl Engine<'_> {
     pub(super) fn prove(&mut self, place: Place, test: ExprId, holds: bool) {
         // What a test says may be computed by expressions with tests of their own, in circles.
         if self.proving < PROVING_DEPTH_MAX {
+            if self.proving == 0 {
+                self.tests_left = TESTS_COUNT_MAX;
+            }
             self.proving += 1;
             self.prove_deep(place, test, holds, DEPTH_MAX);
             self.proving -= 1;
@@ -52,6 +58,15 @@ impl Engine<'_> {
 
     fn prove_deep(&mut self, place: Place, test: ExprId, holds: bool, depth: u32) {
         let Some(depth) = depth.checked_sub(1) else { return };
+        self.spend(1);
+        let Some(left) = self.tests_left.checked_sub(1) else {
+            self.cut = true;
+            return;
+        };
+        self.tests_left = left;
+        if !self.may_go_on() {
+            return;
+        }
         let unit = self.program.unit(place.unit);
         match unit.expr(test) {
             ExprKind::Not(inner) => self.prove_deep(place, *inner, !holds, depth),
@@ -66,11 +81,18 @@ impl Engine<'_> {
             ExprKind::Var(var) => {
                 if let &[only] = self.program.definitions(place.unit, *var) {
                     self.prove_deep(place, only, holds, depth);
+                    if !holds {
+                        self.none_left(place, only);
+                    }
                 }
                 // A text that counts as false is empty.
                 if !holds {
                     self.mark(place, test, Safe::ALL);
                 }
+            }
+            // `if (refused.length)`
+            ExprKind::Member { of, name } if !holds && matches!(name.as_str(), "length" | "size") => {
+                self.none_left(place, *of);
             }
             // `address.is_private`, and nothing was refused by it; `address.is_global`.
             ExprKind::Member { of, name } if refuses_inner_hosts(name, holds) => {
@@ -85,6 +107,53 @@ impl Engine<'_> {
         }
     }
 
+    /// That nothing is left of a list from which elements were picked by a test: the test fails for all of them.
+    fn none_left(&mut self, place: Place, list: ExprId) {
+        let (unit, list) = self.program.value(place.unit, list);
+        if unit != place.unit {
+            return;
+        }
+        let source = self.program.unit(unit);
+        match source.expr(list) {
+            // `[name for name in names if name not in KNOWN]`
+            ExprKind::List(items) if items.len() == 1 => {
+                if let Some(&[test]) = source.kept.get(&items[0]).map(Vec::as_slice) {
+                    let around = std::mem::replace(&mut self.of_each, true);
+                    self.prove(place, test, false);
+                    self.of_each = around;
+                }
+            }
+            ExprKind::Call { callee, args, .. } => {
+                let (ExprKind::Member { of, name }, Some(arg)) = (source.expr(*callee), args.first()) else { return };
+                match name.as_str() {
+                    // `names.filter((name) => !KNOWN.has(name))`
+                    "filter" => {
+                        let meaning = self.program.meaning(place.unit, place.function, arg.value);
+                        if let Meaning::Function(inner, function) = meaning {
+                            let list = self.eval(place, *of);
+                            let element = self.part(&list, None);
+                            self.answered(false, |engine| {
+                                engine.call_function(inner, function, vec![element]);
+                            });
+                        }
+                    }
+                    "difference" if self.is_fixed(place, arg.value) => self.mark_elements(place, *of),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Marks the elements of a list, or of the set that is made of it, as those of a fixed set.
+    fn mark_elements(&mut self, place: Place, list: ExprId) {
+        let value = self.eval(place, list);
+        let element = self.part(&value, None);
+        for taint in value.taints.iter().chain(&element.taints) {
+            self.env.prove(taint.origin, Safe::ALL);
+        }
+    }
+
     /// What each of some tests proves that may be the one that holds.
     fn one_of(&mut self, place: Place, parts: &[ExprId], holds: bool, depth: u32) {
         let layer = self.env.open();
@@ -92,7 +161,7 @@ impl Engine<'_> {
         for &part in parts {
             self.prove_deep(place, part, holds, depth);
             let changes = self.env.restart(layer);
-            self.charge(changes.count());
+            self.charge(changes.count() + all.as_ref().map_or(0, Changes::count));
             all = Some(match all {
                 Some(all) => self.env.either(all, changes),
                 None => changes,
@@ -111,6 +180,21 @@ impl Engine<'_> {
             && matches!(unit.expr(left), ExprKind::Call { .. } | ExprKind::Var(_))
         {
             return self.prove_deep(place, left, !equal, depth);
+        }
+        // `refused.length > 0`, `len(refused) == 0`
+        let none = if op == Comparison::Order { !holds } else { equal };
+        if none && matches!(unit.expr(right), ExprKind::Number(number) if *number == 0.0) {
+            if let ExprKind::Call { callee, args, .. } = unit.expr(left)
+                && matches!(unit.expr(*callee), ExprKind::Free(name) if name == "len")
+                && let Some(arg) = args.first()
+            {
+                self.none_left(place, arg.value);
+            }
+            if let ExprKind::Member { of, name } = unit.expr(left)
+                && matches!(name.as_str(), "length" | "size")
+            {
+                self.none_left(place, *of);
+            }
         }
         if !equal && !within {
             return;
@@ -215,7 +299,12 @@ impl Engine<'_> {
             match path.as_str() {
                 // That one character is harmless says nothing of the others.
                 "any" if holds && self.is_of_one_character(place, first) => return,
-                "any" | "all" => return self.prove_deep(place, first, holds, depth),
+                "any" | "all" => {
+                    let around = std::mem::replace(&mut self.of_each, true);
+                    self.prove_deep(place, first, holds, depth);
+                    self.of_each = around;
+                    return;
+                }
                 "isinstance" if holds => {
                     let kind = args.get(1).map(|arg| unit.expr(arg.value));
                     let number = |kind: &ExprKind| matches!(kind, ExprKind::Free(name) if matches!(name.as_str(), "int" | "float" | "bool"));
@@ -290,6 +379,12 @@ impl Engine<'_> {
             }
             ("isIP" | "isIPv4" | "isIPv6", Some(subject)) if holds => {
                 self.mark(place, subject, Safe::ALL.without(Safe::HOST));
+            }
+            ("issubset" | "isSubsetOf", Some(set)) if holds && self.is_fixed(place, set) => {
+                self.mark_elements(place, of);
+            }
+            ("issuperset" | "isSupersetOf", Some(list)) if holds && self.is_fixed(place, of) => {
+                self.mark_elements(place, list);
             }
             ("is_relative_to", Some(root)) if holds && !self.is_chosen(place, root) => self.mark_path(place, of),
             // `host.endsWith(".example.com")`: a domain of one's own.
@@ -610,6 +705,33 @@ impl Engine<'_> {
             && let Some(held) = self.env.get_mut((place.unit, *var))
         {
             held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(safe));
+        }
+        if self.of_each
+            && let Some(list) = self.list_of_element(place, subject)
+        {
+            self.mark_list(place, list, &value, safe);
+        }
+    }
+
+    /// The variable that holds the list of which a variable is each element.
+    pub(super) fn list_of_element(&self, place: Place, element: ExprId) -> Option<VarId> {
+        let unit = self.program.unit(place.unit);
+        let ExprKind::Var(element) = unit.expr(element) else { return None };
+        let &[only] = self.program.definitions(place.unit, *element) else { return None };
+        let ExprKind::Index { of, key: None } = unit.expr(only) else { return None };
+        match unit.expr(*of) {
+            ExprKind::Var(list) => Some(*list),
+            _ => None,
+        }
+    }
+
+    /// Marks a list each of whose elements was found safe.
+    pub(super) fn mark_list(&mut self, place: Place, list: VarId, element: &Value, safe: Safe) {
+        let Some(held) = self.env.get_mut((place.unit, list)) else { return };
+        for taint in &mut held.taints {
+            if element.taints.iter().any(|of| of.origin == taint.origin) {
+                taint.safe = taint.safe.and(safe);
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ pub(super) enum Argument {
     Yes,
     /// It is, and the program's options start programs or write files.
     OfDangerous,
+    /// Any number of arguments, which whoever chooses them chooses freely.
+    Any,
 }
 
 impl Engine<'_> {
@@ -34,8 +36,24 @@ impl Engine<'_> {
         if path.starts_with("git.Repo().git.") {
             return self.words_of_git(place, expr, path, args, values);
         }
+        if self.command_line(place, expr, path, args, values) {
+            return;
+        }
         if let Some(sink) = sinks::find(self.unit(place).language, path) {
             self.known(place, expr, path, sink, receiver.map(|(value, _)| value), args, values);
+        } else if sinks::is_fragment(path, name) {
+            if let Some(value) =
+                values.first().filter(|value| !value.prefix.as_deref().is_some_and(sinks::is_statement))
+            {
+                self.texts(place, expr, path, SinkKind::Query, value, Argument::No);
+            }
+        } else if sinks::is_filter_search(name) {
+            let given: Vec<Value> = values.iter().chain(values.iter().filter_map(of_filter)).cloned().collect();
+            for value in given {
+                if value.prefix.as_deref().is_some_and(sinks::is_filter) {
+                    self.texts(place, expr, path, SinkKind::Query, &value, Argument::No);
+                }
+            }
         } else if sinks::is_query(name) {
             let first = values.first().into_iter();
             for value in first {
@@ -110,9 +128,8 @@ impl Engine<'_> {
         }
         match sink.kind {
             SinkKind::Extract => {
-                let filtered = |name: &str| matches!(name, "filter" | "members");
                 if let Some(value) = receiver
-                    && !args.iter().any(|arg| arg.name.as_deref().is_some_and(filtered))
+                    && !args.iter().any(|arg| self.filters(place, arg))
                 {
                     self.texts(place, expr, path, SinkKind::Extract, value, Argument::No);
                 }
@@ -164,6 +181,27 @@ impl Engine<'_> {
         let spread = Value { fields: None, ..value.clone() };
         if !fields.contains_key("url") && !fields.contains_key("host") && !fields.contains_key("hostname") {
             self.texts(place, expr, path, SinkKind::Host, &spread, Argument::No);
+        }
+    }
+
+    /// Whether an argument of a call that extracts an archive keeps its members below the folder.
+    fn filters(&self, place: Place, arg: &Arg) -> bool {
+        let (inside, value) = self.program.value(place.unit, arg.value);
+        let unit = self.program.unit(inside);
+        let lists_all = |value: ExprId| match unit.expr(value) {
+            ExprKind::Call { callee, .. } => {
+                matches!(unit.expr(*callee), ExprKind::Member { name, .. } if name == "getmembers")
+            }
+            _ => false,
+        };
+        match arg.name.as_deref() {
+            Some("filter") => {
+                let trusted = unit.text(value) == Some("fully_trusted");
+                let path = self.program.outside(place.unit, place.function, arg.value);
+                !trusted && path.is_none_or(|path| path != "tarfile.fully_trusted_filter")
+            }
+            Some("members") => !lists_all(value),
+            _ => false,
         }
     }
 
@@ -239,7 +277,7 @@ impl Engine<'_> {
     }
 
     /// `shell=True`, `{ shell: true }`, `**options` with such a member.
-    fn through_a_shell(&self, place: Place, args: &[Arg]) -> bool {
+    pub(super) fn through_a_shell(&self, place: Place, args: &[Arg]) -> bool {
         let unit = self.program.unit(place.unit);
         args.iter().any(|arg| match arg.name.as_deref() {
             Some("shell") => !matches!(unit.expr(arg.value), ExprKind::Bool(false) | ExprKind::Nothing),
@@ -277,7 +315,7 @@ impl Engine<'_> {
     }
 
     /// A program with arguments.
-    fn process(&mut self, place: Place, expr: ExprId, path: &str, chosen: &[&Value]) {
+    pub(super) fn process(&mut self, place: Place, expr: ExprId, path: &str, chosen: &[&Value]) {
         // 1. All words: the program, then its arguments, lists taken apart.
         let mut words: Vec<Value> = Vec::new();
         for (at, value) in chosen.iter().enumerate() {
@@ -294,6 +332,7 @@ impl Engine<'_> {
         }
         // 3. Interpreters run what stands behind an option; others may take an argument for an option.
         let called = program.text.clone().unwrap_or_default();
+        self.remote(place, expr, path, &called, rest);
         let mut options_end = false;
         for (at, word) in rest.iter().enumerate() {
             if matches!(word.text.as_deref(), Some("--" | "--end-of-options")) {
@@ -318,8 +357,23 @@ impl Engine<'_> {
                 options_end = true;
             } else if !options_end && word.taints.iter().any(|taint| taint.starts) {
                 let dangerous = sinks::has_dangerous_options(&called);
-                let argument = if dangerous { Argument::OfDangerous } else { Argument::Yes };
+                let argument = match (dangerous, word.several) {
+                    (true, _) => Argument::OfDangerous,
+                    (false, true) => Argument::Any,
+                    (false, false) => Argument::Yes,
+                };
                 self.texts(place, expr, path, SinkKind::Process, word, argument);
+            }
+        }
+    }
+
+    /// What programs hand to a shell, on another machine or here, whatever the words are: `ssh host …`.
+    fn remote(&mut self, place: Place, expr: ExprId, path: &str, program: &str, words: &[Value]) {
+        let texts: Vec<Option<&str>> = words.iter().map(|word| word.text.as_deref()).collect();
+        let Some(from) = sinks::shell_words_from(program, &texts) else { return };
+        for word in words.get(from..).unwrap_or_default() {
+            if !word.taints.is_empty() {
+                self.texts(place, expr, path, SinkKind::Shell, word, Argument::No);
             }
         }
     }
@@ -365,6 +419,7 @@ impl Engine<'_> {
             }
             None => return,
         };
+        self.charge(steps.len() * 8);
         let span = self.program.unit(place.unit).span(expr);
         let call = path.trim_start_matches("?.").to_owned();
         let is_argument = argument != Argument::No;
@@ -375,6 +430,11 @@ impl Engine<'_> {
     }
 }
 
+/// The member of options that holds a filter.
+fn of_filter(options: &Value) -> Option<&Value> {
+    options.fields.as_ref()?.get("filter")
+}
+
 fn danger(kind: SinkKind, taint: &Taint, value: &Value, argument: Argument) -> Danger {
     use Danger as D;
     use SinkKind as K;
@@ -382,7 +442,7 @@ fn danger(kind: SinkKind, taint: &Taint, value: &Value, argument: Argument) -> D
     match (taint.source, kind) {
         (Source::Tool | Source::Network, K::Markup) => D::Medium,
         (_, K::Markup) => D::Low,
-        (Source::Tool, K::Process) if argument == Argument::OfDangerous => D::High,
+        (Source::Tool, K::Process) if matches!(argument, Argument::OfDangerous | Argument::Any) => D::High,
         (Source::Tool, K::Process) if is_argument => D::Medium,
         (Source::Tool, K::Shell | K::Code | K::Process | K::Deserialise | K::Template) => D::Critical,
         // A whole statement from the model is what a database tool is for.
@@ -460,6 +520,7 @@ impl Engine<'_> {
         };
         // One of several imports of one name: `try: from yaml import CSafeLoader as Loader`.
         if let ExprKind::Var(var) = unit.expr(loader.value) {
+            self.charge(unit.imports.len());
             let mut imports = unit.imports.iter().filter(|import| import.var == Some(*var)).peekable();
             if imports.peek().is_some() {
                 return imports.all(|import| import.member.as_deref().is_some_and(is_safe_loader));

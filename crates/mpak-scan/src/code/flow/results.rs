@@ -54,6 +54,11 @@ impl Engine<'_> {
         {
             return Value::default();
         }
+        if path == "getattr"
+            && let [of, name, ..] = values
+        {
+            return self.attribute(of, name);
+        }
         // Lists grow in place.
         if let Some((_, method)) = &receiver
             && matches!(method.as_str(), "append" | "push" | "extend" | "insert" | "add" | "unshift" | "update")
@@ -162,6 +167,7 @@ impl Engine<'_> {
             Self::step(&mut value, place, span, || format!("passes `{}`", shown(path)));
             return value;
         }
+        let receiver_text = all.prefix.clone();
         let receiver_prefix = all.items.as_ref().and_then(|items| items.first()).and_then(|item| item.prefix.clone());
         if name == "join" && sinks::effect(path).is_none()
             || name == "/"
@@ -186,10 +192,14 @@ impl Engine<'_> {
             Self::step(&mut all, place, span, || format!("passes `{}`", shown(path)));
             return all;
         }
+        let template =
+            receiver_text.filter(|_| matches!(name, "format" | "format_map" | "substitute" | "safe_substitute"));
         for value in values {
-            all.absorb(&value.derived());
+            // A text that is made of a table holds all that the table holds.
+            all.absorb(&if template.is_some() || makes_text(name) { value.deep() } else { value.derived() });
         }
         let mut all = all.derived();
+        all.prefix = template.map(|text| text.split(['{', '$']).next().unwrap_or_default().into());
         // Without its begin an absolute path is another one, which is below whatever folder it is joined to.
         if name == "removeprefix" {
             all = all.each(|taint| taint.edited = true);
@@ -345,6 +355,9 @@ fn grown(list: &mut Value, values: &[Value], flat: bool) {
         if list.items.is_some() {
             let more: Vec<Value> = match (&value.items, flat) {
                 (Some(more), true) => more.iter().take(ITEMS_COUNT_MAX).map(|item| list.part(item.clone())).collect(),
+                (None, true) if !value.taints.is_empty() => {
+                    vec![Value { several: true, ..value.clone() }]
+                }
                 _ => vec![list.part(value.clone())],
             };
             if let Some(items) = &mut list.items {
@@ -394,6 +407,11 @@ pub(super) fn changed(value: Value, effect: Effect) -> Value {
             taint.resolved = taint.resolved.max(resolved);
         }),
     }
+}
+
+/// Methods that write a table or a list down as text.
+fn makes_text(name: &str) -> bool {
+    matches!(name, "dumps" | "stringify" | "dump" | "format" | "inspect" | "repr")
 }
 
 /// Calls that make a client for a host.

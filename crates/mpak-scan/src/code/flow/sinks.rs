@@ -7,10 +7,14 @@ mod effects;
 mod programs;
 mod queries;
 
-pub use archives::{lists_members, names_a_member};
+pub use archives::{lists_members, names_a_member, opens_archives};
 pub use effects::{Effect, effect, fixes_host, is_strict};
-pub use programs::{has_dangerous_options, runs_a_script, runs_its_argument, runs_its_input, takes_a_value};
-pub use queries::{is_query, is_statement, names_a_query, runs_whole_queries};
+pub use programs::{
+    has_dangerous_options, runs_a_script, runs_its_argument, runs_its_input, shell_words_from, takes_a_value,
+};
+pub use queries::{
+    is_filter, is_filter_search, is_fragment, is_query, is_statement, names_a_query, runs_whole_queries,
+};
 
 /// What a sink does with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -116,7 +120,18 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "yaml.unsafe_load" | "yaml.full_load" => sink(K::Deserialise, FIRST, &["stream"]),
         "jinja2.Template"
         | "jinja2.Environment().from_string"
+        | "jinja2.NativeEnvironment().from_string"
+        | "jinja2.nativetypes.NativeEnvironment().from_string"
         | "mako.template.Template"
+        | "tornado.template.Template"
+        | "django.template.Template"
+        | "django.template.Engine().from_string"
+        | "bottle.template"
+        | "bottle.SimpleTemplate"
+        | "chameleon.PageTemplate"
+        | "Cheetah.Template.Template"
+        | "genshi.template.MarkupTemplate"
+        | "genshi.template.NewTextTemplate"
         | "flask.render_template_string" => sink(K::Template, FIRST, &["source"]),
         // Python: files.
         "open"
@@ -240,12 +255,34 @@ pub fn find(language: Language, path: &str) -> Option<Sink> {
         | "ejs.compile"
         | "pug.render"
         | "pug.compile"
+        | "pug.compileClient"
         | "handlebars.compile"
+        | "handlebars.precompile"
         | "nunjucks.renderString"
         | "nunjucks.compile"
+        | "nunjucks.Template"
+        | "nunjucks.configure().renderString"
+        | "nunjucks.Environment().renderString"
         | "lodash.template"
+        | "lodash-es.template"
         | "underscore.template"
-        | "dot.template" => sink(K::Template, FIRST, &[]),
+        | "dot.template"
+        | "dot.compile"
+        | "eta.render"
+        | "eta.renderAsync"
+        | "eta.Eta().renderString"
+        | "eta.Eta().renderStringAsync"
+        | "eta.Eta().compile"
+        | "twig.twig"
+        | "swig.render"
+        | "swig.compile"
+        | "swig-templates.render"
+        | "art-template.render"
+        | "art-template.compile"
+        | "squirrelly.render"
+        | "squirrelly.compile"
+        | "velocityjs.render"
+        | "jsrender.templates" => sink(K::Template, FIRST, &[]),
         // JavaScript: network.
         "fetch" | "node-fetch" | "axios" | "axios.get" | "axios.post" | "axios.put" | "axios.delete"
         | "axios.patch" | "axios.head" | "axios.request" | "got" | "got.get" | "got.post" | "got.stream" | "needle"
@@ -306,7 +343,22 @@ fn by_shape(path: &str) -> Option<Sink> {
         }
         // A shell on another machine, and the interpreter inside the interpreter.
         "exec_command" if before.starts_with("paramiko.") => sink(K::Shell, FIRST, &["command"]),
-        "run" | "sudo" if before == "fabric.Connection()" => sink(K::Shell, FIRST, &["command"]),
+        "run" | "sudo" | "local"
+            if matches!(
+                before,
+                "fabric.Connection()"
+                    | "fabric.connection.Connection()"
+                    | "fabric.Group()"
+                    | "fabric.SerialGroup()"
+                    | "fabric.ThreadingGroup()"
+                    | "fabric.api"
+                    | "invoke.Context()"
+                    | "invoke.context.Context()"
+                    | "invoke"
+            ) =>
+        {
+            sink(K::Shell, FIRST, &["command"])
+        }
         "run" if before == "asyncssh.connect()" => sink(K::Shell, FIRST, &["command"]),
         "exec" if before == "ssh2.Client()" => sink(K::Shell, FIRST, &[]),
         "runsource" | "runcode" | "push"

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::super::facts::{Block, ClassId, ExprId, ExprKind, Span, Statement};
+use super::super::facts::{Block, ClassId, ExprId, ExprKind, Span, Statement, VarId};
 use super::super::program::{Meaning, UnitId};
 use super::env::Changes;
 use super::judge::Argument;
 use super::sinks::SinkKind;
-use super::value::{Step, Taint, Value};
+use super::value::{Safe, Step, Taint, Value};
 use super::{Engine, Place, tables};
 
 /// Most places on the way of a value that are remembered: the first ones.
@@ -97,6 +97,7 @@ impl Engine<'_> {
                         self.prove(place, *test, true);
                     }
                     self.block(place, body, returned);
+                    let checked = if refuses { self.checked_element(place, body) } else { None };
                     let changes = self.env.restart(layer);
                     self.charge(changes.count());
                     let proven = if refuses { changes.proven() } else { Vec::new() };
@@ -105,11 +106,24 @@ impl Engine<'_> {
                     for (origin, safe) in proven {
                         self.env.prove(origin, safe);
                     }
+                    if let Some((list, element, safe)) = checked {
+                        self.mark_list(place, list, &element, safe);
+                    }
                 }
                 false
             }
             Statement::Any(ways) => self.any(place, ways, returned),
         }
+    }
+
+    /// The element of a loop over a list and what it is safe for at the end of a turn.
+    fn checked_element(&mut self, place: Place, body: &Block) -> Option<(VarId, Value, Safe)> {
+        let Some(Statement::Assign { target, .. }) = body.first() else { return None };
+        let list = self.list_of_element(place, *target)?;
+        let ExprKind::Var(element) = self.unit(place).expr(*target) else { return None };
+        let element = self.env.get((place.unit, *element))?.clone();
+        let safe = element.taints.iter().map(|taint| self.safe(taint)).reduce(Safe::common)?;
+        (safe != Safe::default()).then_some((list, element, safe))
     }
 
     /// A value with what is proven here of its sources.
@@ -146,7 +160,7 @@ impl Engine<'_> {
             let ends = self.block(place, way, returned);
             let changes = self.env.restart(layer);
             if !ends {
-                self.charge(changes.count());
+                self.charge(changes.count() + after.as_ref().map_or(0, Changes::count));
                 after = Some(match after {
                     Some(other) => self.env.either(other, changes),
                     None => changes,
@@ -171,6 +185,9 @@ impl Engine<'_> {
             }
             ExprKind::Member { of, name } => {
                 let (of, name) = (*of, name.clone());
+                if name == "quote" {
+                    self.quoting(place, of, from);
+                }
                 if matches!(name.as_str(), "innerHTML" | "outerHTML") && !self.escapes(place, from) {
                     self.texts(place, target, &name, SinkKind::Markup, &value, Argument::No);
                 }
@@ -182,6 +199,15 @@ impl Engine<'_> {
                 self.store(place, of, name, value);
             }
             _ => {}
+        }
+    }
+
+    /// `$.quote = (text) => text` of zx: from then on nothing is quoted, unless it is one of its own functions.
+    fn quoting(&mut self, place: Place, of: ExprId, from: ExprId) {
+        let is_tag = matches!(&*self.meaning(place, of), Meaning::Outside(path) if path == "zx.$");
+        if is_tag {
+            let own = matches!(&*self.meaning(place, from), Meaning::Outside(path) if path.starts_with("zx.quote"));
+            self.unquoted |= !own;
         }
     }
 

@@ -118,6 +118,12 @@ pub(super) fn keep(table: &mut Value, name: String, value: &Value) {
     }
 }
 
+/// Adds to the member that stands for all whose names are not known.
+pub(super) fn keep_any(fields: &mut BTreeMap<String, Value>, value: &Value) {
+    let before = fields.remove(ANY);
+    fields.insert(ANY.to_owned(), before.map_or_else(|| value.clone(), |before| before.or(value)));
+}
+
 /// Whether members are known, and nobody outside chooses them.
 fn is_table(value: &Value) -> bool {
     value.fields.is_some() && value.taints.is_empty()
@@ -160,7 +166,7 @@ fn assigned(values: &[Value]) -> Option<Value> {
         match (&mut all.fields, &value.fields) {
             (Some(held), Some(more)) => {
                 let more = more.iter().map(|(name, value)| (name.clone(), value.clone()));
-                Rc::make_mut(held).extend(more);
+                Rc::make_mut(held).extend(more.take(MEMBERS_COUNT_MAX * 8));
             }
             (held @ None, Some(more)) => *held = Some(Rc::clone(more)),
             _ => {}

@@ -12,6 +12,8 @@ const TEXT_CHARS_MAX: usize = 2_000;
 const DEPTH_MAX: u8 = 12;
 /// Most sources that are kept of one value.
 const TAINTS_COUNT_MAX: usize = 6;
+/// Most parts of two values that are joined one by one.
+const JOINED_COUNT_MAX: usize = 2_048;
 /// Most parts of a value that are looked into for sources.
 const PARTS_COUNT_MAX: usize = 256;
 /// Most things that one value is known to be one of.
@@ -167,6 +169,8 @@ pub struct Value {
     pub means: Option<Rc<Vec<Meaning>>>,
     /// Whether it is true, where that is constant.
     pub is: Option<bool>,
+    /// Whether it stands for any number of elements of a list.
+    pub several: bool,
     /// How deep values lie in each other.
     pub(super) depth: u8,
 }
@@ -291,10 +295,24 @@ impl Value {
 
     /// Either of two values.
     #[must_use]
-    pub fn or(mut self, other: &Self) -> Self {
+    pub fn or(self, other: &Self) -> Self {
+        let mut left = JOINED_COUNT_MAX;
+        self.or_within(other, &mut left)
+    }
+
+    /// The same, going into so many parts: one part may stand in many others.
+    fn or_within(mut self, other: &Self, left: &mut usize) -> Self {
+        let Some(rest) = left.checked_sub(1) else {
+            self.absorb(&other.derived());
+            self.may_mean(other.means.as_ref());
+            (self.text, self.prefix, self.is) = (None, None, None);
+            return self;
+        };
+        *left = rest;
         self.absorb(other);
         self.may_mean(other.means.as_ref());
         self.depth = self.depth.max(other.depth);
+        self.several |= other.several;
         if self.is != other.is {
             self.is = None;
         }
@@ -308,7 +326,8 @@ impl Value {
             (Some(a), Some(b)) if !Rc::ptr_eq(&a, b) => {
                 let mut both = (*a).clone();
                 for (name, value) in b.iter() {
-                    let joined = both.get(name).map_or_else(|| value.clone(), |before| before.clone().or(value));
+                    let joined =
+                        both.get(name).map_or_else(|| value.clone(), |before| before.clone().or_within(value, left));
                     both.insert(name.clone(), joined);
                 }
                 Some(Rc::new(both))
@@ -316,8 +335,9 @@ impl Value {
             (a, b) => a.or_else(|| b.clone()),
         };
         self.items = match (self.items, &other.items) {
+            (Some(a), Some(b)) if Rc::ptr_eq(&a, b) => Some(a),
             (Some(a), Some(b)) if a.len() == b.len() => {
-                Some(Rc::new(a.iter().zip(b.iter()).map(|(a, b)| a.clone().or(b)).collect()))
+                Some(Rc::new(a.iter().zip(b.iter()).map(|(a, b)| a.clone().or_within(b, left)).collect()))
             }
             (Some(a), Some(b)) => Some(if a.len() > b.len() { a } else { Rc::clone(b) }),
             (a, b) => a.or_else(|| b.clone()),

@@ -3,7 +3,7 @@
 use oxc_ast::ast::{self, BindingPattern, Declaration, Expression, ForStatementInit, ForStatementLeft};
 use oxc_span::GetSpan;
 
-use super::super::builder::assign;
+use super::super::builder::{Chain, assign};
 use super::super::facts::{Block, Comparison, ExprId, ExprKind, Span, Statement};
 use super::Lower;
 use super::modules::export_name;
@@ -182,14 +182,16 @@ impl Lower {
                 ways.push((std::mem::take(&mut tests), body, span));
             }
         }
+        let mut chain = Chain::new(otherwise);
         for (tests, then, span) in ways.into_iter().rev() {
             let test = match tests.as_slice() {
                 &[only] => only,
                 _ => self.builder.push(ExprKind::Either(tests), span),
             };
-            otherwise = vec![Statement::If { test, then, otherwise }];
+            let otherwise = chain.otherwise();
+            chain.put(vec![Statement::If { test, then, otherwise }]);
         }
-        out.extend(otherwise);
+        out.extend(chain.end());
     }
 
     pub(super) fn try_statement(&mut self, s: &ast::TryStatement<'_>, out: &mut Block) {

@@ -9,6 +9,8 @@ use super::{FOLLOWED_COUNT_MAX, Meaning, Program, STEPS_MAX, Steps, UnitId};
 
 /// Most bases above each other.
 const BASES_DEPTH_MAX: usize = 12;
+/// Most bases of one class that are looked at.
+pub(crate) const BASES_COUNT_MAX: usize = 16;
 /// Most overriding methods that one call may go to.
 const OVERRIDES_COUNT_MAX: usize = 48;
 
@@ -35,7 +37,7 @@ impl Program {
             let mut families = Families::default();
             for class in self.classes() {
                 let bases = &self.unit(class.0).classes[class.1.0 as usize].bases;
-                for &base in bases {
+                for &base in bases.iter().take(BASES_COUNT_MAX) {
                     if let Meaning::Class(unit, base) = self.meaning(class.0, FunctionId::TOP, base)
                         && (unit, base) != class
                     {
@@ -72,9 +74,9 @@ impl Program {
             if seen > OVERRIDES_COUNT_MAX * 4 || found.len() >= OVERRIDES_COUNT_MAX {
                 break;
             }
-            for &(unit, derived) in families.derived.get(&at).map_or(&[][..], Vec::as_slice) {
-                let methods = &self.unit(unit).classes[derived.0 as usize].methods;
-                found.extend(methods.iter().filter(|(method, _)| method == name).map(|(_, method)| (unit, *method)));
+            let derived = families.derived.get(&at).map_or(&[][..], Vec::as_slice);
+            for &(unit, derived) in derived.iter().take(OVERRIDES_COUNT_MAX * 4) {
+                found.extend(self.own_method(unit, derived, name).map(|method| (unit, method)));
                 open.push((unit, derived));
             }
         }
@@ -101,20 +103,14 @@ impl Program {
         if !written.starts_with(|c: char| c.is_alphabetic() || c == '_') || !written.chars().all(plain) {
             return None;
         }
-        let source = self.unit(unit);
         let mut parts = written.split('.');
         let first = parts.next()?;
-        let imported = source.imports.iter().find(|import| {
-            import.var.and_then(|var| source.vars.get(var.0 as usize)).is_some_and(|var| var.name == first)
-        });
+        let imported = self.import_as(unit, first);
         let left = Cell::new(FOLLOWED_COUNT_MAX);
         let steps = Steps { depth: STEPS_MAX, left: &left };
         let mut meaning = match imported {
             Some(import) => self.imported(unit, import, steps),
-            None => {
-                let at = source.classes.iter().position(|class| class.name.as_deref() == Some(first))?;
-                Meaning::Class(unit, ClassId(u32::try_from(at).ok()?))
-            }
+            None => Meaning::Class(unit, self.class_of_name(unit, first)?),
         };
         for part in parts {
             meaning = self.member(meaning, part, steps)?;
@@ -128,15 +124,12 @@ impl Program {
 
     /// Whether a name of a method is one that a class's users call, and not a field.
     pub fn has_method(&self, (unit, class): ClassKey, name: &str) -> Option<FunctionId> {
-        let methods = &self.unit(unit).classes[class.0 as usize].methods;
-        methods.iter().find(|(method, _)| method == name).map(|(_, function)| *function)
+        self.own_method(unit, class, name)
     }
 
     /// The constant text of a class's field.
     pub fn field_text(&self, (unit, class): ClassKey, name: &str) -> Option<&str> {
-        let source = self.unit(unit);
-        let (_, value) = source.classes[class.0 as usize].fields.iter().find(|(field, _)| field == name)?;
-        match source.expr(*value) {
+        match self.unit(unit).expr(self.own_field(unit, class, name)?) {
             ExprKind::Text(text) => Some(text),
             _ => None,
         }

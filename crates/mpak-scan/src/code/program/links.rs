@@ -4,6 +4,7 @@ use foldhash::HashMap;
 
 use super::super::facts::{ClassId, ExprId, ExprKind, FunctionId, Language, Statement, Unit, VarId};
 use super::DEFINITIONS_COUNT_MAX;
+use super::index::Index;
 
 /// Links of one unit.
 #[derive(Debug, Default)]
@@ -15,11 +16,15 @@ pub(super) struct Links {
     pub(super) returns: HashMap<FunctionId, Vec<ExprId>>,
     /// Values that a field of a class's instances is assigned, anywhere.
     pub(super) fields: HashMap<(ClassId, String), Vec<(FunctionId, ExprId)>>,
+    /// Parameters by their variable.
+    pub(super) params: HashMap<VarId, (FunctionId, usize)>,
+    /// Names and places.
+    pub(super) index: Index,
 }
 
 impl Links {
     pub(super) fn new(unit: &Unit) -> Self {
-        let mut links = Self::default();
+        let mut links = Self { index: Index::new(unit), ..Self::default() };
         for (at, import) in unit.imports.iter().enumerate() {
             if let Some(var) = import.var {
                 links.imports.entry(var).or_insert(at);
@@ -27,6 +32,9 @@ impl Links {
         }
         for (at, function) in unit.functions.iter().enumerate() {
             let id = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
+            for (position, param) in function.params.iter().enumerate() {
+                links.params.insert(param.var, (id, position));
+            }
             links.block(unit, id, &function.body);
         }
         links

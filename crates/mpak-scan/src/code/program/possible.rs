@@ -35,11 +35,8 @@ impl Program {
             ExprKind::Var(var) => {
                 if let Some(import) = self.import(unit, *var) {
                     let name = import.member.as_deref().unwrap_or("default");
-                    let export = self.module(unit, &import.module).and_then(|inside| {
-                        let exports = &self.unit(inside).exports;
-                        let wanted = exports.iter().rev().find(|export| export.name == name);
-                        wanted.map(|export| (inside, export.value))
-                    });
+                    let export = self.module(unit, &import.module);
+                    let export = export.and_then(|inside| Some((inside, self.exported(inside, name)?)));
                     if let Some((inside, value)) = export {
                         return self.possibly(inside, value, search, steps);
                     }
@@ -55,15 +52,13 @@ impl Program {
             ExprKind::Index { of, .. } => self.elements(unit, *of, search, steps),
             ExprKind::Member { of, name } => {
                 if let Meaning::Unit(inside) = self.meaning(unit, FunctionId::TOP, *of)
-                    && let Some(export) = self.unit(inside).exports.iter().rev().find(|export| export.name == *name)
+                    && let Some(value) = self.exported(inside, name)
                 {
-                    return self.possibly(inside, export.value, search, steps);
+                    return self.possibly(inside, value, search, steps);
                 }
                 for (unit, of) in self.inner(unit, *of, search, steps) {
-                    let ExprKind::Dict(members) = self.unit(unit).expr(of) else { continue };
-                    let is = |key: &Option<ExprId>| key.and_then(|key| self.unit(unit).text(key)) == Some(name);
-                    if let Some((_, value)) = members.iter().rev().find(|(key, _)| is(key)) {
-                        self.possibly(unit, *value, search, steps);
+                    if let Some(value) = self.table_member(unit, of, name) {
+                        self.possibly(unit, value, search, steps);
                     }
                 }
             }

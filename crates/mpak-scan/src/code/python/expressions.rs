@@ -201,6 +201,7 @@ impl Lower {
             names::target(&generator.target, &mut names);
         }
         self.scope(&names, false);
+        let mut tests = Vec::new();
         for generator in generators {
             let (span, of) = (self.span(&generator.target), self.expr(&generator.iter));
             let each = self.builder.push(ExprKind::Index { of, key: None }, span);
@@ -211,6 +212,7 @@ impl Lower {
             for test in &generator.ifs {
                 // Elements that fail the test do not come.
                 let test = self.expr(test);
+                tests.push(test);
                 let skipped = vec![Statement::Jump];
                 self.before.push(Statement::If { test, then: Vec::new(), otherwise: skipped });
             }
@@ -218,6 +220,9 @@ impl Lower {
         let key = key.map(|key| self.expr(key));
         let value = self.expr(element);
         self.scopes.pop();
+        if !tests.is_empty() {
+            self.builder.kept(value, tests);
+        }
         if key.is_some() { ExprKind::Dict(vec![(key, value)]) } else { ExprKind::List(vec![value]) }
     }
 

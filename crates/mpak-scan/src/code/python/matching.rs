@@ -2,14 +2,14 @@
 
 use ruff_python_ast::{self as ast, Pattern};
 
-use super::super::builder::assign;
+use super::super::builder::{Chain, assign};
 use super::super::facts::{Block, Comparison, ExprId, ExprKind, Span, Statement};
 use super::Lower;
 
 impl Lower {
     pub(super) fn match_statement(&mut self, s: &ast::StmtMatch, out: &mut Block) {
         let subject = self.value(&s.subject, out);
-        let mut otherwise = Vec::new();
+        let mut chain = Chain::new(Vec::new());
         for case in s.cases.iter().rev() {
             let mut then = Vec::new();
             let mut tests: Vec<ExprId> = self.pattern(&case.pattern, subject, &mut then).into_iter().collect();
@@ -22,15 +22,19 @@ impl Lower {
             let span = self.span(&case.pattern);
             match tests.as_slice() {
                 [] => block.extend(then),
-                &[test] => block.push(Statement::If { test, then, otherwise }),
+                &[test] => {
+                    let otherwise = chain.otherwise();
+                    block.push(Statement::If { test, then, otherwise });
+                }
                 _ => {
                     let test = self.builder.push(ExprKind::All(tests), span);
+                    let otherwise = chain.otherwise();
                     block.push(Statement::If { test, then, otherwise });
                 }
             }
-            otherwise = block;
+            chain.put(block);
         }
-        out.extend(otherwise);
+        out.extend(chain.end());
     }
 
     /// Assigns what a pattern binds; its test, where it says which values it takes.

@@ -2,7 +2,7 @@
 
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, Stmt};
 
-use super::super::builder::assign;
+use super::super::builder::{Chain, assign};
 use super::super::facts::{Block, ExprId, ExprKind, Import, Statement};
 use super::Lower;
 
@@ -118,7 +118,7 @@ impl Lower {
 
     pub(super) fn otherwise(&mut self, clauses: &[ast::ElifElseClause]) -> Block {
         // From the last on, so that a chain of a thousand `elif` needs no recursion here.
-        let mut otherwise = Vec::new();
+        let mut chain = Chain::new(Vec::new());
         for clause in clauses.iter().rev() {
             let mut block = Vec::new();
             match &clause.test {
@@ -126,12 +126,13 @@ impl Lower {
                 Some(test) => {
                     let test = self.value(test, &mut block);
                     let then = self.block(&clause.body);
+                    let otherwise = chain.otherwise();
                     block.push(Statement::If { test, then, otherwise });
                 }
             }
-            otherwise = block;
+            chain.put(block);
         }
-        otherwise
+        chain.end()
     }
 
     pub(super) fn for_loop(&mut self, s: &ast::StmtFor, out: &mut Block) {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::facts::{ExprId, FunctionId, Language};
-use super::super::program::{ClassKey, Meaning, Program};
+use super::super::facts::{FunctionId, Language};
+use super::super::program::{BASES_COUNT_MAX, ClassKey, Meaning, Program};
 use super::super::shapes::{self, Shape};
 use super::{Handler, Kind, Schema, checks_itself};
 
@@ -75,10 +75,9 @@ fn handler(program: &Program, key: ClassKey) -> Option<Handler> {
 /// A name and something that a model is told, as fields or as answers of methods.
 fn tells(program: &Program, key: ClassKey) -> bool {
     let (unit, class) = key;
-    let found = &program.unit(unit).classes[class.0 as usize];
     let has = |name: &str| {
-        found.fields.iter().any(|(field, _)| field == name)
-            || found.methods.iter().any(|(method, _)| method == name)
+        program.own_field(unit, class, name).is_some()
+            || program.own_method(unit, class, name).is_some()
             || !program.fields(unit, class, name).is_empty()
     };
     has("name") && TOLD.iter().any(|name| has(name))
@@ -88,7 +87,7 @@ fn tells(program: &Program, key: ClassKey) -> bool {
 fn is_tool(program: &Program, (unit, class): ClassKey) -> bool {
     let mut at = (unit, class);
     for _ in 0..8 {
-        let bases: Vec<ExprId> = program.unit(at.0).classes[at.1.0 as usize].bases.clone();
+        let bases = program.unit(at.0).classes[at.1.0 as usize].bases.iter().copied().take(BASES_COUNT_MAX);
         let mut next = None;
         for base in bases {
             let name = match program.meaning(at.0, FunctionId::TOP, base) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::facts::{Comparison, ExprId, ExprKind, FunctionId, Language, Unit};
 use super::super::program::{Program, UnitId};
-use super::{Handler, Kind, Schema, checks_itself, function_around, functions};
+use super::{Handler, Kind, Schema, checks_itself, functions};
 
 /// The method that calls a tool, as the protocol names it.
 const CALL: &str = "tools/call";
@@ -43,7 +43,7 @@ pub(super) fn handlers(program: &Program) -> Vec<Handler> {
 /// Functions that an expression with the method's name tells of.
 fn named(program: &Program, (id, unit): (UnitId, &Unit), expr: ExprId) -> Vec<(UnitId, FunctionId)> {
     let is_call = |expr: ExprId| unit.text(expr) == Some(CALL) || is_constant(program, id, unit, expr);
-    let within = || function_around(unit, unit.span(expr));
+    let within = || program.function_around(id, unit.span(expr));
     let stored = |value: ExprId| functions(program, id, within(), value);
     match unit.expr(expr) {
         ExprKind::Compare { op: Comparison::Equal | Comparison::Unequal, left, right } => {

@@ -1,5 +1,10 @@
 //! Names inside archives.
 
+/// Modules whose members hold names inside an archive.
+pub fn opens_archives(module: &str) -> bool {
+    matches!(module, "adm-zip" | "yauzl" | "yauzl-promise" | "unzipper" | "unzip-stream")
+}
+
 /// Names of members that hold a name inside an archive, by the module that opens it.
 pub fn names_a_member(module: &str, member: &str) -> bool {
     matches!(

@@ -89,7 +89,16 @@ pub fn effect(path: &str) -> Option<Effect> {
         | "psycopg2.sql.Identifier"
         | "psycopg.sql.Identifier"
         | "psycopg2.sql.Literal"
+        | "psycopg2.sql.Placeholder"
+        | "psycopg.sql.Placeholder"
+        | "psycopg2.sql.SQL().format"
+        | "psycopg.sql.SQL().format"
         | "psycopg.sql.Literal" => Effect::Makes(Safe::QUERY),
+        "ldap.filter.escape_filter_chars"
+        | "ldap.dn.escape_dn_chars"
+        | "ldap3.utils.conv.escape_filter_chars"
+        | "ldap-escape.filter"
+        | "ldap-escape.escapeFilter" => Effect::Makes(Safe::QUERY),
         "ast.literal_eval" => Effect::Makes(Safe::CODE),
         "os.path.realpath"
         | "fs.realpathSync"

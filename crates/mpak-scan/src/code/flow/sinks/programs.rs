@@ -33,6 +33,43 @@ pub fn runs_a_script(program: &str) -> bool {
     runs_its_input(program) || bare(program) == "osascript"
 }
 
+/// From which word on a program hands its words to a shell; none where it does not. Words that are not constant have no
+/// text.
+pub fn shell_words_from(program: &str, words: &[Option<&str>]) -> Option<usize> {
+    // What stands first and is no option, nor the value of one.
+    let first_plain = |from: usize, valued: &[&str]| {
+        let mut at = from;
+        while let Some(word) = words.get(at) {
+            match word {
+                Some(option) if valued.contains(option) => at += 2,
+                Some(option) if option.starts_with('-') => at += 1,
+                _ => return Some(at),
+            }
+        }
+        None
+    };
+    match bare(program) {
+        "ssh" | "autossh" => {
+            let valued = [
+                "-i", "-o", "-p", "-l", "-F", "-J", "-L", "-R", "-D", "-b", "-c", "-E", "-e", "-I", "-m", "-O", "-Q",
+                "-S", "-W", "-w", "-B",
+            ];
+            Some(first_plain(0, &valued)? + 1)
+        }
+        "adb" => {
+            let at = first_plain(0, &["-s", "-t", "-H", "-P", "-L"])?;
+            (words.get(at)? == &Some("shell")).then_some(at + 1)
+        }
+        "watch" => first_plain(0, &["-n", "--interval"]),
+        "sshpass" => {
+            let at = first_plain(0, &["-p", "-f", "-d", "-P"])?;
+            let inner = words.get(at).copied().flatten()?;
+            Some(shell_words_from(inner, words.get(at + 1..)?)? + at + 1)
+        }
+        _ => None,
+    }
+}
+
 /// The name of a program without its folder and version.
 fn bare(program: &str) -> &str {
     let program = program.rsplit(['/', '\\']).next().unwrap_or(program).trim_end_matches(".exe");

@@ -65,3 +65,64 @@ pub fn runs_whole_queries(name: &str) -> bool {
             | "read_sql_query"
     )
 }
+
+/// Methods that take a filter of a directory, or a path into a document, beside other things.
+pub fn is_filter_search(name: &str) -> bool {
+    matches!(
+        name,
+        "search"
+            | "search_s"
+            | "search_st"
+            | "search_ext"
+            | "search_ext_s"
+            | "paged_search"
+            | "searchAsync"
+            | "xpath"
+            | "select"
+            | "select1"
+            | "evaluate"
+    )
+}
+
+/// Whether a text is the begin of a filter of LDAP (`(&(uid=`, `(cn=`) or of a path of XPath with a condition in it.
+pub fn is_filter(text: &str) -> bool {
+    let text = text.trim_start();
+    let condition = text.strip_prefix('(').is_some_and(|rest| {
+        let nested = rest.strip_prefix(['&', '|', '!']).is_some_and(|rest| rest.trim_start().starts_with('('));
+        let name =
+            rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ';' | ':'));
+        nested || name.len() < rest.len() && name.starts_with(['=', '~', '<', '>'])
+    });
+    let path = (text.starts_with('/') || text.starts_with("./")) && text.contains('[') && text.contains(['=', '(']);
+    condition || path
+}
+
+/// Methods that put their first text into a query as it is: of query builders.
+pub fn is_fragment(path: &str, name: &str) -> bool {
+    matches!(
+        name,
+        "whereRaw"
+            | "orWhereRaw"
+            | "andWhereRaw"
+            | "havingRaw"
+            | "orHavingRaw"
+            | "andHavingRaw"
+            | "orderByRaw"
+            | "groupByRaw"
+            | "joinRaw"
+            | "fromRaw"
+            | "selectRaw"
+    ) || matches!(
+        path,
+        "sequelize.literal"
+            | "sequelize.Sequelize.literal"
+            | "sqlalchemy.text"
+            | "sqlalchemy.sql.text"
+            | "sqlalchemy.literal_column"
+            | "sqlalchemy.sql.expression.text"
+            | "django.db.models.expressions.RawSQL"
+            | "@prisma/client.Prisma.raw"
+            | "@prisma.client.Prisma.raw"
+            | "drizzle-orm.sql.raw"
+    )
+}
