@@ -16,7 +16,7 @@ pub(super) fn value(bytes: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     let start = name.start - before;
     let after = bytes[name.end..].iter().take(ROW_BYTES_MAX).take_while(|b| is_row(b)).count();
     let row_end = name.end + after;
-    let place = bytes[start..name.start].iter().filter(|b| **b == b',').count();
+    let place = memchr::memchr_iter(b',', &bytes[start..name.start]).count();
     if place == 0 && !bytes[name.end..row_end].contains(&b',') {
         return None;
     }
