@@ -95,7 +95,7 @@ async fn a_release_is_scanned_only_while_it_has_the_pinned_bytes() {
 }
 
 async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if holds() {
             return;
         }
@@ -177,12 +177,14 @@ async fn a_release_that_is_away_for_long_is_scanned_when_it_is_back() {
         until("the release is asked for", || asked(&ci) > before).await;
     }
     let path = format!("/v1/bundles/{NAME}/security");
-    assert_eq!(ci.registry.json(&path).await["status"], "pending");
+    // The last try may still be on its way.
+    let status = ci.registry.json(&path).await["status"].clone();
+    assert!(status == "pending" || status == "scanning", "{status}");
     // 2. It works again.
     put_asset(&ci, Delivery::Whole(bundle(NAME, "1.0.0")));
     ci.registry.wait_ms(60 * 60_000);
     ci.registry.restart().await;
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if ci.registry.json(&path).await["status"] == "completed" {
             return;
         }

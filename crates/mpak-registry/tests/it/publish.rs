@@ -288,7 +288,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 }
 
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if done() {
             return;
         }

@@ -15,6 +15,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use mpak_bundle::durable;
 use mpak_bundle::limits::Limits;
 use mpak_scan::evidence::Evidence;
 use mpak_scan::texts::{PASSAGE_FEATURES_MIN, PASSAGES_SENTENCES, Texts, wording};
@@ -146,7 +147,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let scores: Vec<(f64, &Bag)> = judged.iter().map(|bag| (model.worst(bag).0, bag)).collect();
         tell(&mut out, &scores)?;
     }
-    fs::write(root.join("rules/wording.txt"), written(&model, &names))?;
+    durable::replace(&root.join("rules/wording.txt"), written(&model, &names).as_bytes(), 0o644)?;
     Ok(())
 }
 

@@ -20,8 +20,9 @@ use crate::faults::sqlite::WriteLock;
 use crate::registry::Registry;
 use crate::world::{Ran, World};
 
-/// Nearly the longest that is kept.
+/// Nearly the longest that are kept.
 const README_BYTES: usize = 500 << 10;
+const MANIFEST_BYTES: usize = 900 << 10;
 /// Larger than both disks below.
 const LARGE_BYTES: usize = 30 << 20;
 
@@ -102,10 +103,11 @@ fn noise(bytes: usize) -> Vec<u8> {
 /// A bundle whose record is larger than what SQLite's write-ahead log already has on the disk.
 fn bundle_with_much_to_record() -> Vec<u8> {
     let mut manifest = good_manifest();
+    let text = |bytes: usize| noise(bytes / 2).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     manifest["name"] = "small".into();
+    manifest["long_description"] = text(MANIFEST_BYTES).into();
     let mut zip = ZipBuilder::with_manifest(&manifest);
-    let readme: String = noise(README_BYTES / 2).iter().map(|byte| format!("{byte:02x}")).collect();
-    zip.file("README.md", readme.into_bytes());
+    zip.file("README.md", text(README_BYTES).into_bytes());
     zip.build()
 }
 
@@ -194,7 +196,7 @@ fn a_disk_that_is_full_when_the_bundle_is_recorded_is_told_and_nothing_is_record
     until("the blob", || files(&full.data.join("blobs")) == 1);
     // 2. No room for the record.
     let log_bytes = fs::metadata(full.data.join("registry.db-wal")).unwrap().len();
-    assert!(log_bytes < README_BYTES as u64, "{log_bytes} bytes could take the record");
+    assert!(log_bytes < (README_BYTES + MANIFEST_BYTES) as u64, "{log_bytes} bytes could take the record");
     let filler = full.data.join("filler");
     fill(&filler);
     drop(held);

@@ -170,7 +170,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("rates", &["reads_per_minute", "publishes_per_minute", "connections_per_address", "trusted_proxies"]),
     ("advisories", &["path"]),
-    ("scan", &["timeout_seconds", "memory_megabytes"]),
+    ("scan", &["timeout_seconds", "memory_megabytes", "trust_root"]),
     ("log", &["filter", "json"]),
     ("metrics", &["listen"]),
     ("tracing", &["otlp_endpoint"]),

@@ -1,5 +1,5 @@
 //! Names in a row, and their values in the next one: `const [id, secret] = ["a", "…"]`,
-//! `INSERT INTO t (id, secret) VALUES (1, '…')`, the first lines of a table in CSV.
+//! rows that SQL puts into a table (`t (id, secret) VALUES (1, '…')`), the first lines of a table in CSV.
 
 use std::ops::Range;
 
