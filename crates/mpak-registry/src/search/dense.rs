@@ -46,7 +46,7 @@ impl Dense {
         let pieces: &[Vec<u32>] = match &plan.piece {
             Piece::None => &[],
             Piece::Words(pieces) => pieces,
-            Piece::Among(_) | Piece::Scan => return None,
+            Piece::At | Piece::Among(_) | Piece::Scan => return None,
         };
         Some((word, pieces))
     }

@@ -122,7 +122,7 @@ fn name(random: &mut Random) -> String {
 fn package(random: &mut Random, id: i64, name: &str) -> Gathered {
     let mut package = gathered(random, id, name);
     package.row.manifest_json = json!({
-        "display_name": words(random, 2), "description": words(random, 8), "keywords": [word(random)],
+        "display_name": words(random, 2), "description": words(random, 8) + ["", "", " @ab", " @server/", "@wid-1@"][random.below(5) as usize], "keywords": [word(random)],
         "tools": [{"name": words(random, 2), "description": words(random, 4)}],
     })
     .to_string();
@@ -163,7 +163,9 @@ fn asked(random: &mut Random) -> String {
         }
         9 => name(random),
         10 => name(random).split(['/', '-']).nth(random.below(2) as usize).unwrap_or_default().to_owned(),
-        _ => ["", "-", "%", "e", "@", "server", "servers s", "é"][random.below(8) as usize].to_owned(),
+        _ => ["", "-", "%", "e", "@", "server", "servers s", "é", "@a", "@server/", "@wid-1@"]
+            [random.below(11) as usize]
+            .to_owned(),
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) enum Piece {
     None,
     /// By their words: for each segment, those that hold it.
     Words(Vec<Vec<u32>>),
+    /// It begins with `@`, as few texts say it but names: by the order of names, and among those others by their text.
+    At,
     /// Among those that hold for each of these at least one word (per segment), by their text.
     Among(Vec<Vec<Vec<u32>>>),
     /// Among all, by their text.
@@ -152,6 +154,10 @@ impl Piece {
     fn new(text: &str, index: &Index) -> (Self, u64) {
         if text.is_empty() || text.contains('\0') {
             return (Self::None, 0);
+        }
+        if text.starts_with('@') {
+            let looked_at: usize = index.parts().iter().map(|part| part.segment.shelf.say_at.len()).sum();
+            return (Self::At, looked_at as u64 * 8);
         }
         let all: Vec<(usize, &str)> = words(text).collect();
         let given = |give: &dyn Fn(&super::lexicon::Lexicon) -> Vec<u32>| -> Vec<Vec<u32>> {

@@ -242,6 +242,16 @@ impl Scratch {
                     }
                 }
             }
+            Piece::At => {
+                let finder = memmem::Finder::new(plan.text.as_bytes());
+                for part in index.parts() {
+                    let shelf = &part.segment.shelf;
+                    let named = shelf.named(plan.text.as_bytes());
+                    let others = shelf.say_at.iter().filter(|number| !named.contains(number));
+                    others.for_each(|number| self.look_at(part, *number, &finder));
+                    named.for_each(|number| self.found_at(part.first + number, IN_NAME));
+                }
+            }
             Piece::Among(needed) => {
                 let finder = memmem::Finder::new(plan.text.as_bytes());
                 for (place, part) in index.parts().iter().enumerate() {

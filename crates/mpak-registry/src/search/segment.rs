@@ -8,6 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::document::Document;
@@ -76,6 +77,8 @@ pub(super) struct Shelf {
     pub(super) kept: Vec<Kept>,
     /// The first bytes of each name behind its scope, as a number; see [`begin`].
     pub(super) begins: Vec<u64>,
+    /// Packages that say `@` elsewhere than where their name begins.
+    pub(super) say_at: Vec<u32>,
 }
 
 impl Segment {
@@ -328,6 +331,8 @@ impl Shelf {
     /// To be called when all packages are there.
     pub(super) fn note_begins(&mut self) {
         self.begins = (0..self.len()).map(|number| begin(self.base(number))).collect();
+        let says = |number: &u32| memchr::memrchr(b'@', self.text(*number)).is_some_and(|at| at > 0);
+        self.say_at = (0..self.len()).filter(says).collect();
     }
 
     /// The name behind the scope.
@@ -366,6 +371,19 @@ impl Shelf {
     pub(super) fn name(&self, number: u32) -> &[u8] {
         let text = self.text(number);
         &text[..memchr::memchr(0, text).unwrap_or(text.len())]
+    }
+
+    /// The packages whose names begin so.
+    pub(super) fn named(&self, begin: &[u8]) -> Range<u32> {
+        let first = |after: &dyn Fn(&[u8]) -> bool| {
+            let (mut low, mut high) = (0, self.len());
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if after(self.name(middle)) { high = middle } else { low = middle + 1 }
+            }
+            low
+        };
+        first(&|name| name >= begin)..first(&|name| name > begin && !name.starts_with(begin))
     }
 
     /// The number of a package.

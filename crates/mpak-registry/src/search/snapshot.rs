@@ -133,6 +133,7 @@ impl Raw {
             texts_at: input.numbers()?,
             kept: Vec::new(),
             begins: Vec::new(),
+            say_at: Vec::new(),
         };
         shelf.kept = input.texts(shelf.package_ids.len())?;
         Ok(Self { lexicon, postings, shelf, alive: input.numbers()? })
