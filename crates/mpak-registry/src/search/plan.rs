@@ -2,12 +2,15 @@
 //! they weigh; for its text as a whole, how the packages that hold it as a piece are found.
 
 use super::index::Index;
+use super::segment::Shelf;
 use super::words::{WORD_BYTES_MAX, fold, stems, words};
 
 /// Words of a query that are looked at.
 const WORDS_MAX: usize = 12;
 /// A word that is in fewer packages than this is looked for with typos, too.
 const ENOUGH_COUNT: u64 = 10;
+/// A text costs about as much to look through as so many postings cost to read.
+const TEXT_COST: usize = 8;
 /// What a match weighs beside one of the very word.
 const EXACT: f32 = 1.0;
 const STEM: f32 = 0.7;
@@ -156,8 +159,8 @@ impl Piece {
             return (Self::None, 0);
         }
         if text.starts_with('@') {
-            let looked_at: usize = index.parts().iter().map(|part| part.segment.shelf.say_at.len()).sum();
-            return (Self::At, looked_at as u64 * 8);
+            let count = |shelf: &Shelf| shelf.named(text.as_bytes()).len() + shelf.say_at.len() * TEXT_COST;
+            return (Self::At, index.parts().iter().map(|part| count(&part.segment.shelf) as u64).sum());
         }
         let all: Vec<(usize, &str)> = words(text).collect();
         let given = |give: &dyn Fn(&super::lexicon::Lexicon) -> Vec<u32>| -> Vec<Vec<u32>> {
@@ -167,8 +170,7 @@ impl Piece {
             let parts = index.parts().iter().zip(given);
             parts.flat_map(|(p, numbers)| numbers.iter().map(|n| u64::from(p.segment.postings.count(*n)))).sum()
         };
-        // A text costs about as much to look through as so many postings cost to read.
-        let scan = index.len() as u64 * 8;
+        let scan = (index.len() * TEXT_COST) as u64;
         let mut needed: Vec<(u64, Vec<Vec<u32>>)> = Vec::new();
         for (at, word) in all {
             // Where the text goes on beyond the word, the word ends there in what holds the text.

@@ -325,11 +325,11 @@ impl Shelf {
     fn end(&mut self) {
         self.texts_at.push(self.texts.len() as u64);
         self.texts.shrink_to_fit();
-        self.note_begins();
+        self.note_names();
     }
 
     /// To be called when all packages are there.
-    pub(super) fn note_begins(&mut self) {
+    pub(super) fn note_names(&mut self) {
         self.begins = (0..self.len()).map(|number| begin(self.base(number))).collect();
         let says = |number: &u32| memchr::memrchr(b'@', self.text(*number)).is_some_and(|at| at > 0);
         self.say_at = (0..self.len()).filter(says).collect();

@@ -142,7 +142,7 @@ impl Raw {
     fn segment(mut self) -> (Segment, Alive) {
         let (text, at) = self.lexicon;
         let (bytes, postings_at, counts) = self.postings;
-        self.shelf.note_begins();
+        self.shelf.note_names();
         let alive = Alive::from_bits(self.alive, self.shelf.len());
         let postings = Postings::from_parts(bytes, postings_at, counts);
         (Segment { lexicon: Lexicon::from_parts(text, at), postings, shelf: self.shelf }, alive)

@@ -13,8 +13,11 @@ use crate::code::flow::sinks::SinkKind;
 use crate::code::program::{Program, UnitId};
 use crate::evidence::Code;
 
+mod addresses;
 mod commands;
 mod environment;
+
+use addresses::{host, is_local, is_remote, loads_models};
 
 /// Methods of files' paths that hardly anything else has, for receivers that nobody knows.
 const PATH_READS: [&str; 4] = ["read_text", "read_bytes", "iterdir", "rglob"];
@@ -586,42 +589,4 @@ fn is_open(words: &[String]) -> bool {
     );
     let script = words.get(1).is_some_and(|word| word.starts_with(['-', '/']) || word.contains(UNKNOWN));
     shell && script && words.iter().skip(1).any(|word| word.contains(UNKNOWN))
-}
-
-/// Addresses that libraries for data open like files.
-fn is_remote(text: &str) -> bool {
-    ["http://", "https://", "ftp://", "sftp://", "s3://", "gs://", "gcs://", "abfs://", "az://"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme))
-}
-
-/// Whether a call takes the name of a model, which is fetched unless it is a folder.
-fn loads_models(path: &str) -> bool {
-    [
-        "transformers",
-        "sentence_transformers",
-        "datasets",
-        "diffusers",
-        "spacy",
-        "faster_whisper",
-        "whisper",
-        "ultralytics",
-    ]
-    .iter()
-    .any(|module| path.split('.').next() == Some(module))
-}
-
-fn is_local(text: &str) -> bool {
-    text.starts_with(['.', '/', '~', super::values::HERE]) || text.starts_with("file:")
-}
-
-/// The host of a URL, if it is constant.
-fn host(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
-    if scheme.is_empty() || scheme.len() > 12 {
-        return None;
-    }
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    (!host.is_empty() && !host.contains(UNKNOWN)).then(|| host.to_lowercase())
 }

@@ -4,14 +4,16 @@
 //! pattern, containment of a resolved path by components, the host of a parsed URL in a fixed set. Tests that
 //! do not work prove nothing: a prefix without separator, a path that is not resolved, a deny list.
 
-use foldhash::HashMap;
-
-use super::super::facts::{Arg, Comparison, ExprId, ExprKind, VarId};
+use super::super::facts::{Arg, Comparison, ExprId, ExprKind};
 use super::super::program::Meaning;
 use super::super::shapes;
-use super::env::{Changes, Layer};
-use super::value::{Origin, Resolved, Safe, Source, Value};
+use super::env::Changes;
+use super::value::{Resolved, Safe, Source, Value};
 use super::{Engine, Place, sinks};
+
+mod proven;
+
+pub(super) use proven::Proof;
 
 /// Deepest nesting of tests that is looked into.
 const DEPTH_MAX: u32 = 12;
@@ -22,24 +24,9 @@ const PROVING_DEPTH_MAX: u32 = 12;
 /// Most parts of one test that are looked at: one part may stand in many others.
 const TESTS_COUNT_MAX: u32 = 4_000;
 
-/// Most functions that are run as proofs inside each other.
-const PROOFS_DEPTH_MAX: usize = 4;
-
 /// Whether a property of an address, come out like this, keeps inner hosts away.
 fn refuses_inner_hosts(name: &str, holds: bool) -> bool {
     matches!((name, holds), ("is_private", false) | ("is_global", true))
-}
-
-/// A function that is run for what its answer proves.
-pub(super) struct Proof {
-    /// The answer.
-    holds: bool,
-    /// How deep in calls the function is.
-    depth: usize,
-    /// What is known begins a layer where it began.
-    layer: Layer,
-    /// What holds wherever it gives that answer.
-    proven: Option<HashMap<Origin, Safe>>,
 }
 
 impl Engine<'_> {
@@ -533,205 +520,6 @@ impl Engine<'_> {
                 .program
                 .outside(unit, place.function, prefix)
                 .is_some_and(|path| matches!(path.as_str(), "os.sep" | "os.path.sep" | "path.sep")),
-        }
-    }
-
-    /// What a function of the bundle proves of its arguments by its answer: it is run, and what holds at
-    /// each place where it may give this answer holds for the caller.
-    fn proven_inside(&mut self, place: Place, test: ExprId, callee: ExprId, args: &[Arg], holds: bool) {
-        if self.proofs.len() > PROOFS_DEPTH_MAX {
-            return;
-        }
-        let meaning = self.program.meaning(place.unit, place.function, callee);
-        let values: Vec<Value> = args.iter().map(|arg| self.eval(place, arg.value)).collect();
-        self.answered(holds, |engine| {
-            engine.inside(place, test, &meaning, args, &values);
-        });
-    }
-
-    /// Runs something as a proof.
-    fn answered(&mut self, holds: bool, run: impl FnOnce(&mut Self)) {
-        for (origin, safe) in self.proven_by(holds, run) {
-            self.env.prove(origin, safe);
-        }
-    }
-
-    /// What holds wherever something that is run gives this answer.
-    pub(super) fn proven_by(&mut self, holds: bool, run: impl FnOnce(&mut Self)) -> HashMap<Origin, Safe> {
-        let layer = self.env.open();
-        self.proofs.push(Proof { holds, depth: self.stack.len() + 1, layer, proven: None });
-        run(self);
-        let proven = self.proofs.pop().and_then(|proof| proof.proven).unwrap_or_default();
-        self.env.restart(layer);
-        self.env.close(layer, Changes::default());
-        proven
-    }
-
-    /// Notes what holds at a place where a function that is run as a proof gives its answer.
-    pub(super) fn proven_by_answer(&mut self, place: Place, answer: Option<ExprId>) {
-        let Some(proof) = self.proofs.last().filter(|proof| proof.depth == self.stack.len()) else { return };
-        let holds = proof.holds;
-        let Some(answer) = answer else { return };
-        match self.program.unit(place.unit).expr(answer) {
-            ExprKind::Bool(value) if *value != holds => return,
-            ExprKind::Nothing if holds => return,
-            _ => {}
-        }
-        let begin = proof.layer;
-        let layer = self.env.open();
-        self.prove(place, answer, holds);
-        let mine = self.env.proven_since(begin);
-        self.env.restart(layer);
-        self.env.close(layer, Changes::default());
-        let Some(proof) = self.proofs.last_mut() else { return };
-        proof.proven = Some(match proof.proven.take() {
-            None => mine,
-            Some(others) => others
-                .into_iter()
-                .filter_map(|(origin, safe)| Some((origin, safe.common(*mine.get(&origin)?))))
-                .collect(),
-        });
-    }
-
-    /// `path.relative_to(root)` raises where the path is not below the root.
-    pub(super) fn proven_by_call(&mut self, place: Place, expr: ExprId) {
-        let unit = self.program.unit(place.unit);
-        let ExprKind::Call { callee, .. } = unit.expr(expr) else { return };
-        if let ExprKind::Member { of, name } = unit.expr(*callee)
-            && name == "relative_to"
-        {
-            self.mark_path(place, *of);
-        }
-    }
-
-    fn mark_matched(&mut self, place: Place, pattern: &str, subject: ExprId) {
-        let safe = shapes::matched(pattern);
-        if safe != Safe::default() {
-            self.mark(place, subject, safe);
-        }
-    }
-
-    /// A subject that equals something fixed: itself, or the host of what it was parsed from.
-    fn mark_subject(&mut self, place: Place, subject: ExprId) {
-        let unit = self.program.unit(place.unit);
-        let is_host = |name: &str| matches!(name, "hostname" | "host" | "netloc" | "origin");
-        match unit.expr(subject) {
-            ExprKind::Member { of, name } if is_host(name) => {
-                let value = self.eval(place, *of);
-                for taint in &value.taints {
-                    self.env.prove(taint.origin, Safe::HOST.and(Safe::OPENER));
-                }
-                self.mark(place, *of, Safe::HOST.and(Safe::OPENER));
-            }
-            ExprKind::Member { of, name } if matches!(name.as_str(), "protocol" | "scheme") => {
-                let value = self.eval(place, *of);
-                for taint in &value.taints {
-                    self.env.prove(taint.origin, Safe::OPENER);
-                }
-                self.mark(place, *of, Safe::OPENER);
-            }
-            ExprKind::Var(var) => {
-                // `host = urlparse(url).hostname`
-                if let &[only] = self.program.definitions(place.unit, *var)
-                    && matches!(unit.expr(only), ExprKind::Member { name, .. } if is_host(name))
-                {
-                    self.mark_subject(place, only);
-                }
-                self.mark(place, subject, Safe::ALL);
-                self.mark_path(place, subject);
-            }
-            ExprKind::Member { .. } | ExprKind::Index { .. } => self.mark(place, subject, Safe::ALL),
-            ExprKind::Call { callee, .. } => {
-                if let ExprKind::Member { of, name } = unit.expr(*callee)
-                    && matches!(name.as_str(), "lower" | "strip" | "toLowerCase" | "trim" | "upper" | "toUpperCase")
-                {
-                    self.mark_subject(place, *of);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The URL whose host a text is.
-    fn mark_host(&mut self, place: Place, subject: ExprId) {
-        let (_, subject) = match self.program.unit(place.unit).expr(subject) {
-            ExprKind::Var(_) => self.program.value(place.unit, subject),
-            _ => (place.unit, subject),
-        };
-        let unit = self.program.unit(place.unit);
-        if let Some(ExprKind::Member { of, name }) = unit.exprs.get(subject.0 as usize).map(|expr| &expr.kind)
-            && matches!(name.as_str(), "hostname" | "host" | "netloc")
-        {
-            let value = self.eval(place, *of);
-            for taint in &value.taints {
-                self.env.prove(taint.origin, Safe::HOST.and(Safe::OPENER));
-            }
-            self.mark(place, *of, Safe::HOST.and(Safe::OPENER));
-        }
-    }
-
-    /// A path that lies below a root, if it was resolved before. Whoever opens the source's own text opens the same
-    /// file, but follows its links once more.
-    fn mark_path(&mut self, place: Place, subject: ExprId) {
-        self.mark_path_at_least(place, subject, Resolved::No);
-    }
-
-    fn mark_path_at_least(&mut self, place: Place, subject: ExprId, at_least: Resolved) {
-        let value = self.eval(place, subject);
-        let ExprKind::Var(var) = self.program.unit(place.unit).expr(subject) else { return };
-        let Some(resolved) = value.taints.iter().map(|taint| taint.resolved).min() else { return };
-        let resolved = resolved.max(at_least);
-        let safe = match resolved {
-            Resolved::No => return,
-            Resolved::Dots => Safe::BELOW,
-            Resolved::Links => Safe::PATH,
-        };
-        let of_source = if resolved == Resolved::Links { Safe::BELOW.and(Safe::LINKS_SEEN) } else { Safe::BELOW };
-        for taint in value.taints.iter().filter(|taint| !taint.edited) {
-            self.env.prove(taint.origin, of_source);
-        }
-        if let Some(held) = self.env.get_mut((place.unit, *var)) {
-            held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(safe));
-        }
-    }
-
-    /// Marks a variable, and the source itself where the variable is its unchanged text.
-    fn mark(&mut self, place: Place, subject: ExprId, safe: Safe) {
-        let value = self.eval(place, subject);
-        for taint in value.taints.iter().filter(|taint| taint.direct) {
-            self.env.prove(taint.origin, safe);
-        }
-        if let ExprKind::Var(var) = self.program.unit(place.unit).expr(subject)
-            && let Some(held) = self.env.get_mut((place.unit, *var))
-        {
-            held.taints.iter_mut().for_each(|taint| taint.safe = taint.safe.and(safe));
-        }
-        if self.of_each
-            && let Some(list) = self.list_of_element(place, subject)
-        {
-            self.mark_list(place, list, &value, safe);
-        }
-    }
-
-    /// The variable that holds the list of which a variable is each element.
-    pub(super) fn list_of_element(&self, place: Place, element: ExprId) -> Option<VarId> {
-        let unit = self.program.unit(place.unit);
-        let ExprKind::Var(element) = unit.expr(element) else { return None };
-        let &[only] = self.program.definitions(place.unit, *element) else { return None };
-        let ExprKind::Index { of, key: None } = unit.expr(only) else { return None };
-        match unit.expr(*of) {
-            ExprKind::Var(list) => Some(*list),
-            _ => None,
-        }
-    }
-
-    /// Marks a list each of whose elements was found safe.
-    pub(super) fn mark_list(&mut self, place: Place, list: VarId, element: &Value, safe: Safe) {
-        let Some(held) = self.env.get_mut((place.unit, list)) else { return };
-        for taint in &mut held.taints {
-            if element.taints.iter().any(|of| of.origin == taint.origin) {
-                taint.safe = taint.safe.and(safe);
-            }
         }
     }
 }
