@@ -82,6 +82,9 @@ async fn follow(state: &AppState) -> Result<bool, SearchError> {
     if asked != state.search.made_for() {
         state.search.remake(&state.db, asked).await?;
         tracing::info!("the search index was made anew, as an administrator asked");
+    } else if state.search.is_damaged() {
+        tracing::error!("the disk gave back other texts than were kept; the search index is made anew");
+        state.search.remake(&state.db, asked).await?;
     }
     let through = state.followed.position().through;
     let events = next(state, through).await?;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::document::{Document, kind, weight_of};
 use super::index::Index;
-use super::kept::Tray;
+use super::kept::{Damage, Tray};
 use super::plan::Plan;
 use super::segment::IMPACT;
 use super::tests::{gathered, search};
@@ -143,7 +143,7 @@ fn catalogue(random: &mut Random) -> Index {
         let gone: BTreeSet<String> =
             (0..packages / 8).map(|_| name(random)).filter(|name| !names.contains(name)).collect();
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-        index = index.changed(&gone, documents, &Tray::new(folder.path())).unwrap();
+        index = index.changed(&gone, documents, &Tray::new(folder.path(), Damage::default())).unwrap();
     }
     index
 }

@@ -1,20 +1,41 @@
 //! The texts of packages, kept in files: they are the larger part of the index, and only those of an answer
 //! are ever read. Most are in the index's file, those of packages that changed since in a [`Tray`]. Summaries,
 //! of which each search shows many, are held in memory besides, as long as they are not too many.
+//!
+//! Each text has a CRC-32, looked at whenever it is read: what a disk gave back wrong is never shown.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::answers::{PARTS, Part, Texts};
 
+/// Whether a text came back that is not what was written: the index is to be made anew.
+pub(super) type Damage = Arc<AtomicBool>;
+
+/// A file that texts are in.
+#[derive(Debug)]
+pub(super) struct Store {
+    file: File,
+    damage: Damage,
+}
+
+impl Store {
+    pub(super) fn new(file: File, damage: Damage) -> Self {
+        Self { file, damage }
+    }
+}
+
 /// Where the texts of one package are. Files only grow; a later index file takes the name, not the place.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    pub(super) file: Arc<File>,
+    pub(super) store: Arc<Store>,
     pub(super) at: [u64; PARTS],
     pub(super) bytes: [u32; PARTS],
+    /// CRC-32 of each.
+    pub(super) checks: [u32; PARTS],
     /// The summary, if it is in memory.
     pub(super) summary: Option<Held>,
 }
@@ -29,6 +50,21 @@ pub(super) struct Held {
 }
 
 impl Kept {
+    /// Texts of which nothing is known yet.
+    pub(super) fn nowhere(store: &Arc<Store>) -> Self {
+        let store = Arc::clone(store);
+        Self { store, at: [0; PARTS], bytes: [0; PARTS], checks: [0; PARTS], summary: None }
+    }
+
+    /// Whether this is what was written.
+    pub(super) fn check(&self, part: usize, text: &[u8]) -> io::Result<()> {
+        if crc32fast::hash(text) == self.checks[part] {
+            return Ok(());
+        }
+        self.store.damage.store(true, Ordering::Release);
+        Err(io::Error::new(io::ErrorKind::InvalidData, "a kept text is not what was written; the index is made anew"))
+    }
+
     /// A part that is in memory.
     pub(super) fn held(&self, part: usize) -> Option<&[u8]> {
         let held = self.summary.as_ref().filter(|_| part == Part::Summary as usize)?;
@@ -50,6 +86,11 @@ impl Read {
         &self.bytes[from..self.ends[number]]
     }
 
+    /// All as one.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// All, in their order.
     pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.ends.len()).map(|number| self.get(number))
@@ -64,12 +105,12 @@ pub(super) fn read<'a>(packages: impl Iterator<Item = &'a Kept> + Clone, parts: 
     let mut read = Read { bytes: vec![0; bytes], ends: Vec::new() };
     let mut end = 0;
     // The file, the place in it and the place here of what is to be read next.
-    let mut next: Option<(&Arc<File>, u64, usize)> = None;
+    let mut next: Option<(&Arc<Store>, u64, usize)> = None;
     for (kept, part) in each() {
         let (at, bytes) = (kept.at[part], kept.bytes[part] as usize);
         if let Some(held) = kept.held(part) {
-            if let Some((file, from, to)) = next.take() {
-                read_at(file, &mut read.bytes[to..end], from)?;
+            if let Some((store, from, to)) = next.take() {
+                read_at(&store.file, &mut read.bytes[to..end], from)?;
             }
             read.bytes[end..end + bytes].copy_from_slice(held);
             end += bytes;
@@ -77,18 +118,23 @@ pub(super) fn read<'a>(packages: impl Iterator<Item = &'a Kept> + Clone, parts: 
             continue;
         }
         let follows =
-            next.is_some_and(|(file, from, to)| Arc::ptr_eq(file, &kept.file) && from + (end - to) as u64 == at);
+            next.is_some_and(|(store, from, to)| Arc::ptr_eq(store, &kept.store) && from + (end - to) as u64 == at);
         if !follows {
-            if let Some((file, from, to)) = next {
-                read_at(file, &mut read.bytes[to..end], from)?;
+            if let Some((store, from, to)) = next {
+                read_at(&store.file, &mut read.bytes[to..end], from)?;
             }
-            next = Some((&kept.file, at, end));
+            next = Some((&kept.store, at, end));
         }
         end += bytes;
         read.ends.push(end);
     }
-    if let Some((file, from, to)) = next {
-        read_at(file, &mut read.bytes[to..end], from)?;
+    if let Some((store, from, to)) = next {
+        read_at(&store.file, &mut read.bytes[to..end], from)?;
+    }
+    for ((kept, part), text) in each().zip(read.all()) {
+        if kept.held(part).is_none() {
+            kept.check(part, text)?;
+        }
     }
     Ok(read)
 }
@@ -97,32 +143,37 @@ pub(super) fn read<'a>(packages: impl Iterator<Item = &'a Kept> + Clone, parts: 
 #[derive(Debug)]
 pub(super) struct Tray {
     folder: PathBuf,
-    open: Mutex<Option<(Arc<File>, u64)>>,
+    damage: Damage,
+    open: Mutex<Option<(Arc<Store>, u64)>>,
 }
 
 impl Tray {
     /// One in a folder.
-    pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), open: Mutex::default() }
+    pub(super) fn new(folder: &Path, damage: Damage) -> Self {
+        Self { folder: folder.to_owned(), damage, open: Mutex::default() }
     }
 
     /// Takes the texts of a package.
     pub(super) fn put(&self, texts: &Texts) -> io::Result<Kept> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, end) = match open.take() {
+        let (store, end) = match open.take() {
             Some(open) => open,
-            None => (Arc::new(tempfile::tempfile_in(&self.folder)?), 0),
+            None => {
+                let file = tempfile::tempfile_in(&self.folder)?;
+                (Arc::new(Store::new(file, Arc::clone(&self.damage))), 0)
+            }
         };
-        let mut kept = Kept { file: Arc::clone(&file), at: [end; PARTS], bytes: [0; PARTS], summary: None };
+        let mut kept = Kept::nowhere(&store);
         let mut next = end;
         for (part, text) in texts.0.iter().enumerate() {
             kept.at[part] = next;
             kept.bytes[part] = u32::try_from(text.len()).map_err(io::Error::other)?;
+            kept.checks[part] = crc32fast::hash(text);
             next += text.len() as u64;
         }
         // A file that was not written to its end is left: the next text begins another.
-        (&*file).write_all(&texts.0.concat())?;
-        *open = Some((file, next));
+        (&store.file).write_all(&texts.0.concat())?;
+        *open = Some((store, next));
         Ok(kept)
     }
 
@@ -162,7 +213,7 @@ mod tests {
     #[test]
     fn texts_are_read_back_alone_and_together() {
         let folder = tempfile::tempdir().unwrap();
-        let tray = Tray::new(folder.path());
+        let tray = Tray::new(folder.path(), Damage::default());
         let text = |n: usize, part: usize| format!("{n}-{part} ").repeat(n * (part + 1)).into_bytes();
         let texts = |n: usize| Texts(std::array::from_fn(|part| text(n, part)));
         let mut kept: Vec<Kept> = (0..20).map(|n| tray.put(&texts(n)).unwrap()).collect();
@@ -184,8 +235,27 @@ mod tests {
             let all = [b"before ".to_vec(), texts(n).0[0].clone(), b" after".to_vec()].concat();
             kept.summary = Some(Held { all: Arc::new(all), at: b"before ".len(), count_at: None });
             kept.at[0] = u64::MAX;
+            kept.checks[0] ^= 1;
         }
         let together = read(kept.iter().rev().step_by(3), &[Part::Detail, Part::Flat, Part::Summary]).unwrap();
         assert!(together.all().eq(expected()));
+    }
+
+    #[test]
+    fn another_text_than_was_written_is_not_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let damage = Damage::default();
+        let tray = Tray::new(folder.path(), Arc::clone(&damage));
+        let kept: Vec<Kept> =
+            (0..3).map(|_| tray.put(&Texts(std::array::from_fn(|_| b"text".to_vec()))).unwrap()).collect();
+        assert!(read(kept.iter(), &[Part::Detail]).is_ok() && !damage.load(Ordering::Acquire));
+        let mut file = &kept[1].store.file;
+        io::Seek::seek(&mut file, io::SeekFrom::Start(kept[1].at[Part::Detail as usize])).unwrap();
+        file.write_all(b"next").unwrap();
+        assert!(read([&kept[0], &kept[2]].into_iter(), &[Part::Detail]).is_ok() && !damage.load(Ordering::Acquire));
+        assert!(read(kept.iter(), &[Part::Flat]).is_ok() && !damage.load(Ordering::Acquire));
+        let error = read(kept.iter(), &[Part::Detail]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(damage.load(Ordering::Acquire));
     }
 }

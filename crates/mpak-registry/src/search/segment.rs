@@ -479,7 +479,7 @@ mod tests {
     #[test]
     fn merged_segments_hold_what_is_alive_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let tray = Tray::new(folder.path());
+        let tray = Tray::new(folder.path(), kept::Damage::default());
         let a = Segment::new(vec![document(1, "@b/b", &["x", "y"]), document(2, "@a/a", &["x"])], &tray).unwrap();
         let b = (3..400).map(|i| document(i, &format!("@c/{i:03}"), &["x", "z"])).collect();
         let b = Segment::new(b, &tray).unwrap();

@@ -1,8 +1,11 @@
 //! The index as a file, so that a start need not make it again: what was known up to an event.
 //!
 //! Derived data: a file that is missing, torn, of another version or of another registry's events is left
-//! aside and the index made from the database. Written beside its place and renamed; not synced, since its
-//! checksum tells. Numbers are little-endian, lengths 64 bits wide; the CRC-32 of all stands at the end.
+//! aside and the index made from the database. Written beside its place, synced and renamed.
+//!
+//! First what searches need, with the lengths and CRC-32s of all texts, and a CRC-32 of it; then the texts, most
+//! of the file, which a start does not read: whoever reads one later looks at its checksum. Numbers are
+//! little-endian, lengths 64 bits wide.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -13,14 +16,14 @@ use crc32fast::Hasher;
 use tempfile::NamedTempFile;
 
 use super::index::Index;
-use super::kept::{self, Held, Kept};
+use super::kept::{self, Damage, Held, Kept, Store};
 use super::lexicon::Lexicon;
 use super::segment::{Alive, Postings, Segment, Shelf};
 use crate::answers::template::only_count;
 use crate::answers::{PARTS, Part};
 
 /// First bytes of the file; another number for every change of the format or of what is indexed.
-const MAGIC: &[u8; 16] = b"mpak search 0005";
+const MAGIC: &[u8; 16] = b"mpak search 0006";
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 1 << 16;
 /// Packages whose texts are copied at once.
@@ -62,32 +65,34 @@ pub(super) fn write(path: &Path, index: &Index, mark: &Mark) -> io::Result<()> {
         out.bytes(&shelf.kinds)?;
         out.bytes(&shelf.texts)?;
         out.numbers(shelf.texts_at.iter().copied())?;
-        out.texts(&shelf.kept)?;
+        for text in 0..PARTS {
+            out.numbers32(&shelf.kept.iter().map(|kept| kept.bytes[text]).collect::<Vec<_>>())?;
+            out.numbers32(&shelf.kept.iter().map(|kept| kept.checks[text]).collect::<Vec<_>>())?;
+        }
         out.numbers(part.alive.bits().iter().copied())?;
     }
     let checksum = out.hasher.clone().finalize();
     out.file.write_all(&checksum.to_le_bytes())?;
+    for part in index.parts() {
+        out.texts(&part.segment.shelf.kept)?;
+    }
     let file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    // A start does not look at the texts: they are there before the name is.
+    file.as_file().sync_data()?;
     file.persist(path).map_err(|e| e.error)?;
     Ok(())
 }
 
-/// Reads an index, if there is a whole one.
-pub(super) fn read(path: &Path) -> io::Result<Option<(Mark, Index)>> {
+/// Reads an index, if there is a whole one; where one of its texts is found to be another later, the damage is noted.
+pub(super) fn read(path: &Path, damage: &Damage) -> io::Result<Option<(Mark, Index)>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
     };
     let whole_bytes = file.metadata()?.len();
-    let mut input = In {
-        whole: Arc::new(file.try_clone()?),
-        whole_bytes,
-        file: BufReader::with_capacity(CHUNK_BYTES, file),
-        hasher: Hasher::new(),
-        left: whole_bytes,
-        room: SUMMARIES_BYTES_MAX,
-    };
+    let store = Arc::new(Store::new(file.try_clone()?, Arc::clone(damage)));
+    let mut input = In { file: BufReader::with_capacity(CHUNK_BYTES, file), hasher: Hasher::new(), left: whole_bytes };
     let mut magic = [0; MAGIC.len()];
     if input.take(&mut magic).is_err() || magic != *MAGIC {
         return Ok(None);
@@ -100,7 +105,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<(Mark, Index)>> {
     if count > SEGMENTS_MAX {
         return Ok(None);
     }
-    let raw = (0..count).map(|_| Raw::read(&mut input)).collect::<io::Result<Vec<_>>>()?;
+    let mut raw = (0..count).map(|_| Raw::read(&mut input, &store)).collect::<io::Result<Vec<_>>>()?;
     // Nothing is made of it before it is known to be what was written.
     let expected = input.hasher.clone().finalize();
     let mut found = [0; 4];
@@ -108,7 +113,43 @@ pub(super) fn read(path: &Path) -> io::Result<Option<(Mark, Index)>> {
     if u32::from_le_bytes(found) != expected {
         return Err(io::Error::other("the checksum is wrong"));
     }
+    place_texts(&mut raw, whole_bytes - input.left, whole_bytes)?;
+    hold_summaries(&mut raw)?;
     Ok(Some((mark, Index::from_segments(raw.into_iter().map(Raw::segment).collect()))))
+}
+
+/// The texts stand one after the other to the end of the file.
+fn place_texts(raw: &mut [Raw], mut at: u64, end: u64) -> io::Result<()> {
+    for raw in raw {
+        for part in ORDER.map(|part| part as usize) {
+            for kept in &mut raw.shelf.kept {
+                kept.at[part] = at;
+                at += u64::from(kept.bytes[part]);
+            }
+        }
+    }
+    if at == end { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Takes the summaries of segments into memory while there is room for them.
+fn hold_summaries(raw: &mut [Raw]) -> io::Result<()> {
+    let mut room = SUMMARIES_BYTES_MAX;
+    for raw in raw {
+        let bytes: u64 = raw.shelf.kept.iter().map(|kept| u64::from(kept.bytes[Part::Summary as usize])).sum();
+        if bytes > room {
+            continue;
+        }
+        room -= bytes;
+        let all = Arc::new(kept::read(raw.shelf.kept.iter(), &[Part::Summary])?.into_bytes());
+        let mut at = 0;
+        for kept in &mut raw.shelf.kept {
+            let end = at + kept.bytes[Part::Summary as usize] as usize;
+            let count_at = only_count(&all[at..end]).and_then(|at| u32::try_from(at).ok());
+            kept.summary = Some(Held { all: Arc::clone(&all), at, count_at });
+            at = end;
+        }
+    }
+    Ok(())
 }
 
 /// A segment's parts, not looked at yet.
@@ -120,7 +161,7 @@ struct Raw {
 }
 
 impl Raw {
-    fn read(input: &mut In) -> io::Result<Self> {
+    fn read(input: &mut In, store: &Arc<Store>) -> io::Result<Self> {
         let lexicon = (input.bytes()?, input.numbers32()?);
         let postings = (input.bytes()?, input.numbers()?, input.numbers32()?);
         let signed = |numbers: Vec<u64>| numbers.into_iter().map(u64::cast_signed).collect::<Vec<i64>>();
@@ -135,7 +176,16 @@ impl Raw {
             begins: Vec::new(),
             say_at: Vec::new(),
         };
-        shelf.kept = input.texts(shelf.package_ids.len())?;
+        shelf.kept = vec![Kept::nowhere(store); shelf.package_ids.len()];
+        for text in 0..PARTS {
+            let (bytes, checks) = (input.numbers32()?, input.numbers32()?);
+            if bytes.len() != shelf.kept.len() || checks.len() != shelf.kept.len() {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            for (kept, (bytes, check)) in shelf.kept.iter_mut().zip(bytes.into_iter().zip(checks)) {
+                (kept.bytes[text], kept.checks[text]) = (bytes, check);
+            }
+        }
         Ok(Self { lexicon, postings, shelf, alive: input.numbers()? })
     }
 
@@ -179,14 +229,11 @@ impl Out {
         self.all(numbers.iter().map(|n| n.to_le_bytes()))
     }
 
-    /// The lengths of all, then all.
+    /// All texts, each with its checksum already written.
     fn texts(&mut self, all: &[Kept]) -> io::Result<()> {
-        for part in 0..PARTS {
-            self.numbers32(&all.iter().map(|kept| kept.bytes[part]).collect::<Vec<_>>())?;
-        }
         for part in ORDER {
             for some in all.chunks(AT_ONCE) {
-                kept::read(some.iter(), &[part])?.all().try_for_each(|text| self.put(text))?;
+                kept::read(some.iter(), &[part])?.all().try_for_each(|text| self.file.write_all(text))?;
             }
         }
         Ok(())
@@ -206,23 +253,13 @@ impl Out {
 }
 
 struct In {
-    /// For reading texts later, at their place.
-    whole: Arc<File>,
-    whole_bytes: u64,
     file: BufReader<File>,
     hasher: Hasher,
     /// Bytes of the file that were not read.
     left: u64,
-    /// Bytes of summaries that may still be held.
-    room: u64,
 }
 
 impl In {
-    /// Where the next byte is.
-    fn at(&self) -> u64 {
-        self.whole_bytes - self.left
-    }
-
     fn take(&mut self, into: &mut [u8]) -> io::Result<()> {
         self.left = self.left.checked_sub(into.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
         self.file.read_exact(into)?;
@@ -241,63 +278,6 @@ impl In {
         let count = self.number()?;
         let fits = count.checked_mul(each_bytes).is_some_and(|bytes| bytes <= self.left);
         usize::try_from(count).ok().filter(|_| fits).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
-
-    /// Where the texts of so many packages are.
-    fn texts(&mut self, count: usize) -> io::Result<Vec<Kept>> {
-        let mut all =
-            vec![Kept { file: Arc::clone(&self.whole), at: [0; PARTS], bytes: [0; PARTS], summary: None }; count];
-        for part in 0..PARTS {
-            let bytes = self.numbers32()?;
-            if bytes.len() != count {
-                return Err(io::ErrorKind::InvalidData.into());
-            }
-            all.iter_mut().zip(bytes).for_each(|(kept, bytes)| kept.bytes[part] = bytes);
-        }
-        let mut at = self.at();
-        for part in ORDER.map(|part| part as usize) {
-            for kept in &mut all {
-                kept.at[part] = at;
-                at += u64::from(kept.bytes[part]);
-            }
-        }
-        let after_summaries = all.first().map_or(at, |kept| kept.at[Part::Detail as usize]);
-        self.hold_summaries(&mut all, after_summaries - self.at())?;
-        self.skip(at - self.at())?;
-        Ok(all)
-    }
-
-    /// Takes all summaries into memory while there is room for them.
-    fn hold_summaries(&mut self, kept: &mut [Kept], bytes: u64) -> io::Result<()> {
-        if bytes > self.left {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if bytes > self.room {
-            return self.skip(bytes);
-        }
-        self.room -= bytes;
-        let begin = self.at();
-        let mut all = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
-        self.take(&mut all)?;
-        let all = Arc::new(all);
-        for kept in kept {
-            let at = usize::try_from(kept.at[Part::Summary as usize] - begin).map_err(io::Error::other)?;
-            let summary = all.get(at..at + kept.bytes[Part::Summary as usize] as usize);
-            let count_at = summary.and_then(only_count).and_then(|at| u32::try_from(at).ok());
-            kept.summary = Some(Held { all: Arc::clone(&all), at, count_at });
-        }
-        Ok(())
-    }
-
-    /// Reads over what is not needed now.
-    fn skip(&mut self, mut bytes: u64) -> io::Result<()> {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        while bytes > 0 {
-            let some = bytes.min(CHUNK_BYTES as u64);
-            self.take(&mut chunk[..some as usize])?;
-            bytes -= some;
-        }
-        Ok(())
     }
 
     fn bytes(&mut self) -> io::Result<Vec<u8>> {
@@ -324,5 +304,67 @@ impl In {
             numbers.extend(chunk[..bytes].as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
         }
         Ok(numbers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::super::tests::{changed, query, search};
+    use super::super::{FILE, Sort};
+    use super::*;
+    use crate::bench::words::Random;
+    use crate::counts::Counts;
+
+    #[test]
+    fn the_file_gives_the_index_back_or_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let mut random = Random::new(5, 4);
+        let (index, documents) = std::iter::repeat_with(|| changed(&mut random)).find(|(_, d)| d.len() > 20).unwrap();
+        let mark = Mark { seq: 7, about: "x".to_owned() };
+        let kept_now = || read(&path, &Damage::default());
+        assert!(kept_now().unwrap().is_none());
+        write(&path, &index, &mark).unwrap();
+        let (read_mark, kept) = kept_now().unwrap().unwrap();
+        assert_eq!((read_mark, kept.len()), (mark, documents.len()));
+        let counts = Counts::default();
+        for asked in ["", "ab", "server", "日", "%", "widgte"] {
+            let query = query(asked, Sort::Relevance);
+            assert_eq!(search(&kept, &counts, &query), search(&index, &counts, &query), "{asked}");
+        }
+        for (name, document) in &documents {
+            let texts = kept.find(name).unwrap().texts(&ORDER).unwrap();
+            assert!(texts.all().eq(ORDER.map(|part| &document.texts.0[part as usize])), "{name}");
+        }
+        // Torn anywhere or changed where searches need it, it is not read; a changed text is not shown.
+        let whole = std::fs::read(&path).unwrap();
+        let (mut not_read, mut not_shown) = (0, 0);
+        for at in (0..whole.len()).step_by(97) {
+            std::fs::write(&path, &whole[..at]).unwrap();
+            assert!(!matches!(kept_now(), Ok(Some(_))), "{at}");
+            let mut spoilt = whole.clone();
+            spoilt[at] ^= 0x40;
+            std::fs::write(&path, &spoilt).unwrap();
+            let damage = Damage::default();
+            let Ok(Some((_, kept))) = read(&path, &damage) else {
+                not_read += 1;
+                continue;
+            };
+            // A text of a package that is gone may stand there; all others are as they were.
+            let mut hidden = 0;
+            for (name, document) in &documents {
+                match kept.find(name).unwrap().texts(&ORDER) {
+                    Ok(texts) => {
+                        assert!(texts.all().eq(ORDER.map(|part| &document.texts.0[part as usize])), "{at} {name}");
+                    }
+                    Err(_) => hidden += 1,
+                }
+            }
+            assert_eq!(hidden, usize::from(damage.load(Ordering::Acquire)), "{at}");
+            not_shown += hidden;
+        }
+        assert!(not_read > 0 && not_shown > 0, "{not_read} {not_shown}");
     }
 }

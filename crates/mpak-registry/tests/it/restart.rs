@@ -29,6 +29,32 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_kept_text_that_the_disk_changed_is_not_shown_and_made_anew() {
+    let mut registry = Registry::start().await;
+    registry.publish("@acme/new", "1.0.0", "any", &bundle("@acme/new", "1.0.0")).await;
+    let versions = "/v1/bundles/@acme/new/versions";
+    let before = registry.json(versions).await;
+    registry.stop().await;
+    let path = registry.data().join("search.index");
+    let mut kept = fs::read(&path).unwrap();
+    // The end of the last of the texts: of what is offered of a package.
+    *kept.last_mut().unwrap() ^= 1;
+    fs::write(&path, kept).unwrap();
+    registry.begin().await;
+    assert_eq!(registry.get(versions).await.status(), 500);
+    for _ in 0..400 {
+        let answer = registry.get(versions).await;
+        if answer.status() == 200 {
+            assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), before);
+            return;
+        }
+        assert_eq!(answer.status(), 500);
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("the index was not made anew");
+}
+
+#[tokio::test]
 async fn the_first_start_leaves_one_token_for_its_owner() {
     let mut registry = Registry::start().await;
     let path = registry.data().join("first-token");
