@@ -39,6 +39,7 @@ mod cache;
 mod capable;
 mod followed;
 mod given;
+mod joined;
 mod look;
 mod pass;
 mod plan;
@@ -255,7 +256,9 @@ impl Evidence {
         // 4. What the code does.
         let mut secrets = gathered.secrets;
         let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
-            let code = plan.sources.link(gathered.code, gathered.suspects, how.cache)?;
+            let mut suspects = gathered.suspects;
+            suspects.extend(joined::judge(source, &items, &plan.sources, &gathered.said_by_code)?);
+            let code = plan.sources.link(gathered.code, suspects, how.cache)?;
             secrets::add_computed(&code.program, &mut secrets);
             let own = |path: &str| plan.sources.is_own(path);
             let oauth = oauth::used(&code, &own);
@@ -473,6 +476,7 @@ struct Joined {
     code: Vec<sources::Read>,
     suspects: Vec<crate::malware::Suspect>,
     said: Vec<Said>,
+    said_by_code: BTreeMap<usize, crate::malware::Spoken>,
     natives: Vec<Native>,
     sboms: Vec<SbomFile>,
     statements: Vec<Vec<Statement>>,
@@ -487,6 +491,10 @@ impl Joined {
             all.files.push(one.fact);
             all.secrets.add(one.secrets);
             all.code.extend(one.code.map(|code| *code));
+            let words = one.suspect.as_ref().map_or_else(Default::default, |suspect| suspect.said());
+            if words != crate::malware::Spoken::default() {
+                all.said_by_code.insert(number, words);
+            }
             all.suspects.extend(one.suspect.map(|suspect| *suspect));
             all.said.extend(one.said.map(|said| *said));
             all.natives.extend(one.native.map(|native| *native));

@@ -243,6 +243,12 @@ impl Program {
                 },
                 Meaning::Class(unit, class) => Meaning::Instance(unit, class),
                 Meaning::Function(unit, function) => self.answer(unit, function, steps).unwrap_or(value),
+                // `module.exports = class …`: the module is what it offers.
+                Meaning::Unit(unit) => match self.export(unit, "default", steps) {
+                    Some(Meaning::Class(unit, class)) => Meaning::Instance(unit, class),
+                    Some(Meaning::Function(unit, function)) => self.answer(unit, function, steps).unwrap_or(value),
+                    _ => value,
+                },
                 _ => value,
             },
             ExprKind::Either(ways) => match ways.first() {
@@ -292,7 +298,9 @@ impl Program {
             .take(DEFINITIONS_COUNT_MAX)
             .map(|&definition| self.follow(unit, within, definition, steps));
         let mut known = meanings.filter(|meaning| !matches!(meaning, Meaning::Value(..)));
-        known.next().unwrap_or(match definitions {
+        known.next().unwrap_or_else(|| match definitions {
+            // `const { api } = require("./client")`
+            &[only] if matches!(source.expr(only), ExprKind::Member { .. }) => self.follow(unit, within, only, steps),
             &[only] => Meaning::Value(unit, only),
             _ => Meaning::Value(unit, expr),
         })
@@ -325,8 +333,14 @@ impl Program {
         match of {
             Meaning::Outside(path) => Some(Meaning::Outside(format!("{path}.{name}"))),
             Meaning::Unit(unit) => self.export(unit, name, steps).or_else(|| {
-                let inside = self.module(unit, &format!(".{name}"))?;
-                Some(Meaning::Unit(inside))
+                if let Some(inside) = self.module(unit, &format!(".{name}")) {
+                    return Some(Meaning::Unit(inside));
+                }
+                // `module.exports = new Store()`
+                match self.export(unit, "default", steps)? {
+                    of @ Meaning::Instance(..) => self.member(of, name, steps.checked_sub(1)?),
+                    _ => None,
+                }
             }),
             Meaning::Class(unit, class) => self.method(unit, class, name, steps),
             Meaning::Instance(unit, class) => self.method(unit, class, name, steps).or_else(|| {

@@ -20,16 +20,17 @@ use mpak_bundle::durable;
 
 use crate::content::ContentKind;
 use crate::controls::CONTROLS;
+use crate::malware::Spoken;
 use crate::report;
 
 mod parts;
 
 use parts::Parts;
 
-const MAGIC: &[u8] = b"mpak scan cache2";
+const MAGIC: &[u8] = b"mpak scan cache3";
 const HEADER_BYTES: usize = MAGIC.len() + 32;
-/// Key, digest, work, kind, whether it was judged, checksum.
-const RECORD_BYTES: usize = 32 + 32 + 8 + 1 + 1 + CHECKSUM_BYTES;
+/// Key, digest, work, kind, whether it was judged, what it says, checksum.
+const RECORD_BYTES: usize = 32 + 32 + 8 + 1 + 1 + 1 + CHECKSUM_BYTES;
 const CHECKSUM_BYTES: usize = 8;
 /// Most records: two for each file.
 const RECORDS_COUNT_MAX: usize = 1 << 17;
@@ -56,6 +57,8 @@ pub(super) struct Known {
     pub(super) examined_bytes: u64,
     /// Whether its code was judged for malware, and nothing found.
     pub(super) judged: bool,
+    /// What vendored code says, so that the files of a dependency are judged together.
+    pub(super) said: Spoken,
 }
 
 /// Where a file is found again.
@@ -192,6 +195,7 @@ impl Cache {
         record[64..72].copy_from_slice(&known.examined_bytes.to_le_bytes());
         record[72] = u8::try_from(kind).expect("there are few kinds");
         record[73] = u8::from(known.judged);
+        record[74] = known.said.0;
         let (content, sum) = record.split_at_mut(RECORD_BYTES - CHECKSUM_BYTES);
         sum.copy_from_slice(&self.checksum(content));
         record
@@ -208,6 +212,7 @@ impl Cache {
             examined_bytes: u64::from_le_bytes(content[64..72].try_into().ok()?),
             kind: *ContentKind::ALL.get(usize::from(content[72]))?,
             judged: content[73] != 0,
+            said: Spoken(content[74]),
         };
         Some((content[..32].try_into().ok()?, known))
     }
@@ -236,6 +241,7 @@ mod tests {
             kind: ContentKind::Text,
             examined_bytes: u64::from(n),
             judged: n.is_multiple_of(2),
+            said: Spoken(n % 32),
         }
     }
 

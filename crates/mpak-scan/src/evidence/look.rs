@@ -18,7 +18,7 @@ use super::{FileFact, GatherError, SbomFile};
 use crate::code::native::{self, Native};
 use crate::completeness::Package;
 use crate::content::{ContentKind, Watched};
-use crate::malware::{self, Suspect};
+use crate::malware::{self, Spoken, Suspect};
 use crate::secrets::{self, FileScan, FileSecrets};
 use crate::vex::{self, Statement};
 
@@ -50,13 +50,13 @@ pub(super) struct Looked {
 impl Looked {
     /// A file that says nothing.
     fn known(fact: FileFact, known: Known) -> Self {
-        let Known { examined_bytes, judged, .. } = known;
+        let Known { examined_bytes, judged, said, .. } = known;
         let secrets = FileSecrets { path: fact.path.clone(), examined_bytes, ..FileSecrets::default() };
         Self {
             fact,
             secrets,
             code: None,
-            suspect: judged.then(|| Box::new(Suspect::CLEAN)),
+            suspect: (judged || said != Spoken::default()).then(|| Box::new(Suspect::clean(judged, said))),
             said: None,
             native: None,
             sbom: None,
@@ -85,7 +85,8 @@ impl Looked {
             sha256: fact.sha256,
             kind: fact.kind,
             examined_bytes: secrets.examined_bytes,
-            judged: suspect.is_some(),
+            judged: suspect.as_ref().is_some_and(|suspect| suspect.is_judged()),
+            said: suspect.as_ref().map_or(Spoken::default(), |suspect| suspect.said()),
         })
     }
 }

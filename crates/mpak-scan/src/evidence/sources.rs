@@ -227,6 +227,16 @@ impl Sources {
         self.ownership.is_own(path)
     }
 
+    /// The package that a vendored file is of.
+    pub(super) fn package_of(&self, path: &str) -> Option<String> {
+        if self.is_own(path) { None } else { self.ownership.package(path) }
+    }
+
+    /// Whether a file is vendored code that may be followed with the other files of its package.
+    pub(super) fn is_joined(&self, number: usize, path: &str) -> bool {
+        self.may_be_read[number] && !is_typing(path)
+    }
+
     /// Reads a whole file as code, where it is to be read: the server's own, and what registers tools.
     /// To be called on a thread with a large stack.
     pub(super) fn read(&self, number: usize, fact: &FileFact, bytes: &[u8], own: bool) -> Option<Read> {

@@ -43,7 +43,7 @@ fn the_sets_themselves_hold_no_credential() {
 }
 
 /// Rules of CQ-02 that may fail a bundle. `install-hook` and `unread` only warn.
-const MALWARE_RULES: [&str; 17] = [
+const MALWARE_RULES: [&str; 19] = [
     "agent-orders",
     "beacon",
     "constant-recipient",
@@ -53,10 +53,12 @@ const MALWARE_RULES: [&str; 17] = [
     "exfiltration",
     "forwarded-input",
     "hidden-code",
+    "hidden-recipient",
     "install-network",
     "mining",
     "obfuscated-code",
     "persistence",
+    "planted-access",
     "reverse-shell",
     "self-propagation",
     "spying",
