@@ -234,6 +234,15 @@ impl Archive {
         self.with_workspace(|workspace| workspace.copy(&self.source, entry, to))
     }
 
+    /// A whole entry in memory, checked, at the beginning of `buffer`, which grows to the largest entry that was read
+    /// into it; for entries that the caller's limits let it hold.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn read_into<'b>(&self, entry: &Entry, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], ArchiveError> {
+        self.with_workspace(|workspace| workspace.read(&self.source, entry, buffer))
+    }
+
     /// A name for what an entry unpacks to, without unpacking it: two entries with the same one have the same content,
     /// and are sound or unsound together. Entries with the same content may have different ones.
     ///

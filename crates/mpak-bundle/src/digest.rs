@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use thiserror::Error;
 
+/// What a stream is read by: a few calls for each megabyte, and it fits the cache of a processor.
+const BUFFER_BYTES: usize = 128 << 10;
+
 /// A SHA-256 digest; shown as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -32,9 +35,18 @@ impl Sha256 {
     /// # Errors
     /// What reading says.
     pub fn of_reader(reader: &mut dyn Read) -> io::Result<(Self, u64)> {
-        let mut hashing = Hashing::new(io::sink());
-        let bytes = io::copy(reader, &mut hashing)?;
-        Ok((hashing.finish().1, bytes))
+        let (mut state, mut bytes, mut buffer) = (sha2::Sha256::new(), 0, vec![0; BUFFER_BYTES]);
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok((Self(state.finalize().into()), bytes)),
+                Ok(count) => {
+                    state.update(&buffer[..count]);
+                    bytes += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// From 32 raw bytes, as the database keeps them.

@@ -23,6 +23,7 @@ mod uses;
 mod values;
 
 pub use table::CAPABILITIES_TOML;
+pub(crate) use table::prepare;
 
 /// Most uses that are kept; what is beyond repeats what is known.
 const USES_COUNT_MAX: usize = 5_000;

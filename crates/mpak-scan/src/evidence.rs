@@ -17,7 +17,7 @@ use mpak_bundle::sbom::{self, Sbom};
 use serde_json::Value;
 
 use crate::advisories::{Snapshot, SnapshotError};
-use crate::capabilities::Capabilities;
+use crate::capabilities::{self, Capabilities};
 use crate::code::native::Native;
 use crate::completeness::{self, Completeness, Reasons};
 use crate::content::ContentKind;
@@ -269,7 +269,8 @@ impl Evidence {
             Ok::<_, GatherError>((code, oauth, capabilities, texts))
         })??;
         completeness.add_unreached(&capabilities.unreached, &reasons);
-        let vendored = gathered.files.iter().map(|file| !plan.sources.is_own(&file.path)).collect();
+        let vendored = gathered.files.iter().enumerate();
+        let vendored = vendored.map(|(number, file)| !plan.sources.is_own_at(number, &file.path)).collect();
         Ok(Self {
             vendored,
             manifest,
@@ -511,6 +512,14 @@ impl Joined {
     fn head(&self, number: usize) -> Option<&[u8]> {
         self.heads.get(&number).map(Vec::as_slice)
     }
+}
+
+/// Makes the tables that scans look things up in. It is for a thread of its own while something else is waited for;
+/// without it they are made when they are first needed.
+pub fn prepare() {
+    secrets::prepare();
+    capabilities::prepare();
+    crate::texts::prepare();
 }
 
 /// Judges the texts of tools by CD-03 alone; the other controls are `not_run`.

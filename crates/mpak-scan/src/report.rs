@@ -16,6 +16,7 @@ use crate::{level, rules};
 
 mod about;
 pub mod frame;
+pub mod kept;
 mod mtf;
 mod published;
 mod sarif;

@@ -29,6 +29,7 @@ mod words;
 pub(crate) use computed::add_computed;
 pub use encoded::Layer;
 use kind::Kind;
+pub(crate) use search::prepare;
 use search::{Found, Text, Work, search};
 
 /// New bytes judged at a time.

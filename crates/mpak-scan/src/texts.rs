@@ -79,6 +79,12 @@ const RULES: [&str; 14] = [
     "regras",
 ];
 
+/// Reads lexicon and weights.
+pub(crate) fn prepare() {
+    lexicon();
+    grammar::wording::prepare();
+}
+
 /// What a text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TextKind {

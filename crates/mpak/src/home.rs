@@ -10,6 +10,7 @@
 //! ├── advisories                        ours; the snapshot that scans use, signed by a trusted key
 //! ├── scan-cache                        ours; files that earlier scans found nothing in, by content
 //! ├── scan-cache-parts                  ours; flows of code that earlier scans followed, by content
+//! ├── scan-reports/                     ours; reports of earlier scans, by the bundle and all that decides them
 //! ├── state/                            ours
 //! │   ├── registries/<16 hex>/<scope>/<name>.json   which digest is which version, per registry
 //! │   ├── local/<12 hex>.json           which digest a local file had when it was last looked at
@@ -173,6 +174,11 @@ impl Home {
     /// Files that earlier scans found nothing in.
     pub fn scan_cache(&self) -> PathBuf {
         self.root.join("scan-cache")
+    }
+
+    /// Reports of earlier scans.
+    pub fn scan_reports(&self) -> PathBuf {
+        self.root.join("scan-reports")
     }
 
     /// Whose signature under a snapshot of advisories counts.

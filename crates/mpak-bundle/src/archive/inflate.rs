@@ -50,6 +50,55 @@ impl Workspace {
         Ok(())
     }
 
+    /// The whole entry in memory, unpacked to where it is wanted: a copy less, and no window to be kept. `to` keeps its
+    /// length from entry to entry. What is not exactly as declared is copied instead, which tells what is wrong.
+    pub(super) fn read<'b>(
+        &mut self,
+        source: &Source,
+        entry: &Entry,
+        to: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], ArchiveError> {
+        let bytes = entry.bytes as usize;
+        if to.len() < bytes {
+            to.resize(bytes, 0);
+        }
+        let out = &mut to[..bytes];
+        let whole = if entry.stored {
+            source.read_exact(entry.data_at, out)?;
+            true
+        } else {
+            self.inflate_whole(source, entry, out)?
+        };
+        if !whole || crc32fast::hash(out) != entry.crc32 {
+            self.copy(source, entry, &mut &mut *out)?;
+        }
+        Ok(out)
+    }
+
+    /// Whether the data fill `out` exactly, and nothing is behind them.
+    fn inflate_whole(&mut self, source: &Source, entry: &Entry, out: &mut [u8]) -> Result<bool, ArchiveError> {
+        self.inflater.reset(false);
+        let (mut taken, mut made) = (0, 0);
+        while taken < entry.packed_bytes {
+            let count = (entry.packed_bytes - taken).min(BUFFER_BYTES as u64);
+            let chunk = &mut self.packed[..count as usize];
+            source.read_exact(entry.data_at + taken, chunk)?;
+            taken += count;
+            let is_last = taken == entry.packed_bytes;
+            let flush = if is_last { FlushDecompress::Finish } else { FlushDecompress::None };
+            let Ok(status) = self.inflater.decompress(chunk, &mut out[made..], flush) else { return Ok(false) };
+            made = self.inflater.total_out() as usize;
+            if is_last {
+                let all = self.inflater.total_in() == taken && made == out.len();
+                return Ok(status == Status::StreamEnd && all);
+            }
+            if self.inflater.total_in() != taken || status == Status::StreamEnd {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
     /// Digest of the data as it lies there, and of everything else that decides what comes out of it.
     pub(super) fn packed_digest(&mut self, source: &Source, entry: &Entry) -> Result<Sha256, ArchiveError> {
         let mut hashing = Hashing::new(io::sink());

@@ -10,3 +10,4 @@ mod manifest_random;
 mod manifest_schema;
 mod manifest_substitute;
 mod pack;
+mod whole;

@@ -137,6 +137,11 @@ fn effect(key: &str) -> Option<Effect> {
     Some(Effect { access, later })
 }
 
+/// Makes the tables.
+pub(crate) fn prepare() {
+    rules(Language::Python);
+}
+
 fn rules(language: Language) -> &'static Rules {
     static RULES: OnceLock<(Rules, Rules)> = OnceLock::new();
     let (python, javascript) = RULES.get_or_init(|| {

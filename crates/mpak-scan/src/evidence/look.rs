@@ -141,12 +141,9 @@ impl Plan<'_> {
             // Large files that must be held whole take turns.
             let _turn = self.large.lock().unwrap_or_else(PoisonError::into_inner);
             let mut content = Vec::new();
-            source.copy(number, &mut Bounded { to: &mut content, bytes_max })?;
-            return Ok(self.whole(number, wanted, &content));
+            return Ok(self.whole(number, wanted, source.read(number, bytes_max, &mut content)?));
         }
-        buffer.clear();
-        source.copy(number, &mut Bounded { to: buffer, bytes_max })?;
-        Ok(self.whole(number, wanted, buffer))
+        Ok(self.whole(number, wanted, source.read(number, bytes_max, buffer)?))
     }
 
     /// A file in memory.
@@ -165,7 +162,7 @@ impl Plan<'_> {
         // 2. Credentials.
         let secrets = secrets::scan_file(path, bytes);
         // 3. Code; a file that is not the recorded one is the server's own.
-        let own = self.sources.is_own(path) || self.sources.is_changed(path, &fact.sha256);
+        let own = self.sources.is_own_at(number, path) || self.sources.is_changed(path, &fact.sha256);
         let code = self.sources.read(number, &fact, bytes, own).map(Box::new);
         let suspect = self.sources.suspect(number, path, bytes, own, code.is_some()).map(Box::new);
         // 4. Records of package managers, programs, bills of materials, statements.
@@ -274,29 +271,6 @@ impl Write for Pieces {
         self.secrets.write_all(bytes)?;
         self.words.feed(bytes);
         self.texts.feed(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Takes no more than a file was said to have.
-struct Bounded<'a> {
-    to: &'a mut Vec<u8>,
-    bytes_max: u64,
-}
-
-impl Write for Bounded<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.to.is_empty() {
-            self.to.reserve(usize::try_from(self.bytes_max).unwrap_or(0));
-        }
-        if (self.to.len() + bytes.len()) as u64 > self.bytes_max {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.to.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

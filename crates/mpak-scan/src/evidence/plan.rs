@@ -174,7 +174,14 @@ impl<'a> Plan<'a> {
     pub(super) fn key(&self, cache: &Cache, number: usize, packed: bool, content: &Sha256) -> Key {
         let path = self.items[number].path.as_str();
         let name = path.rsplit('/').next().unwrap_or(path);
-        Key::new(cache.identity(), packed, content, self.sources.is_own(path), crate::malware::role(path), name)
+        Key::new(
+            cache.identity(),
+            packed,
+            content,
+            self.sources.is_own_at(number, path),
+            crate::malware::role(path),
+            name,
+        )
     }
 
     /// Whether a file is searched for names of others.

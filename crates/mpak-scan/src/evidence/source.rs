@@ -20,6 +20,36 @@ pub(super) trait Source: Contents + Sync {
 
     /// Streams a file to its end, by its number in [`Source::items`]; never more than the size it has there.
     fn copy(&self, number: usize, to: &mut dyn Write) -> Result<(), GatherError>;
+
+    /// A whole file, as [`Source::copy`] gives it; `buffer` is for its bytes, and may hold more behind them.
+    fn read<'b>(&self, number: usize, bytes_max: u64, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], GatherError> {
+        buffer.clear();
+        self.copy(number, &mut Bounded { to: buffer, bytes_max })?;
+        Ok(buffer)
+    }
+}
+
+/// Takes no more than a file was said to have.
+struct Bounded<'a> {
+    to: &'a mut Vec<u8>,
+    bytes_max: u64,
+}
+
+impl Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.to.is_empty() {
+            self.to.reserve(usize::try_from(self.bytes_max).unwrap_or(0));
+        }
+        if (self.to.len() + bytes.len()) as u64 > self.bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.to.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A file before it is read.
@@ -46,6 +76,10 @@ impl Source for Archive {
 
     fn copy(&self, number: usize, to: &mut dyn Write) -> Result<(), GatherError> {
         Ok(Self::copy(self, &self.entries()[number], to)?)
+    }
+
+    fn read<'b>(&self, number: usize, _bytes_max: u64, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], GatherError> {
+        Ok(self.read_into(&self.entries()[number], buffer)?)
     }
 }
 

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use memchr::memmem::Finder;
+use aho_corasick::AhoCorasick;
 use mpak_bundle::digest::Sha256;
 
 use super::cache::Cache;
@@ -148,6 +148,8 @@ impl Ownership {
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     ownership: Ownership,
+    /// By number: whether the file is the server's own, as far as its path tells.
+    own: Vec<bool>,
     /// By number: whether the file may be read as code.
     may_be_read: Vec<bool>,
     unread: Vec<(String, String)>,
@@ -189,13 +191,12 @@ impl Sources {
     /// Decides which files may be read.
     fn choose(&mut self, items: &[Item]) {
         (self.may_be_read, self.unread) = (vec![false; items.len()], Vec::new());
+        self.own = items.iter().map(|item| self.ownership.is_own(&item.path)).collect();
+        let sources: Vec<usize> = (0..items.len()).filter(|number| may_be_source(&items[*number])).collect();
         let mut left = SOURCES_BYTES_MAX;
-        for pass_own in [true, false] {
-            for (number, item) in items.iter().enumerate().filter(|(_, item)| may_be_source(item)) {
-                let own = self.ownership.is_own(&item.path);
-                if own != pass_own {
-                    continue;
-                }
+        for own in [true, false] {
+            for number in sources.iter().copied().filter(|number| self.own[*number] == own).collect::<Vec<_>>() {
+                let item = &items[number];
                 if item.bytes > SOURCE_BYTES_MAX as u64 {
                     let reason = format!("it has {} bytes, expected at most {SOURCE_BYTES_MAX}", item.bytes);
                     self.not_read(own, &item.path, reason);
@@ -235,6 +236,11 @@ impl Sources {
     /// Whether a file is vendored code that may be followed with the other files of its package.
     pub(super) fn is_joined(&self, number: usize, path: &str) -> bool {
         self.may_be_read[number] && !is_typing(path)
+    }
+
+    /// The same by its number.
+    pub(super) fn is_own_at(&self, number: usize, path: &str) -> bool {
+        self.own[number] || self.ownership.changed.contains(path)
     }
 
     /// Reads a whole file as code, where it is to be read: the server's own, and what registers tools.
@@ -325,7 +331,11 @@ pub(super) fn too_large(bytes: u64) -> String {
 }
 
 fn registers_tools(bytes: &[u8]) -> bool {
-    REGISTRATIONS.iter().any(|words| Finder::new(words).find(bytes).is_some())
+    static WORDS: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    match WORDS.get_or_init(|| AhoCorasick::new(REGISTRATIONS).ok()) {
+        Some(words) => words.is_match(bytes),
+        None => true,
+    }
 }
 
 /// Declarations of types do nothing.

@@ -3,6 +3,7 @@
 
 use mpak_bundle::digest::Sha256;
 use mpak_bundle::version::Version;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Report, Severity};
@@ -14,7 +15,7 @@ use crate::evidence::Evidence;
 const FIELD_CHARS_MAX: usize = 214;
 
 /// The thing that was scanned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct About {
     /// Name of the package, as its manifest says.
     pub name: String,

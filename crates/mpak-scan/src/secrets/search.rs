@@ -310,6 +310,11 @@ struct Patterns {
     rules: Vec<usize>,
 }
 
+/// Makes the tables of texts.
+pub(crate) fn prepare() {
+    patterns(false);
+}
+
 /// Of a native file only what is sure counts, and no value by its name: fewer keywords say all there is to say.
 fn patterns(binary: bool) -> &'static Patterns {
     static OF_TEXT: OnceLock<Patterns> = OnceLock::new();

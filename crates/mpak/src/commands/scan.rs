@@ -13,6 +13,7 @@ use crate::ui;
 
 mod fetch;
 mod form;
+mod given;
 pub mod judge;
 mod permissions;
 mod subject;
@@ -61,7 +62,7 @@ pub struct Args {
     /// Print the report as JSON, like --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// Look at every file again, and remember none
+    /// Look at every file again, and remember nothing
     #[arg(long)]
     pub no_cache: bool,
     /// Print the manifest's permissions that cover exactly what the code does, instead of a report

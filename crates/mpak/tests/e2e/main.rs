@@ -43,6 +43,7 @@ mod pull;
 mod replicas;
 mod run;
 mod scan;
+mod scan_again;
 mod scan_worker;
 mod schemathesis;
 mod search;

@@ -65,6 +65,11 @@ struct Weights {
     bias: i64,
 }
 
+/// Reads the weights.
+pub(crate) fn prepare() {
+    weights();
+}
+
 fn weights() -> &'static Weights {
     static WEIGHTS: OnceLock<Weights> = OnceLock::new();
     WEIGHTS.get_or_init(|| {

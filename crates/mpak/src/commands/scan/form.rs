@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mpak_scan::report::{About, Made, mtf, sarif, web};
+use mpak_scan::evidence::Evidence;
+use mpak_scan::report::{Made, mtf, sarif, web};
 use serde_json::{Value, json};
 
 use super::judge::Judged;
@@ -50,20 +51,19 @@ impl Format {
     /// # Errors
     /// The digest that some forms name cannot be computed.
     pub(super) fn value(self, judged: &Judged, path: &Path, settings: &Settings) -> Result<Value, CommandError> {
-        let Judged { report, evidence, .. } = judged;
+        let report = &judged.report;
         Ok(match self {
             Self::Text | Self::Json => json!(report),
             Self::Sarif => sarif(report),
-            Self::Mtf => mtf(report, &about(judged, path, settings)?, &made(judged, settings)),
-            Self::Web => web(report, &about(judged, path, settings)?, &made(judged, settings)),
-            Self::Cyclonedx => evidence.generated_sbom(),
-            Self::Spdx => evidence.generated_spdx(&given_time(settings).unwrap_or_else(|| COMPONENTS_TIME.to_owned())),
+            Self::Mtf => mtf(report, &judged.about(path, settings)?, &made(judged, settings)),
+            Self::Web => web(report, &judged.about(path, settings)?, &made(judged, settings)),
+            Self::Cyclonedx => judged.with_evidence(path, settings, Evidence::generated_sbom)?,
+            Self::Spdx => {
+                let created = given_time(settings).unwrap_or_else(|| COMPONENTS_TIME.to_owned());
+                judged.with_evidence(path, settings, |evidence| evidence.generated_spdx(&created))?
+            }
         })
     }
-}
-
-fn about(judged: &Judged, path: &Path, settings: &Settings) -> Result<About, CommandError> {
-    Ok(About::new(&judged.evidence, judged.subject.sha256(path, settings.source_date_epoch)?))
 }
 
 /// With a given time a report is the same again, so that it takes no time of its own.

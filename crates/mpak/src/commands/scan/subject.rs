@@ -74,6 +74,14 @@ impl Subject {
         })
     }
 
+    /// Length and digest of the bundle's file; a folder has none.
+    pub fn file_digest(&self) -> Option<(u64, Sha256)> {
+        match self {
+            Self::Bundle(archive) => Some((archive.bytes(), archive.sha256().ok()?)),
+            Self::Folder(_) => None,
+        }
+    }
+
     /// Digest of the bundle's file; of a folder, of the file that `mpak pack` would write.
     ///
     /// # Errors
