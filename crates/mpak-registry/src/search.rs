@@ -498,7 +498,7 @@ mod tests {
         document.words.iter().any(|(held, _)| {
             (held.starts_with(word) && (word.len() > 1 || held == word))
                 || stems(word).contains(held)
-                || typed.as_ref().is_some_and(|typed| typed.is_near(held))
+                || typed.as_ref().is_some_and(|typed| typed.is_near(held.as_bytes()))
         })
     }
 

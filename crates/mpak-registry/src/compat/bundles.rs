@@ -1,6 +1,6 @@
 //! `GET /v1/bundles/…`: search, detail, versions, one version, static index of the latest version.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -83,8 +83,10 @@ fn search_response(state: &AppState, page: &Page, pagination: &Pagination) -> Re
         }
     }
     drop(counts);
-    let rest = format!(r#"],"total":{},"pagination":{}}}"#, page.total, json!(pagination));
-    body.extend_from_slice(rest.as_bytes());
+    // Writing to a vector does not fail.
+    let _ = write!(body, r#"],"total":{},"pagination":"#, page.total);
+    serde_json::to_writer(&mut body, pagination).map_err(|e| SearchError::Kept(e.into()))?;
+    body.push(b'}');
     Ok(body)
 }
 

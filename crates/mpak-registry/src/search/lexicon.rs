@@ -22,21 +22,35 @@ pub(super) struct Lexicon {
     by_length: Vec<Alike>,
 }
 
-/// Words of one length.
-#[derive(Clone, Debug, Default)]
+/// Words of one length, those of like letters together.
+#[derive(Debug, Default)]
 struct Alike {
     /// The letters of each as bits, in which most words that are not near differ.
     letters: Vec<u32>,
     words: Vec<u32>,
+    /// The letters that all of so many words in a row hold, and those that any of them holds.
+    shared: Vec<(u32, u32)>,
 }
 
 /// Words that are compared with another at once.
 const AT_ONCE: usize = 64;
 
 impl Alike {
+    /// From words with their letters.
+    fn new(mut words: Vec<(u32, u32)>) -> Self {
+        words.sort_unstable();
+        let (letters, words): (Vec<u32>, Vec<u32>) = words.into_iter().unzip();
+        let shared =
+            letters.chunks(AT_ONCE).map(|some| some.iter().fold((u32::MAX, 0), |(all, any), l| (all & l, any | l)));
+        Self { shared: shared.collect(), letters, words }
+    }
+
     /// The words whose letters are these but for so many that they have more or less.
     fn candidates(&self, own: u32, typos: usize) -> impl Iterator<Item = u32> {
-        let chunks = self.letters.chunks(AT_ONCE).zip(self.words.chunks(AT_ONCE));
+        let may_hold =
+            move |(all, any): &(u32, u32)| without_lowest(all & !own, typos) | without_lowest(own & !any, typos) == 0;
+        let chunks = self.letters.chunks(AT_ONCE).zip(self.words.chunks(AT_ONCE)).zip(&self.shared);
+        let chunks = chunks.filter(move |(_, shared)| may_hold(shared)).map(|(chunk, _)| chunk);
         chunks.flat_map(move |(letters, words)| {
             // Without a branch for each, so that the compiler takes several at once.
             let mut differ = [0_u32; AT_ONCE];
@@ -72,17 +86,16 @@ impl Lexicon {
     /// From what [`Lexicon::parts`] gave.
     pub(super) fn from_parts(text: Vec<u8>, at: Vec<u32>) -> Self {
         let mut lexicon = Self { text, at, ..Self::default() };
-        let mut by_length = vec![Alike::default(); NEAR_CHARS_MAX + 1];
+        let mut by_length = vec![Vec::new(); NEAR_CHARS_MAX + 1];
         for number in 0..lexicon.len() {
             let word = lexicon.word(number);
             let count = word.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
             // What differs from a number is another number.
             if count <= NEAR_CHARS_MAX && !word.iter().any(u8::is_ascii_digit) {
-                by_length[count].letters.push(letters(word));
-                by_length[count].words.push(number);
+                by_length[count].push((letters(word), number));
             }
         }
-        lexicon.by_length = by_length;
+        lexicon.by_length = by_length.into_iter().map(Alike::new).collect();
         lexicon.grams = Grams::new(&lexicon);
         lexicon
     }
@@ -112,10 +125,20 @@ impl Lexicon {
     /// The words that begin so.
     pub(super) fn prefixed(&self, begin: &str) -> Range<u32> {
         let from = self.first_from(begin.as_bytes());
-        let (mut low, mut high) = (from, self.len());
+        let begins = |number: u32| self.word(number).starts_with(begin.as_bytes());
+        // Most begins are those of few words, which stand together: from there in growing steps.
+        let (mut low, mut high, mut step) = (from, self.len(), 1);
+        while low < high && step < high - low {
+            if !begins(low + step - 1) {
+                high = low + step - 1;
+                break;
+            }
+            low += step;
+            step *= 2;
+        }
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.word(middle).starts_with(begin.as_bytes()) { low = middle + 1 } else { high = middle }
+            if begins(middle) { low = middle + 1 } else { high = middle }
         }
         from..low
     }
@@ -163,7 +186,7 @@ impl Lexicon {
         // A typo brings at most one letter and takes at most one away.
         let alike = lengths.filter_map(|length| self.by_length.get(length));
         let candidates = alike.flat_map(|alike| alike.candidates(own, typos_max));
-        let is_near = |number: &u32| std::str::from_utf8(self.word(*number)).is_ok_and(|other| typed.is_near(other));
+        let is_near = |number: &u32| typed.is_near(self.word(*number));
         candidates.filter(is_near).take(NEAR_WORDS_MAX).collect()
     }
 }

@@ -1,7 +1,10 @@
 //! What a query asks of an index: for each of its words, the words of the lexicons that are meant and what
 //! they weigh; for its text as a whole, how the packages that hold it as a piece are found.
 
-use super::index::Index;
+use std::ops::Range;
+
+use super::index::{Index, Part};
+use super::lexicon::Lexicon;
 use super::segment::Shelf;
 use super::words::{WORD_BYTES_MAX, fold, stems, words};
 
@@ -88,32 +91,42 @@ impl Plan {
     }
 }
 
+/// The word of a part that is this one, and those that only begin so.
+fn begun(part: &Part, word: &str) -> (Option<u32>, Range<u32>) {
+    let lexicon = &part.segment.lexicon;
+    let all = lexicon.prefixed(word);
+    let itself = (!all.is_empty() && lexicon.word(all.start) == word.as_bytes()).then_some(all.start);
+    (itself, all.start + u32::from(itself.is_some())..all.end)
+}
+
 impl Word {
     fn new(word: &str, index: &Index) -> Self {
         let mut found = Self { meant: vec![Vec::new(); index.parts().len()], postings_count: 0 };
         if word.len() > WORD_BYTES_MAX {
             return found;
         }
-        let mut exact = found.add(index, EXACT, |lexicon| lexicon.find(word).into_iter().collect());
+        // The word itself is the first of those that begin so.
+        let (itself, longer): (Vec<_>, Vec<_>) = index.parts().iter().map(|part| begun(part, word)).unzip();
+        let mut exact = found.add(index, EXACT, itself);
         if word.len() >= 2 {
-            exact += found.add(index, PREFIX, |lexicon| {
-                lexicon.prefixed(word).filter(|number| lexicon.word(*number) != word.as_bytes()).collect()
-            });
+            exact += found.add(index, PREFIX, longer);
         }
+        let each = |give: &dyn Fn(&Lexicon) -> Vec<u32>| -> Vec<Vec<u32>> {
+            index.parts().iter().map(|part| give(&part.segment.lexicon)).collect()
+        };
         for stem in stems(word) {
-            exact += found.add(index, STEM, |lexicon| lexicon.find(&stem).into_iter().collect());
+            exact += found.add(index, STEM, each(&|lexicon| lexicon.find(&stem).into_iter().collect()));
         }
         if exact < ENOUGH_COUNT {
-            found.add(index, TYPO, |lexicon| lexicon.near(word));
+            found.add(index, TYPO, each(&|lexicon| lexicon.near(word)));
         }
         found
     }
 
-    /// Adds the words that a lexicon gives, as rare as they are together; gives in how many packages they are.
-    fn add(&mut self, index: &Index, weight: f32, give: impl Fn(&super::lexicon::Lexicon) -> Vec<u32>) -> u64 {
-        let given: Vec<Vec<u32>> = index.parts().iter().map(|part| give(&part.segment.lexicon)).collect();
-        let count = |(part, numbers): (&super::index::Part, &Vec<u32>)| {
-            numbers.iter().map(|n| u64::from(part.segment.postings.count(*n))).sum::<u64>()
+    /// Adds words of each part, as rare as they are together; gives in how many packages they are.
+    fn add<N: IntoIterator<Item = u32> + Clone>(&mut self, index: &Index, weight: f32, given: Vec<N>) -> u64 {
+        let count = |(part, numbers): (&Part, &N)| {
+            numbers.clone().into_iter().map(|n| u64::from(part.segment.postings.count(n))).sum::<u64>()
         };
         let together: u64 = index.parts().iter().zip(&given).map(count).sum();
         let rarity = rarity(together, index.len() as u64);
@@ -163,7 +176,7 @@ impl Piece {
             return (Self::At, index.parts().iter().map(|part| count(&part.segment.shelf) as u64).sum());
         }
         let all: Vec<(usize, &str)> = words(text).collect();
-        let given = |give: &dyn Fn(&super::lexicon::Lexicon) -> Vec<u32>| -> Vec<Vec<u32>> {
+        let given = |give: &dyn Fn(&Lexicon) -> Vec<u32>| -> Vec<Vec<u32>> {
             index.parts().iter().map(|part| give(&part.segment.lexicon)).collect()
         };
         let count = |given: &[Vec<u32>]| -> u64 {

@@ -124,11 +124,12 @@ impl Typed {
         (self.chars.len() - self.typos_max..=most, self.typos_max)
     }
 
-    /// See [`is_near`]; for words as long as [`Typed::lengths`] says.
-    pub(super) fn is_near(&self, other: &str) -> bool {
+    /// See [`is_near`]; for words of UTF-8 as long as [`Typed::lengths`] says.
+    pub(super) fn is_near(&self, other: &[u8]) -> bool {
         match &self.places {
-            Some(places) if other.is_ascii() => self.distance(places, other.as_bytes()) <= self.typos_max,
-            _ => is_near(&self.chars, &other.chars().collect::<Vec<_>>(), self.typos_max),
+            Some(places) if other.is_ascii() => self.distance(places, other) <= self.typos_max,
+            _ => std::str::from_utf8(other)
+                .is_ok_and(|other| is_near(&self.chars, &other.chars().collect::<Vec<_>>(), self.typos_max)),
         }
     }
 
@@ -249,7 +250,7 @@ mod tests {
             }
             let typed = Typed::new(&word).unwrap();
             let expected = is_near(&typed.chars, &other, typed.typos_max);
-            assert_eq!(typed.is_near(&other.iter().collect::<String>()), expected, "{word} {other:?}");
+            assert_eq!(typed.is_near(other.iter().collect::<String>().as_bytes()), expected, "{word} {other:?}");
             near[usize::from(expected)] += 1;
         }
         assert!(near[0] > 4_000 && near[1] > 4_000, "{near:?}");

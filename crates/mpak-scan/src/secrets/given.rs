@@ -17,7 +17,7 @@ mod columns;
 mod prose;
 
 /// How far from its name a value may stand.
-const REACH_BYTES: usize = 240;
+pub(super) const REACH_BYTES: usize = 240;
 /// Most values of one name.
 const VALUES_COUNT_MAX: usize = 4;
 /// Words of a name in a record.

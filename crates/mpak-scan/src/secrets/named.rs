@@ -221,7 +221,7 @@ pub(super) fn promise(name: &[u8]) -> Option<Promise> {
         return None;
     }
     let whole = words.concat();
-    if PASSWORDS.iter().any(|word| whole.contains(word))
+    if PASSWORDS.iter().any(|word| names_password(&words, &whole, word))
         || words.iter().any(|word| matches!(word.as_str(), "pwd" | "pass" | "mdp" | "clave"))
     {
         Some(Promise::Password)
@@ -233,6 +233,16 @@ pub(super) fn promise(name: &[u8]) -> Option<Promise> {
     } else {
         None
     }
+}
+
+/// Whether a name says a word for a password: `dbPassword2`, `motDePasse`, but not `chosenHandler`, in which
+/// `senha` stands by chance.
+fn names_password(words: &[String], whole: &str, password: &str) -> bool {
+    const LONG: usize = 8;
+    const WORDS_MAX: usize = 3;
+    let says = |word: &String| word.starts_with(password) || word.ends_with(password);
+    let several = || (2..=WORDS_MAX).any(|count| words.windows(count).any(|some| some.concat() == password));
+    whole.contains(password) && (password.len() >= LONG || words.iter().any(says) || several())
 }
 
 /// `X-Functions-Key`
@@ -520,7 +530,17 @@ mod tests {
         ] {
             assert_eq!(promise(name.as_bytes()), Some(Promise::Key), "{name}");
         }
-        for name in ["password", "DB_PASSWORD", "dbPwd", "smtp.passwd", "PGPASSWORD", "rootPassword"] {
+        for name in [
+            "password",
+            "DB_PASSWORD",
+            "dbPwd",
+            "smtp.passwd",
+            "PGPASSWORD",
+            "rootPassword",
+            "motDePasse",
+            "dbSenha",
+            "haslo2",
+        ] {
             assert_eq!(promise(name.as_bytes()), Some(Promise::Password), "{name}");
         }
         for name in [
@@ -540,6 +560,8 @@ mod tests {
             "siteKey",
             "csrfToken",
             "secret_id",
+            "chosenHandler",
+            "hasLodging",
         ] {
             assert_eq!(promise(name.as_bytes()), None, "{name}");
         }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::assigned::{Assignment, assignment};
 use super::check::{Check, Outcome};
 use super::encoded::{self, Layer};
-use super::given::given;
+use super::given::{REACH_BYTES, given};
 use super::joined::{SEAMS, joined};
 use super::keywords::{KeywordHit, Keywords};
 use super::named::{self, Kept};
@@ -188,7 +188,8 @@ fn named(text: Text<'_>, hit: KeywordHit, rank: usize, work: &mut Work) -> Optio
     if found.as_ref().is_some_and(|found| found.confidence == Confidence::High) {
         return found;
     }
-    work.add(ATTEMPT_BYTES * 2);
+    // Each way to be given a value is looked at so far around the name.
+    work.add(REACH_BYTES as u64);
     let shaped = rules::secrets()[rank].regex().is_some();
     let promises = |name: &[u8]| if shaped { named::is_key_of_service(name) } else { named::promise(name).is_some() };
     let given = given(text.bytes, keyword, text.kind, &promises).into_iter();

@@ -69,18 +69,36 @@ pub(super) fn is_credential(bytes: &[u8], name: &Range<usize>, value: &[u8]) -> 
     let plain = |text: &[u8]| -> Vec<u8> {
         text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
     };
-    let holds =
-        |text: &[u8], words: &[&str]| words.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some());
     let name_itself = plain(&bytes[name.clone()]);
     let is_header = name_itself.starts_with(b"x") && bytes[name.clone()].contains(&b'-');
     if CREDENTIALS.iter().any(|word| name_itself.ends_with(word.as_bytes())) || is_header {
         return true;
     }
     let around = name.start.saturating_sub(CONTEXT_BYTES)..(name.end + CONTEXT_BYTES).min(bytes.len());
-    holds(&bytes[around].to_ascii_lowercase(), &ISSUERS)
+    let (around, small) = (&bytes[around.clone()], bytes[around].to_ascii_lowercase());
+    let names = |issuer: &&str| {
+        let mut found = memchr::memmem::find_iter(&small, issuer.as_bytes());
+        found.any(|at| is_whole_word(around, at, at + issuer.len()))
+    };
+    ISSUERS.iter().any(names)
 }
 
-/// Version 4, or another that does not count: digits of a documentation repeat.
+/// Whether a word begins and ends here, as in `splunk-token` and `mySplunkToken`, but not in `consultant`.
+fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
+    let begins = match start.checked_sub(1).map(|before| text[before]) {
+        Some(before) if before.is_ascii_lowercase() => text[start].is_ascii_uppercase(),
+        Some(before) => !before.is_ascii_alphabetic(),
+        None => true,
+    };
+    let ends = match text.get(end) {
+        Some(after) if after.is_ascii_uppercase() => text[end - 1].is_ascii_lowercase(),
+        Some(after) => !after.is_ascii_alphabetic(),
+        None => true,
+    };
+    begins && ends
+}
+
+/// Whether it looks as if drawn by chance: few digits occur in those that documentation shows.
 fn is_drawn(value: &[u8]) -> bool {
     let mut seen = [false; 256];
     value.iter().for_each(|b| seen[usize::from(b.to_ascii_lowercase())] = true);
@@ -99,6 +117,9 @@ mod tests {
             ("\"X-Server-Token\": V", true),
             ("client_secret=V", true),
             ("\"host\": \"http-inputs.splunk.test\", \"token\": V", true),
+            ("mySplunkToken: V", true),
+            ("consul: { token: V", true),
+            ("consultant: { token: V", false),
             ("token: V", false),
             ("sessionToken: V", false),
             ("clientToken: V", false),
