@@ -35,11 +35,15 @@ pub(super) fn judge(
     // 1. Packages in which words that only together are suspicious stand in several files.
     let mut packages: BTreeMap<String, Files> = BTreeMap::new();
     for number in said.keys() {
-        packages.extend(sources.package_of(&items[*number].path).map(|package| (package, Files::new())));
+        packages.extend(sources.package_of(*number, &items[*number].path).map(|package| (package, Files::new())));
+    }
+    if packages.is_empty() {
+        return Ok(Vec::new());
     }
     for (number, item) in items.iter().enumerate() {
         let is_code = code::language(&item.path, b"").is_some() && sources.is_joined(number, &item.path);
-        if let Some(package) = sources.package_of(&item.path).filter(|_| is_code)
+        if is_code
+            && let Some(package) = sources.package_of(number, &item.path)
             && let Some(files) = packages.get_mut(&package)
         {
             files.push((number, item.bytes, said.get(&number).copied().unwrap_or_default()));

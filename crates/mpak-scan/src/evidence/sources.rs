@@ -229,8 +229,8 @@ impl Sources {
     }
 
     /// The package that a vendored file is of.
-    pub(super) fn package_of(&self, path: &str) -> Option<String> {
-        if self.is_own(path) { None } else { self.ownership.package(path) }
+    pub(super) fn package_of(&self, number: usize, path: &str) -> Option<String> {
+        if self.is_own_at(number, path) { None } else { self.ownership.package(path) }
     }
 
     /// Whether a file is vendored code that may be followed with the other files of its package.
