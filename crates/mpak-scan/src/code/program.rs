@@ -300,8 +300,8 @@ impl Program {
         let mut known = meanings.filter(|meaning| !matches!(meaning, Meaning::Value(..)));
         known.next().unwrap_or_else(|| match definitions {
             // `const { api } = require("./client")`
-            &[only] if matches!(source.expr(only), ExprKind::Member { .. }) => self.follow(unit, within, only, steps),
-            &[only] => Meaning::Value(unit, only),
+            [only] if matches!(source.expr(*only), ExprKind::Member { .. }) => self.follow(unit, within, *only, steps),
+            [only] => Meaning::Value(unit, *only),
             _ => Meaning::Value(unit, expr),
         })
     }
