@@ -62,7 +62,8 @@ pub struct Summary {
     /// RFC 3339 with milliseconds.
     #[serde(default)]
     pub published_at: String,
-    /// Publisher verified.
+    /// Somebody proved that the source repository is theirs: the build that published the latest version, or an
+    /// owner who claimed the package there.
     #[serde(default)]
     pub verified: bool,
     /// Only for keyless publishing. Whole, with claims, where one package is told of.

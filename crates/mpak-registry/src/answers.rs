@@ -185,6 +185,7 @@ mod tests {
             manifest_json: manifest.to_string(),
             published_at_ms: 2_000,
             provenance_json: some(random, &provenance),
+            claims_count: i64::from(random.below(2) == 0),
         };
         Gathered { row, versions, artifacts, certified: Vec::new(), flat: Vec::new(), official: Vec::new() }
     }
@@ -220,7 +221,7 @@ mod tests {
                     tools: json!([{"name": "t"}]),
                     downloads: counts.package(row.id),
                     published_at: rfc3339(row.created_at_ms),
-                    verified: false,
+                    verified: row.provenance_json.is_some() || row.claims_count > 0,
                     provenance: provenance::full(row.provenance_json.as_deref()),
                     certification_level: None,
                 },

@@ -12,6 +12,7 @@ use url::Url;
 use crate::clock::Clock;
 
 mod access;
+mod assemble;
 pub mod keys;
 pub mod load;
 mod outbound;

@@ -159,6 +159,24 @@ pub(crate) async fn file(
     STANDARD.decode(text).map_err(|_not_base64| ForgeError::Status { status: StatusCode::NOT_FOUND })
 }
 
+/// The number that a repository of this name has now, at forges that speak GitHub's API; none where there is none.
+pub(crate) async fn repository_id(
+    outbound: &Outbound,
+    issuer: &Issuer,
+    repository: &str,
+) -> Result<Option<String>, ForgeError> {
+    let no_api = || ForgeError::NoApi { issuer: issuer.issuer.clone() };
+    let forge = Forge { outbound, api: issuer.api_url.as_ref().ok_or_else(no_api)? };
+    let segments: Vec<&str> = ["repos"].into_iter().chain(repository.split('/')).collect();
+    let found: Option<Numbered> = forge.find(&segments).await?;
+    Ok(found.map(|found| found.id.to_string()))
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    id: u64,
+}
+
 /// The same members at all of them.
 #[derive(Deserialize)]
 struct RepositoryFile {

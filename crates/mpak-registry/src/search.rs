@@ -446,6 +446,7 @@ mod tests {
             manifest_json: manifest.to_string(),
             published_at_ms: i64::try_from(random.below(5)).unwrap(),
             provenance_json: None,
+            claims_count: 0,
             deprecated_message: None,
             deprecated_replacement: None,
         };

@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::issuer::id_of;
+
 /// How an asset is delivered.
 #[derive(Clone, Debug)]
 pub enum Delivery {
@@ -61,12 +63,16 @@ struct Content {
     attestations: BTreeMap<(String, String), Vec<Value>>,
     /// Number and first day of accounts, by name.
     accounts: BTreeMap<String, (u64, String)>,
+    /// Numbers of repositories that are not those that their names decide.
+    numbers: BTreeMap<String, u64>,
     /// Numbers of GitLab projects.
     projects: BTreeMap<String, String>,
     /// What releases answer instead.
     outage: Option<StatusCode>,
     /// What tags answer instead.
     tag_outage: Option<StatusCode>,
+    /// What the store of attestations answers instead.
+    attestations_outage: Option<StatusCode>,
     /// Longest time before a release is told.
     pause: Duration,
     requests: Vec<String>,
@@ -165,6 +171,11 @@ impl Forge {
         self.content().projects.insert(id.to_owned(), path.to_owned());
     }
 
+    /// Another repository has the name from now on.
+    pub fn replace_repository(&self, repository: &str, number: u64) {
+        self.content().numbers.insert(repository.to_owned(), number);
+    }
+
     /// Answers questions about releases with an error, or well again.
     pub fn set_outage(&self, status: Option<StatusCode>) {
         self.content().outage = status;
@@ -173,6 +184,11 @@ impl Forge {
     /// Answers questions about tags with an error, or well again.
     pub fn set_tag_outage(&self, status: Option<StatusCode>) {
         self.content().tag_outage = status;
+    }
+
+    /// Answers questions about attestations with an error, or well again.
+    pub fn set_attestations_outage(&self, status: Option<StatusCode>) {
+        self.content().attestations_outage = status;
     }
 
     /// Thinks this long before it tells of a release.
@@ -217,6 +233,7 @@ async fn answer(State(shared): State<Shared>, OriginalUri(uri): OriginalUri, hea
         ["repos", owner, name, "tags", tag] => forgejo_tag(&shared, &format!("{owner}/{name}"), tag),
         ["repos", owner, name, "attestations", digest] => attestations(&shared, &format!("{owner}/{name}"), digest),
         ["users", name] => account(&shared, name),
+        ["repos", owner, name] => github_repository(&shared, &format!("{owner}/{name}")),
         ["repos", owner, name, "contents", ref path @ ..] => {
             let reference = uri.query().and_then(|q| q.strip_prefix("ref=")).map(decoded).unwrap_or_default();
             github_file(&shared, &format!("{owner}/{name}"), &reference, &path.join("/"))
@@ -278,6 +295,13 @@ fn visible(shared: &Shared, repository: &str, tag: &str) -> Result<Vec<(String, 
         }
     }
     Ok(seen)
+}
+
+/// Every name has a repository, with the number that claims of builds say.
+fn github_repository(shared: &Shared, repository: &str) -> Response {
+    let other = shared.content.lock().expect("no test panicked here").numbers.get(repository).copied();
+    let number = other.or_else(|| id_of(repository).parse().ok());
+    json_answer(&json!({"id": number, "full_name": repository}))
 }
 
 fn github_release(shared: &Shared, repository: &str, tag: &str) -> Response {
@@ -345,6 +369,9 @@ fn github_file(shared: &Shared, repository: &str, reference: &str, path: &str) -
 
 fn attestations(shared: &Shared, repository: &str, digest: &str) -> Response {
     let content = shared.content.lock().expect("no test panicked here");
+    if let Some(status) = content.attestations_outage {
+        return status.into_response();
+    }
     match content.attestations.get(&(repository.to_owned(), digest.to_owned())) {
         None => not_found(),
         Some(all) => {

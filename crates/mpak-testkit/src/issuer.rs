@@ -361,7 +361,7 @@ fn stamped(stamp: Stamp<'_>, mut claims: Value) -> Value {
 }
 
 /// A number that is the same for the same name.
-fn id_of(name: &str) -> String {
+pub(crate) fn id_of(name: &str) -> String {
     name.bytes().fold(7_u64, |sum, b| sum.wrapping_mul(31).wrapping_add(u64::from(b)) % 1_000_000_007).to_string()
 }
 

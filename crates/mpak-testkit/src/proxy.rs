@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Longest wait for a point.
 const REACH_TIMEOUT: Duration = Duration::from_secs(20);
+/// A request that sends nothing for so long is complete.
+const QUIET: Duration = Duration::from_millis(300);
 /// Bytes that are passed on at once.
 const PIECE_BYTES: usize = 16 << 10;
 
@@ -131,6 +133,24 @@ impl Proxy {
     /// Lets the held connection go on.
     pub fn go_on(&self) {
         self.shared.inside().held = None;
+        self.shared.changed.notify_all();
+    }
+
+    /// Answers the held connection in the server's place, which sees nothing of the request, and ends it.
+    pub fn answer(&self, bytes: &[u8]) {
+        let mut inside = self.shared.inside();
+        let id = inside.held.take().expect("a connection is held");
+        let [mut client, server] = inside.connections.remove(&id).expect("a held connection is open");
+        // What is not read when a connection ends takes the answer with it.
+        client.set_read_timeout(Some(QUIET)).expect("an option of a socket");
+        let mut rest = [0; PIECE_BYTES];
+        while client.read(&mut rest).is_ok_and(|count| count > 0) {}
+        // It may have gone away.
+        let _ = client.write_all(bytes);
+        for end in [client, server] {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+        drop(inside);
         self.shared.changed.notify_all();
     }
 
@@ -394,6 +414,21 @@ mod tests {
             proxy.cut();
             assert_eq!(rest(stream), "", "{hold:?}");
         }
+    }
+
+    #[test]
+    fn a_held_connection_is_answered_in_the_place_of_the_server() {
+        let proxy = Proxy::start(echo());
+        let mut stream = connect(&proxy);
+        proxy.arm(Point::new(["PUT"], Hold::Request(0)));
+        stream.write_all(b"a PUT 12345").unwrap();
+        proxy.wait();
+        assert_eq!(read(&mut stream, 2), "a ");
+        proxy.answer(b"503");
+        assert_eq!(rest(stream), "503");
+        let mut next = connect(&proxy);
+        next.write_all(b"PUT").unwrap();
+        assert_eq!(read(&mut next, 3), "PUT");
     }
 
     #[test]

@@ -18,9 +18,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::linked;
 use crate::state::AppState;
 
-/// How long signed addresses of the store work.
-pub(crate) const SIGNED_TTL: Duration = Duration::from_mins(15);
-
 /// `GET /blobs/sha256/{first two digits}/{the others}`
 #[utoipa::path(
     get, path = "/blobs/sha256/{first}/{others}", tag = "static files",
@@ -134,7 +131,10 @@ pub(crate) async fn signed_url(
 ) -> Result<Option<url::Url>, BlobError> {
     match state.config.storage.downloads {
         Downloads::Stream => Ok(None),
-        Downloads::Redirect => state.blobs.signed_url(sha256, SIGNED_TTL, filename).await,
+        Downloads::Redirect => {
+            let ttl = Duration::from_secs(state.config.storage.signed_url_seconds);
+            state.blobs.signed_url(sha256, ttl, filename).await
+        }
     }
 }
 

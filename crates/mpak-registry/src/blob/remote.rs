@@ -521,29 +521,6 @@ mod tests {
         }
     }
 
-    /// moto does not look at the time.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn signed_addresses_end() {
-        for protocol in [Protocol::Google, Protocol::Azure] {
-            let emulator = tokio::task::spawn_blocking(move || Emulator::start(protocol)).await.unwrap();
-            let tmp = tempfile::tempdir().unwrap();
-            let keys = (emulator.access_key_id(), emulator.secret_access_key());
-            let blobs = open(emulator.url(), &emulator.endpoint(), Some(keys), tmp.path());
-            let sha256 = Sha256::of(b"bytes");
-            blobs.put(upload(tmp.path(), b"bytes"), &sha256, 5).await.unwrap();
-            let client = reqwest::Client::builder().no_proxy().build().unwrap();
-            let url = blobs.signed_url(&sha256, Duration::from_secs(3), None).await.unwrap().unwrap();
-            let status = || async { client.get(url.clone()).send().await.unwrap().status().as_u16() };
-            assert_eq!(status().await, 200, "{protocol:?}");
-            let began = std::time::Instant::now();
-            while status().await == 200 {
-                assert!(began.elapsed() < Duration::from_secs(15), "{protocol:?}: it does not end");
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-            assert_eq!(status().await, 403, "{protocol:?}");
-        }
-    }
-
     #[tokio::test(flavor = "multi_thread")]
     async fn s3_keeps_lists_and_deletes() {
         keeps_lists_and_deletes(Protocol::S3).await;

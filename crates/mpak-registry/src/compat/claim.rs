@@ -63,7 +63,7 @@ pub(crate) async fn status(
             "claimed_at": rfc3339(owner.created_at_ms),
         })));
     }
-    let Some((_, repository)) = own_repository(&mut c, &state, name.as_str()).await? else {
+    let Some(Own { repository, .. }) = own_repository(&mut c, &state, name.as_str()).await? else {
         return Ok(http::json(&json!({
             "claimable": false, "reason": "no publish pinned it to a repository", "claimed_by": null, "claimed_at": null,
         })));
@@ -102,7 +102,8 @@ pub(crate) async fn claim(
     let (name, package) = found(&mut c, &scope, &name).await?;
     unclaimed(&mut c, &package).await?;
     let own = own_repository(&mut c, &state, name.as_str()).await?;
-    let (issuer, repository) = own.ok_or_else(|| bad("No repository: no publish pinned this package to one"))?;
+    let own = own.ok_or_else(|| bad("No repository: no publish pinned this package to one"))?;
+    let Own { issuer, repository, id } = own;
     if let Some(given) = wanted.github_repo.filter(|given| !same_repository(given, &repository)) {
         let help = "claim with the repository that the package is published from";
         return Err(ApiError::refusal(
@@ -117,7 +118,20 @@ pub(crate) async fn claim(
     let login =
         login.ok_or_else(|| bad("Your account has no login at GitHub that the sign-in provider vouches for"))?;
     drop(c);
-    // 3. The proof, asked for outside of any transaction.
+    // 3. The proof, asked for outside of any transaction. A name may belong to another repository by now, which
+    //    proves nothing: who registers a name that became free inherits no package.
+    let told = forge::repository_id(&state.outbound, issuer, &repository).await;
+    let now = told.map_err(|error| unreadable(&repository, &error))?;
+    if now.as_ref() != Some(&id) {
+        let help = "ask the administrators of this registry, who can make you an owner";
+        return Err(ApiError::refusal(
+            Code::Forbidden,
+            format!("{repository} is not the repository any more that the package was published from"),
+            format!("the repository with the number {id}"),
+            now.map_or_else(|| "none of that name".to_owned(), |now| format!("one with the number {now}")),
+            help,
+        ));
+    }
     let (branch, proof) = proof(&state, issuer, &repository).await?;
     let maintains = proof.maintainers.iter().any(|maintainer| maintainer.eq_ignore_ascii_case(&login));
     if proof.name != name.as_str() || !maintains {
@@ -185,16 +199,20 @@ async fn unclaimed(c: &mut Connection, package: &Package) -> ApiResult<()> {
     Err(refusal.detail("reason", "it has owners; one of them can add you"))
 }
 
-/// The repository at GitHub that the first publish pinned, with its issuer.
-async fn own_repository<'s>(
-    c: &mut Connection,
-    state: &'s AppState,
-    name: &str,
-) -> ApiResult<Option<(&'s Issuer, String)>> {
+/// The repository at GitHub that the first publish pinned.
+struct Own<'s> {
+    issuer: &'s Issuer,
+    /// `owner/name`, as it was then.
+    repository: String,
+    /// Its number, which no other ever gets.
+    id: String,
+}
+
+async fn own_repository<'s>(c: &mut Connection, state: &'s AppState, name: &str) -> ApiResult<Option<Own<'s>>> {
     let trusted = trusted_publishers::list(c, name).await?;
     Ok(trusted.into_iter().find_map(|t| {
         let issuer = state.issuers.find(&t.issuer).filter(|i| i.mapping.releases == Some(Releases::Github))?;
-        (!t.is_by_name()).then_some((issuer, t.repository))
+        (!t.is_by_name()).then_some(Own { issuer, repository: t.repository, id: t.repository_id })
     }))
 }
 
@@ -216,13 +234,14 @@ async fn proof(state: &AppState, issuer: &Issuer, repository: &str) -> ApiResult
                 return Ok((branch, proof));
             }
             Err(ForgeError::Status { .. }) => {}
-            Err(error) => {
-                let message = format!("mpak.json of {repository} cannot be read: {error}");
-                return Err(ApiError::new(Code::ServiceUnavailable, message));
-            }
+            Err(error) => return Err(unreadable(repository, &error)),
         }
     }
     Err(ApiError::new(Code::BadRequest, format!("{repository} has no mpak.json on `main` or `master`")))
+}
+
+fn unreadable(repository: &str, error: &ForgeError) -> ApiError {
+    ApiError::new(Code::ServiceUnavailable, format!("mpak.json of {repository} cannot be read: {error}"))
 }
 
 fn instructions(name: &str, login: &str) -> Value {

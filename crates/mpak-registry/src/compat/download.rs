@@ -32,9 +32,8 @@ use crate::linked;
 use crate::search::{Found, Read};
 use crate::state::AppState;
 
-/// How long clients are told that an answer holds: as long as a signed address. Those of our own blobs
-/// never expire; existing clients want a time.
-const EXPIRES_MS: i64 = 1_000 * blob::SIGNED_TTL.as_secs().cast_signed();
+/// How long clients are told that an answer holds whose address never expires; existing clients want a time.
+const EXPIRES_S: u64 = 900;
 
 /// Header of an answer that is to be read before use; see [`notice`].
 const NOTICE: &str = "mpak-notice";
@@ -87,11 +86,11 @@ pub(crate) async fn download(
         return blob::send(&state, wanted, &method, &headers).await;
     }
     let now_ms = state.clock().now_ms();
-    let url = match linked::address_of(&state, artifact.id).await? {
-        Some(release) => release,
+    let (url, holds_s) = match linked::address_of(&state, artifact.id).await? {
+        Some(release) => (release, EXPIRES_S),
         None => match blob::signed_url(&state, &sha256, Some(&filename)).await? {
-            Some(signed) => signed.into(),
-            None => format!("{}{}", state.base_url(&headers), path::blob(&sha256)),
+            Some(signed) => (signed.into(), state.config.storage.signed_url_seconds),
+            None => (format!("{}{}", state.base_url(&headers), path::blob(&sha256)), EXPIRES_S),
         },
     };
     let mut response = json(&Download {
@@ -103,7 +102,7 @@ pub(crate) async fn download(
             sha256: artifact.sha256.to_owned(),
             size: artifact.size,
         },
-        expires_at: Some(rfc3339(now_ms + EXPIRES_MS)),
+        expires_at: Some(rfc3339(now_ms.saturating_add_unsigned(holds_s.saturating_mul(1_000)))),
     });
     if let Some(notice) = notice.and_then(|text| HeaderValue::from_str(&text).ok()) {
         response.headers_mut().insert(NOTICE, notice);

@@ -217,6 +217,13 @@ pub const KEYS: &[Key] = &[
         Default::Is("stream"),
         "Downloads come through the registry (stream), or from the store at signed, expiring addresses (redirect)",
     ),
+    // Seven days are what S3 and Google allow.
+    Key::new(
+        "storage.signed_url_seconds",
+        Kind::Count(1, 7 * DAY_SECONDS),
+        Default::Is("900"),
+        "How long a signed address gives the bytes",
+    ),
     Key::new(
         "publishing.version_policy",
         Kind::OneOf(&["lines", "strict"]),

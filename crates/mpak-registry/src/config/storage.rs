@@ -52,6 +52,14 @@ pub struct Storage {
     /// Who gives the bytes to those who download.
     #[serde(default)]
     pub downloads: Downloads,
+    /// How long a signed address gives the bytes.
+    #[serde(default = "signed_url_seconds")]
+    pub signed_url_seconds: u64,
+}
+
+/// Long enough to begin a download, too short to pass an address around.
+fn signed_url_seconds() -> u64 {
+    900
 }
 
 impl Storage {
@@ -66,6 +74,7 @@ impl Storage {
             secret_access_key: None,
             mode: Mode::Mirror,
             downloads: Downloads::Stream,
+            signed_url_seconds: signed_url_seconds(),
         }
     }
 

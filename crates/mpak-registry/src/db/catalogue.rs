@@ -27,6 +27,8 @@ pub(crate) struct Row {
     pub(crate) published_at_ms: i64,
     /// Who built the latest version, as the wire's full provenance.
     pub(crate) provenance_json: Option<String>,
+    /// Owners who proved that its repository is theirs.
+    pub(crate) claims_count: i64,
 }
 
 /// A version, and whether it was yanked.
@@ -51,7 +53,8 @@ pub(crate) struct Versioned {
 }
 
 const ROWS: &str = "SELECT p.id, p.name, p.latest_version, p.created_at_ms, p.deprecated_message, \
-    p.deprecated_replacement, v.server_type, v.manifest_json, v.published_at_ms, v.provenance_json FROM packages p \
+    p.deprecated_replacement, v.server_type, v.manifest_json, v.published_at_ms, v.provenance_json, \
+    (SELECT count(*) FROM owners o WHERE o.package_id = p.id AND o.via = 'claim') AS claims_count FROM packages p \
     JOIN versions v ON v.package_id = p.id AND v.version = p.latest_version WHERE p.state = 'public'";
 
 /// Whether a name is that of a public package.

@@ -38,7 +38,7 @@ pub(crate) async fn delete(
 ) -> LifecycleResult<Deleted> {
     let reason = reason.map(|text| checked("the reason", text)).transpose()?;
     let now_ms = state.clock().now_ms();
-    if state.db.is_shared() && !by.is_admin() && hangs_on_counts(state, name, version, now_ms).await? {
+    if state.db.is_shared() && !by.is_admin() && hangs_on_counts(state, by, name, version, now_ms).await? {
         tokio::time::sleep(counts::WRITTEN_WITHIN).await;
     }
     let mut tx = state.db.write().await?;
@@ -85,15 +85,17 @@ pub(crate) async fn delete(
 }
 
 /// Whether something goes only because nobody downloaded it, as far as this replica knows: another one may
-/// have counted a download a moment ago.
+/// have counted a download a moment ago. Who may not delete is told so at once: whether somebody is made to wait
+/// would tell of packages that nobody may see.
 async fn hangs_on_counts(
     state: &AppState,
+    by: By<'_>,
     name: &PackageName,
     version: Option<&str>,
     now_ms: i64,
 ) -> LifecycleResult<bool> {
     let mut c = state.db.read().await?;
-    let Some(package) = packages::find_any(&mut c, name.as_str()).await? else { return Ok(false) };
+    let package = opened(&mut c, by, Action::Delete, name).await?;
     let listed = versions::list(&mut c, package.id).await?;
     let mut going = listed.iter().filter(|v| version.is_none_or(|wanted| wanted == v.version));
     Ok(going.any(|v| !is_young(v, now_ms) && state.counts.version(v.id) == 0))

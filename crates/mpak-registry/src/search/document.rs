@@ -154,6 +154,7 @@ fn summary(gathered: &Gathered, manifest: &Value) -> Summary {
     let row = &gathered.row;
     let level = gathered.latest_reached().and_then(|reached| reached.level);
     let certification_level = level.and_then(|level| u8::try_from(level).ok());
+    let provenance = provenance::summary(row.provenance_json.as_deref());
     let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     Summary {
         name: row.name.clone(),
@@ -166,8 +167,9 @@ fn summary(gathered: &Gathered, manifest: &Value) -> Summary {
         tools: tools(&manifest["tools"]),
         downloads: 0,
         published_at: rfc3339(row.published_at_ms),
-        verified: false,
-        provenance: provenance::summary(row.provenance_json.as_deref()),
+        // Somebody proved that the repository is theirs: the build that published, or an owner who claimed it.
+        verified: provenance.is_some() || row.claims_count > 0,
+        provenance,
         certification_level,
     }
 }
@@ -201,6 +203,7 @@ mod tests {
             manifest_json: manifest.to_string(),
             published_at_ms: 0,
             provenance_json: None,
+            claims_count: 0,
             deprecated_message: None,
             deprecated_replacement: None,
         };

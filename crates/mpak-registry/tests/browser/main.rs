@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use devtools::Page;
 use tokio::process::Command;
 
+mod devtools;
 #[path = "../it/hostile.rs"]
 mod hostile;
 #[path = "../it/world.rs"]
@@ -47,11 +49,9 @@ fn browser() -> &'static str {
         .unwrap_or_else(|| panic!("these tests need Chromium: install it, on Debian with `apt-get install chromium`"))
 }
 
-async fn load(url: &str) -> Loaded {
-    let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(browser());
-    command.env_clear().env("PATH", PATH).env("HOME", home.path()).env("LANG", "C.UTF-8");
-    command.args([
+/// What every start has in common.
+fn arguments(home: &Path) -> Vec<String> {
+    let mut arguments = [
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
@@ -63,14 +63,21 @@ async fn load(url: &str) -> Loaded {
         "--disable-dev-shm-usage",
         "--disable-extensions",
         "--no-proxy-server",
-        "--enable-logging=stderr",
-        "--v=0",
         "--window-size=1280,1600",
-        "--dump-dom",
-    ]);
-    // Whatever else a page might name leads nowhere.
-    command.arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1");
-    command.arg(format!("--user-data-dir={}", home.path().join("profile").display())).arg(url);
+        // Whatever else a page might name leads nowhere.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    arguments.push(format!("--user-data-dir={}", home.join("profile").display()));
+    arguments
+}
+
+async fn load(url: &str) -> Loaded {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(browser());
+    command.env_clear().env("PATH", PATH).env("HOME", home.path()).env("LANG", "C.UTF-8");
+    command.args(arguments(home.path())).args(["--enable-logging=stderr", "--v=0", "--dump-dom", url]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let output = tokio::time::timeout(PAGE_TIMEOUT, command.output()).await;
     let output = output.unwrap_or_else(|_| panic!("{url} took too long")).unwrap();
@@ -126,6 +133,48 @@ async fn nothing_runs_nothing_is_refused_and_the_document_is_sound() {
         assert!(console.is_empty(), "{path}: {console:#?}");
         sound(path, &loaded.dom);
     }
+}
+
+/// The one page with a script: it draws every operation, opens one and tries it, under its policy and with nothing
+/// from elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_of_the_api_lists_opens_and_tries_operations() {
+    let registry = Registry::start().await;
+    let described = registry.json("/openapi.json").await;
+    let paths = described["paths"].as_object().unwrap().values();
+    let count: usize = paths.map(|operations| operations.as_object().unwrap().len()).sum();
+    assert!(count > 50, "{count}");
+    let url = registry.url.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut page = Page::open(browser(), arguments, PATH, &format!("{url}/docs"));
+        // 1. All of them are listed.
+        let drawn = "document.querySelector('rapi-doc')?.shadowRoot";
+        let listed = format!("{drawn}?.querySelectorAll('.nav-bar-path').length || null");
+        assert_eq!(page.until(&listed), count);
+        assert_eq!(page.worth("document.title"), "mpak API");
+        // 2. One is opened.
+        page.worth(&format!("{drawn}.getElementById('link-get-/health').click()"));
+        assert_eq!(page.until("location.hash === '#get-/health' && location.hash"), "#get-/health");
+        let operation = format!("{drawn}.getElementById('get-/health')");
+        let text = page.until(&format!("{operation}?.innerText || null"));
+        assert!(text.as_str().unwrap().contains("The process answers"), "{text}");
+        // 3. And tried, against this registry.
+        let request = format!("{operation}.querySelector('api-request').shadowRoot");
+        let button = format!("[...{request}.querySelectorAll('button')].find(b => b.innerText === 'TRY')");
+        page.until(&format!("{button} ? true : null"));
+        page.worth(&format!("{button}.click()"));
+        let answered = format!("/OK:200/.test({request}.textContent) && {request}.textContent");
+        let answer = page.until(&answered);
+        assert!(answer.as_str().unwrap().contains("\"status\": \"ok\""), "{answer}");
+        assert!(page.console.is_empty(), "{:#?}", page.console);
+        std::mem::take(&mut page.requests)
+    });
+    let asked = asked.await.unwrap();
+    for path in ["/docs", "/openapi.json", "/health"] {
+        assert!(asked.contains(&format!("{}{path}", registry.url)), "{path}: {asked:#?}");
+    }
+    let foreign = |url: &&String| !url.starts_with(&format!("{}/", registry.url)) && !url.starts_with("data:");
+    assert_eq!(asked.iter().find(foreign), None);
 }
 
 #[tokio::test]

@@ -203,6 +203,25 @@ async fn attestations_of_others_and_bad_ones_do_not_count_and_publish_nothing_le
     assert_eq!(control(&report, "AI-03").0, "fail");
 }
 
+/// Something lies beside the asset while the forge's own store does not answer: that store is asked with the next
+/// scan, and what was found before stays.
+#[tokio::test]
+async fn a_forge_that_did_not_answer_is_asked_again_though_something_was_found() {
+    let world = World::start().await;
+    world.establish().await;
+    let stranger = Workload { repository_id: "4711".into(), ..world.workload() };
+    let beside = world.attested(&stranger).to_string().into_bytes();
+    world.ci.forge.asset(REPOSITORY, "v1.0.0", "bundle-1.0.0-any-any.mcpb.sigstore.json", Delivery::Whole(beside));
+    world.ci.forge.set_attestations_outage(Some(reqwest::StatusCode::BAD_GATEWAY));
+    world.announce().await;
+    let report = world.report(|_| true).await;
+    assert_eq!(control(&report, "PR-03"), ("fail", vec!["PR-03/unexpected-source"]));
+    world.ci.forge.attest(REPOSITORY, &Sha256::of(&world.bytes).prefixed(), world.attested(&world.workload()));
+    world.ci.forge.set_attestations_outage(None);
+    world.owned().await;
+    world.report(|report| control(report, "PR-03").0 == "pass").await;
+}
+
 #[tokio::test]
 async fn a_release_without_any_is_told_so_and_asked_again_while_it_is_new() {
     let world = World::start().await;

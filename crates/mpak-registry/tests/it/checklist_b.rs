@@ -94,7 +94,7 @@ async fn b5_a_page_has_at_most_500_entries() {
     let registry = checklist().await;
     let body = get(&registry, "/v1/servers?limit=9999", 200).await;
     assert_eq!(body["metadata"]["count"], 2);
-    // The bound itself: `compat::servers::flat`, `b4_b5_wrong_parameters_mean_the_usual`.
+    // With more than 500 of them: `mpak`'s end-to-end tests, `bench.rs`.
 }
 
 #[tokio::test]

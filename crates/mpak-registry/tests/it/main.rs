@@ -28,6 +28,7 @@ mod private;
 mod publish;
 mod rates;
 mod reindex;
+mod releases;
 mod replay_action;
 mod replays;
 mod repository_readme;

@@ -53,6 +53,8 @@ mod publish;
 mod rates;
 #[path = "../it/reindex.rs"]
 mod reindex;
+#[path = "../it/releases.rs"]
+mod releases;
 #[path = "../it/replay_action.rs"]
 mod replay_action;
 #[path = "../it/replays.rs"]

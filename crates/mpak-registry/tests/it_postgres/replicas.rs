@@ -226,6 +226,28 @@ async fn what_was_downloaded_from_another_replica_a_moment_ago_is_not_deleted() 
     assert_eq!(one.get("/v1/bundles/@acme/widget/versions/1.0.0/download").await.0, 200);
 }
 
+/// Nobody waits for counts who may not delete: a wait would tell of what is held. Here all that wait stand still.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_delete_is_told_so_before_anything_is_waited_for() {
+    let site = Site::new();
+    let (one, two, token) = two(&site).await;
+    let stranger = {
+        let (config, clock) = (site.config(|_| {}), site.config(|_| {}).clock);
+        let packages = ["@other/thing".to_owned()];
+        let made = move || admin::create_token_for(&config, "t", &["manage"], &packages, 90, &clock).unwrap().token;
+        tokio::task::spawn_blocking(made).await.unwrap()
+    };
+    let bytes = bundle("@acme/widget", "1.0.0");
+    assert_eq!(one.put(&token, "@acme/widget", "1.0.0", bytes).send().await.unwrap().status(), 201);
+    site.wait_ms(4 * DAY_MS);
+    let _turn = tokio::task::block_in_place(|| site.database.hold("SELECT pg_advisory_lock(1836081515)"));
+    for name in ["@acme/widget", "@acme/nothing"] {
+        let path = format!("{}/api/v1/packages/{name}/versions/1.0.0", two.url);
+        let answer = two.client.delete(path).bearer_auth(&stranger).send().await.unwrap();
+        assert!([403, 404].contains(&answer.status().as_u16()), "{name}: {}", answer.text().await.unwrap());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_ten_publishers_on_two_replicas_exactly_one_wins() {
     let site = Site::new();

@@ -1,7 +1,7 @@
 //! A server of its own: made, started, stopped and started again.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -31,11 +31,24 @@ pub struct Server {
     /// What the server is started through.
     before: Vec<String>,
     watcher: Child,
+    small_log: Option<SmallLog>,
+}
+
+/// The file systems in which a server's log of what is to be written is small; they are there as long as this
+/// process, also while the server is not.
+#[derive(Debug)]
+struct SmallLog {
+    keeper: Child,
+    filler: PathBuf,
 }
 
 impl Server {
     /// Makes and starts one.
     pub fn start() -> Self {
+        Self::start_made_with(&[])
+    }
+
+    fn start_made_with(more: &[&str]) -> Self {
         let programs = Programs::find();
         let folder = tempfile::Builder::new().prefix("mpak-postgres-").tempdir().expect("a temporary folder").keep();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("a folder of ours");
@@ -48,16 +61,17 @@ impl Server {
             chown(&folder, Some(user), Some(group)).expect("root may");
         }
         let watcher = watch(&programs, &folder);
-        let mut server = Self { programs, folder, port: 0, password, before: Vec::new(), watcher };
-        server.initialise();
+        let mut server = Self { programs, folder, port: 0, password, before: Vec::new(), watcher, small_log: None };
+        server.initialise(more);
         server.listen();
         server
     }
 
-    fn initialise(&self) {
+    fn initialise(&self, more: &[&str]) {
         let mut command = self.programs.command("initdb", &self.folder);
         command.args(["--username", USER, "--pwfile", "password", "--auth", "password", "--pgdata", "data"]);
         command.args(["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"]);
+        command.args(more);
         must(command);
     }
 
@@ -119,6 +133,51 @@ impl Server {
         server
     }
 
+    /// Makes and starts one whose log of what is to be written has a file system of this size, on which it takes
+    /// room by the megabyte.
+    ///
+    /// Needs namespaces for users (Linux); without them the test that wants this fails and says so.
+    pub fn start_with_small_log(megabytes: u32) -> Self {
+        let mut server = Self::start_made_with(&["--wal-segsize", "1"]);
+        server.stop();
+        // 1. A file system with what the log has, as the same user, and somebody who keeps it.
+        let script = format!(
+            "cp -a data/pg_wal kept && mount -t tmpfs -o size={megabytes}m,mode=700 tmpfs data/pg_wal && \
+             cp -a kept/. data/pg_wal && echo ready && exec cat"
+        );
+        let mut keeper = server.programs.command_of("unshare".as_ref(), &server.folder);
+        keeper.args(["--map-current-user", "--mount", "--keep-caps", "sh", "-c", &script]);
+        let mut keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+        let mut ready = [0; 5];
+        let came = keeper.stdout.as_mut().expect("piped").read_exact(&mut ready);
+        assert!(came.is_ok(), "the kernel allows no mount in a namespace of an ordinary user's (see `unshare`)");
+        // 2. The server beside them.
+        let (id, folder) = (keeper.id().to_string(), server.folder.display().to_string());
+        let words = ["nsenter", "--target", &id, "--user", "--mount", "--preserve-credentials"];
+        let words = words.into_iter().chain(["sh", "-c", "cd \"$0\" && exec \"$@\"", &folder]);
+        server.before = words.map(str::to_owned).collect();
+        let filler = PathBuf::from(format!("/proc/{id}/root{folder}/data/pg_wal/filler"));
+        server.small_log = Some(SmallLog { keeper, filler });
+        assert!(server.go_on(), "PostgreSQL does not start on a log of {megabytes} megabytes");
+        server
+    }
+
+    /// Takes what is left of the log's own file system.
+    pub fn fill_log(&self) {
+        let small = self.small_log.as_ref().expect("its log has a file system of its own");
+        let mut filler = fs::File::create(&small.filler).expect("a file");
+        for size in [1 << 20, 4_096, 1] {
+            let zeros = vec![0; size];
+            while filler.write_all(&zeros).is_ok() {}
+        }
+    }
+
+    /// Gives it back.
+    pub fn empty_log(&self) {
+        let small = self.small_log.as_ref().expect("its log has a file system of its own");
+        fs::remove_file(&small.filler).expect("it was filled");
+    }
+
     /// Stops it at once, as a crash would; everybody's connections end.
     pub fn stop(&self) {
         let mut command = self.programs.command("pg_ctl", &self.folder);
@@ -141,6 +200,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.watcher.stdin.take());
         let _ = self.watcher.wait();
+        if let Some(small) = &mut self.small_log {
+            drop(small.keeper.stdin.take());
+            let _ = small.keeper.wait();
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn learn(state: &AppState, artifact_id: i64, artifact: &Publish
     let mut known = known(state, artifact_id, subject.as_ref()).await?;
     let Some(subject) = subject else { return Ok(known) };
     // 2. What is missing, from those who answer in time.
-    let wants_bundles = known.bundles.is_empty() && !known.is_complete;
+    let wants_bundles = !known.is_complete;
     let wants_account = known.account_created_at_ms.is_none();
     let looked = async {
         tokio::join!(async { if wants_bundles { subject.bundles(state).await } else { Looked::default() } }, async {
@@ -59,11 +59,12 @@ pub(super) async fn learn(state: &AppState, artifact_id: i64, artifact: &Publish
         tracing::debug!(package = artifact.package, "nobody told of attestations in time");
         return Ok(known);
     };
-    // 3. Kept for all later scans.
+    // 3. Kept for all later scans, beside what was found before and never more than there may be.
+    let looked = looked.beside(&known.bundles);
     store(state, artifact_id, &subject, &looked, account).await?;
     if wants_bundles {
         known.is_complete = looked.is_complete;
-        known.bundles = looked.bundles.into_iter().map(|(_, bundle)| bundle).collect();
+        known.bundles.extend(looked.bundles.into_iter().map(|(_, bundle)| bundle));
     }
     known.account_created_at_ms = known.account_created_at_ms.or(account);
     Ok(known)
@@ -77,10 +78,11 @@ async fn known(state: &AppState, artifact_id: i64, subject: Option<&Subject<'_>>
         Some(subject) => stored::account_created_at_ms(&mut c, &subject.issuer.issuer, subject.owner_id).await?,
         None => None,
     };
+    // Whoever had something has told it; who had nothing may have some later.
     let until_ms = subject.map_or(0, |subject| subject.published_at_ms + LATE_MS);
     Ok(Learned {
+        is_complete: looked_at_ms.is_some_and(|at_ms| !bundles.is_empty() || at_ms > until_ms),
         bundles: bundles.iter().filter_map(|text| serde_json::from_str(text).ok()).collect(),
-        is_complete: looked_at_ms.is_some_and(|at_ms| at_ms > until_ms),
         account_created_at_ms,
     })
 }
@@ -190,6 +192,13 @@ impl<'a> Subject<'a> {
 }
 
 impl Looked {
+    /// What is new beside what is known, as far as there is room.
+    fn beside(mut self, known: &[Value]) -> Self {
+        self.bundles.retain(|(_, bundle)| !known.contains(bundle));
+        self.bundles.truncate(BUNDLES_COUNT_MAX.saturating_sub(known.len()));
+        self
+    }
+
     fn add(&mut self, origin: &'static str, found: impl IntoIterator<Item = Value>) {
         for bundle in found {
             let fits = bundle.is_object() && bundle.to_string().len() <= BUNDLE_BYTES_MAX;
