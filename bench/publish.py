@@ -2,10 +2,13 @@
 """Measures publishing on PostgreSQL: one replica, two, and two of which one is killed in the middle.
 
     python3 bench/publish.py [--publishes 2000] [--publishers 32] [--rounds 3] [--mpak target/release/mpak]
+                             [--storage folder|s3|both]
 
 Starts a PostgreSQL of its own from the installed programs (as another user where it runs as root) with its
 usual durability: every commit is on disk. Each publish is a bundle of its own; a publisher whose replica
-dies goes on with the other. After each round every acknowledged version is asked for on a replica that
+dies goes on with the other. With `--storage s3` the bundles go to an S3 emulator, the one of the tests, which is
+installed below `target/` where it is not there yet: then the replicas share no disk, and the data folder of the
+killed one is removed before anything is asked for. After each round every acknowledged version is asked for on a replica that
 starts afterwards: each must be there once, with its bytes, and nothing else.
 """
 import argparse
@@ -22,6 +25,7 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -69,8 +73,61 @@ class Postgres:
         shutil.rmtree(self.folder)
 
 
+class Folder:
+    """Bundles in a folder that all replicas see."""
+
+    name = "a shared folder"
+
+    def section(self, folder):
+        return f'url = "file:{folder / "blobs"}"'
+
+    def close(self):
+        pass
+
+
+class S3:
+    """Bundles in an emulator of S3, each round below a prefix of its own."""
+
+    name = "S3"
+    packages = "moto[server]==5.2.5"
+
+    def __init__(self):
+        tests = ROOT / "target/emulators-python/venv"
+        own = ROOT / "target/bench-python"
+        python = next((v / "bin/python" for v in (tests, own) if (v / "bin/moto_server").exists()), None)
+        if python is None:
+            subprocess.run([sys.executable, "-m", "venv", own], check=True)
+            python = own / "bin/python"
+            subprocess.run([python, "-m", "pip", "install", "--quiet", self.packages], check=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.host = f"127.0.0.1:{free.getsockname()[1]}"
+        script = ROOT / "crates/mpak-testkit/src/emulators/s3.py"
+        self.process = subprocess.Popen([python, script, self.host.split(":")[1], "a-secret"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                connection = http.client.HTTPConnection(self.host, timeout=30)
+                connection.request("PUT", "/blobs")
+                assert connection.getresponse().status == 200
+                break
+            except OSError:
+                assert self.process.poll() is None and time.monotonic() < deadline, "the emulator of S3 does not start"
+                time.sleep(0.1)
+
+    def section(self, folder):
+        return (f'url = "s3://blobs/{folder.name}"\nendpoint = "http://{self.host}"\npath_style = true\n'
+                'access_key_id = "an-id"\nsecret_access_key = "a-secret"')
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
 class Replica:
-    def __init__(self, mpak, folder, name, database):
+    def __init__(self, mpak, folder, name, database, storage):
+        self.folder = folder / name
         config = folder / f"{name}.toml"
         config.write_text(f"""listen = "127.0.0.1:0"
 data = "{folder / name}"
@@ -79,7 +136,7 @@ filter = "error"
 [database]
 url = "{database}"
 [storage]
-url = "file:{folder / 'blobs'}"
+{storage.section(folder)}
 [rates]
 publishes_per_minute = 0
 reads_per_minute = 0
@@ -184,10 +241,10 @@ def check(replica, done):
     assert listed == done, f"lost: {len(done.keys() - listed.keys())}, not acknowledged: {len(listed.keys() - done.keys())}"
 
 
-def measure(options, postgres, replicas, kill):
+def measure(options, postgres, storage, replicas, kill):
     folder = Path(tempfile.mkdtemp(prefix="mpak-bench-"))
     database = postgres.database()
-    running = [Replica(options.mpak, folder, f"replica{n}", database) for n in range(replicas)]
+    running = [Replica(options.mpak, folder, f"replica{n}", database, storage) for n in range(replicas)]
     try:
         jobs = [(f"p{n % PACKAGES}", f"1.{n // PACKAGES}.0") for n in range(options.publishes)]
         jobs = [(name, version, bundle(name, version)) for name, version in jobs]
@@ -197,7 +254,10 @@ def measure(options, postgres, replicas, kill):
             killer.start()
         took = publishers.run()
         assert len(publishers.done) == options.publishes
-        fresh = Replica(options.mpak, folder, "fresh", database)
+        if kill:
+            killer.join()
+            shutil.rmtree(running[0].folder)
+        fresh = Replica(options.mpak, folder, "fresh", database, storage)
         running.append(fresh)
         check(fresh, publishers.done)
         times = sorted(publishers.times)
@@ -215,20 +275,28 @@ def main():
     parser.add_argument("--publishers", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mpak", type=Path, default=ROOT / "target/release/mpak")
+    parser.add_argument("--storage", choices=["folder", "s3", "both"], default="folder")
     options = parser.parse_args()
     postgres = Postgres()
+    storages = [kind() for word, kind in (("folder", Folder), ("s3", S3)) if options.storage in (word, "both")]
     try:
         kinds = [("one replica", 1, False), ("two replicas", 2, False), ("two, one killed in the middle", 2, True)]
-        results = {kind: [] for kind, _, _ in kinds}
+        results = {(storage.name, kind): [] for kind, _, _ in kinds for storage in storages}
         for _ in range(options.rounds):
             for kind, replicas, kill in kinds:
-                results[kind].append(measure(options, postgres, replicas, kill))
+                for storage in storages:
+                    results[storage.name, kind].append(measure(options, postgres, storage, replicas, kill))
         print(f"| {options.publishes} publishes, {options.publishers} at a time | Per second | p50 | p99 | Tried again | Lost | Doubled |")
         print("|---|---|---|---|---|---|---|")
-        for kind, _, _ in kinds:
-            rate, p50, p99, again = (statistics.median(column) for column in zip(*results[kind]))
-            print(f"| {kind} | {rate:.0f} | {p50:.0f} ms | {p99:.0f} ms | {again:.0f} | 0 | 0 |", flush=True)
+        rates = {}
+        for (storage, kind), rows in results.items():
+            rate, p50, p99, again = (statistics.median(column) for column in zip(*rows))
+            rates[storage, kind] = rate
+            ratio = f" ({rate / rates[Folder.name, kind]:.0%} of a shared folder)" if storage != Folder.name and len(storages) > 1 else ""
+            print(f"| {kind}, {storage} | {rate:.0f}{ratio} | {p50:.0f} ms | {p99:.0f} ms | {again:.0f} | 0 | 0 |", flush=True)
     finally:
+        for storage in storages:
+            storage.close()
         postgres.close()
 
 
