@@ -1,7 +1,7 @@
 //! A server of its own: made, started, stopped and started again.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -31,15 +31,8 @@ pub struct Server {
     /// What the server is started through.
     before: Vec<String>,
     watcher: Child,
-    small_log: Option<SmallLog>,
-}
-
-/// The file systems in which a server's log of what is to be written is small; they are there as long as this
-/// process, also while the server is not.
-#[derive(Debug)]
-struct SmallLog {
-    keeper: Child,
-    filler: PathBuf,
+    /// Keeps the file systems in which the log of what is to be written is small, also while no server runs.
+    small_log: Option<Child>,
 }
 
 impl Server {
@@ -156,26 +149,30 @@ impl Server {
         let words = ["nsenter", "--target", &id, "--user", "--mount", "--preserve-credentials"];
         let words = words.into_iter().chain(["sh", "-c", "cd \"$0\" && exec \"$@\"", &folder]);
         server.before = words.map(str::to_owned).collect();
-        let filler = PathBuf::from(format!("/proc/{id}/root{folder}/data/pg_wal/filler"));
-        server.small_log = Some(SmallLog { keeper, filler });
+        server.small_log = Some(keeper);
         assert!(server.go_on(), "PostgreSQL does not start on a log of {megabytes} megabytes");
         server
     }
 
     /// Takes what is left of the log's own file system.
     pub fn fill_log(&self) {
-        let small = self.small_log.as_ref().expect("its log has a file system of its own");
-        let mut filler = fs::File::create(&small.filler).expect("a file");
-        for size in [1 << 20, 4_096, 1] {
-            let zeros = vec![0; size];
-            while filler.write_all(&zeros).is_ok() {}
-        }
+        // It ends when there is no more.
+        let ended = self.beside_log("cat /dev/zero >data/pg_wal/filler").status().expect("a shell");
+        assert!(!ended.success(), "the file system has no end");
     }
 
     /// Gives it back.
     pub fn empty_log(&self) {
-        let small = self.small_log.as_ref().expect("its log has a file system of its own");
-        fs::remove_file(&small.filler).expect("it was filled");
+        must(self.beside_log("rm data/pg_wal/filler"));
+    }
+
+    /// A script among the file systems of the log, as the user who owns them: to others they are not writable.
+    fn beside_log(&self, script: &str) -> Command {
+        assert!(self.small_log.is_some(), "its log has no file system of its own");
+        let (first, words) = self.before.split_first().expect("it is started through something");
+        let mut command = self.programs.command_of(first.as_ref(), &self.folder);
+        command.args(words).args(["sh", "-c", script]).stdin(Stdio::null()).stderr(Stdio::null());
+        command
     }
 
     /// Stops it at once, as a crash would; everybody's connections end.
@@ -200,9 +197,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.watcher.stdin.take());
         let _ = self.watcher.wait();
-        if let Some(small) = &mut self.small_log {
-            drop(small.keeper.stdin.take());
-            let _ = small.keeper.wait();
+        if let Some(keeper) = &mut self.small_log {
+            drop(keeper.stdin.take());
+            let _ = keeper.wait();
         }
     }
 }

@@ -40,6 +40,8 @@ pub enum ClientError {
         registry: String,
         /// What it says.
         message: String,
+        /// Whether the address itself was the key.
+        is_signed: bool,
     },
     /// 4xx otherwise.
     #[error("{registry} refuses: {message}")]
@@ -148,6 +150,11 @@ impl From<ClientError> for CommandError {
             ClientError::NotFound { what, .. } => (Kind::NotFound, Some(way_to(what))),
             ClientError::Denied { .. } => {
                 (Kind::Refused, Some("log in with `mpak login`, or check MPAK_TOKEN".to_owned()))
+            }
+            ClientError::DeniedElsewhere { is_signed: true, .. } => {
+                let hint = "do the same again: an address works for a while only; if that does not help, clocks or \
+                            keys of registry and store differ, which its operator can mend";
+                (Kind::Refused, Some(hint.to_owned()))
             }
             ClientError::DeniedElsewhere { registry, .. } => {
                 let hint = format!(

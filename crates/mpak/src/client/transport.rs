@@ -125,10 +125,10 @@ impl Client {
 
     fn next(&self, from: &Url, response: &Response, redirects: usize) -> Result<Url, ClientError> {
         let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let insecure = || ClientError::Insecure { url: location.chars().take(300).collect() };
-        let to = from.join(location).map_err(|_invalid| insecure())?;
+        let insecure = |url: &str| ClientError::Insecure { url: url.chars().take(300).collect() };
+        let to = from.join(location).map_err(|_invalid| insecure(location))?;
         if redirects > REDIRECTS_MAX || !self.registry.may_lead_to(&to) {
-            return Err(insecure());
+            return Err(insecure(&shown(&to)));
         }
         Ok(to)
     }
@@ -152,13 +152,13 @@ impl Client {
         let detail = detail(response, url).await;
         if !status.is_client_error() {
             let message = detail.map(|d| d.message);
-            return Err(ClientError::Status { url: url.to_string(), status: status.as_u16(), message });
+            return Err(ClientError::Status { url: shown(url), status: status.as_u16(), message });
         }
         let registry = self.registry.to_string();
         let message = detail.as_ref().map_or_else(|| format!("status {}", status.as_u16()), |d| d.message.clone());
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(if elsewhere {
-                ClientError::DeniedElsewhere { host: from, registry, message }
+                ClientError::DeniedElsewhere { host: from, registry, message, is_signed: is_signed(url) }
             } else {
                 ClientError::Denied { registry, message }
             });
@@ -188,7 +188,7 @@ pub(super) fn patience(response: &Response) -> Option<Duration> {
 pub(super) async fn read(response: Response, url: &Url, limit: u64, within: Duration) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
     let copied = tokio::time::timeout(within, copy(response, url, limit, &mut bytes)).await;
-    copied.map_err(|_elapsed| ClientError::Slow { url: url.to_string(), seconds: within.as_secs() })??;
+    copied.map_err(|_elapsed| ClientError::Slow { url: shown(url), seconds: within.as_secs() })??;
     Ok(bytes)
 }
 
@@ -197,9 +197,7 @@ pub(super) async fn copy(response: Response, url: &Url, limit: u64, to: &mut dyn
     let mut left = limit;
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|e| unreachable(url, e))?;
-        left = left
-            .checked_sub(chunk.len() as u64)
-            .ok_or_else(|| ClientError::TooLarge { url: url.to_string(), limit })?;
+        left = left.checked_sub(chunk.len() as u64).ok_or_else(|| ClientError::TooLarge { url: shown(url), limit })?;
         to.write_all(&chunk)?;
     }
     to.flush()?;
@@ -207,7 +205,21 @@ pub(super) async fn copy(response: Response, url: &Url, limit: u64, to: &mut dyn
 }
 
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], url: &Url) -> Result<T, ClientError> {
-    serde_json::from_slice(bytes).map_err(|e| ClientError::Form { url: url.to_string(), reason: e.to_string() })
+    serde_json::from_slice(bytes).map_err(|e| ClientError::Form { url: shown(url), reason: e.to_string() })
+}
+
+/// An address as people may see it: what stands behind `?` may be a signature, which is a key to the bytes.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    if shown.query().is_some() {
+        shown.set_query(Some("…"));
+    }
+    shown.to_string().replace("%E2%80%A6", "…")
+}
+
+/// Whether an address is the key itself, as those of object stores are.
+fn is_signed(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| name == "sig" || name.to_ascii_lowercase().ends_with("-signature"))
 }
 
 fn host(url: &Url) -> String {
@@ -223,6 +235,20 @@ pub(super) fn unreachable(url: &Url, source: reqwest::Error) -> ClientError {
 mod tests {
     use super::*;
     use crate::client::Registry;
+
+    #[test]
+    fn a_signature_is_known_and_never_shown() {
+        for (url, signed, text) in [
+            ("https://r.example/v1/x", false, "https://r.example/v1/x"),
+            ("https://r.example/v1/x?q=sig", false, "https://r.example/v1/x?…"),
+            ("https://s.example/b?X-Amz-Date=1&X-Amz-Signature=ab", true, "https://s.example/b?…"),
+            ("https://s.example/b?X-Goog-Signature=ab", true, "https://s.example/b?…"),
+            ("https://s.example/b?sv=1&sig=ab%3D", true, "https://s.example/b?…"),
+        ] {
+            let url: Url = url.parse().unwrap();
+            assert_eq!((is_signed(&url), &*shown(&url)), (signed, text), "{url}");
+        }
+    }
 
     #[test]
     fn a_token_goes_to_its_registry_only_and_never_in_the_clear() {

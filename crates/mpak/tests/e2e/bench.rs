@@ -4,6 +4,9 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
+use serde_json::Value;
+
+use crate::registry::Registry;
 use crate::world::World;
 
 #[test]
@@ -37,4 +40,29 @@ fn an_invented_catalogue_is_served_and_asked() {
     assert_eq!(lost["refused"], lost["answered"]);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Row B5 of the wire's contract, where there are more than fit.
+#[tokio::test]
+async fn b5_a_page_of_servers_is_bounded_however_many_are_asked_for() {
+    let world = World::new();
+    let data = world.path("registry").display().to_string();
+    world.mpak(&["bench", "catalogue", "--packages", "620", "--data", &data]).ok();
+    let registry = Registry::start(&world);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let (mut names, mut sizes, mut cursor) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let url = format!("{}/v1/servers?limit=9999{cursor}", registry.url);
+        let page: Value = client.get(url).send().await.unwrap().json().await.unwrap();
+        let servers = page["servers"].as_array().unwrap();
+        assert_eq!(page["metadata"]["count"], servers.len());
+        names.extend(servers.iter().map(|server| server["name"].as_str().unwrap().to_owned()));
+        sizes.push(servers.len());
+        let Some(next) = page["metadata"]["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(sizes, [500, 120]);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 620, "each once");
 }

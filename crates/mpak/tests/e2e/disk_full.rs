@@ -101,10 +101,10 @@ fn noise(bytes: usize) -> Vec<u8> {
 }
 
 /// A bundle whose record is larger than what SQLite's write-ahead log already has on the disk.
-fn bundle_with_much_to_record() -> Vec<u8> {
+fn bundle_with_much_to_record(name: &str) -> Vec<u8> {
     let mut manifest = good_manifest();
     let text = |bytes: usize| noise(bytes / 2).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    manifest["name"] = "small".into();
+    manifest["name"] = name.into();
     manifest["long_description"] = text(MANIFEST_BYTES).into();
     let mut zip = ZipBuilder::with_manifest(&manifest);
     zip.file("README.md", text(README_BYTES).into_bytes());
@@ -184,7 +184,7 @@ fn a_disk_that_is_full_when_the_bundle_is_recorded_is_told_and_nothing_is_record
     let token = format!("authorization: Bearer {}", fs::read_to_string(full.data.join("first-token")).unwrap().trim());
     let version = good_manifest()["version"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/packages/@acme/small/versions/{version}/artifacts/any");
-    let bytes = bundle_with_much_to_record();
+    let bytes = bundle_with_much_to_record("small");
     let begin = || {
         let mut request = Request::begin(&full.url, "PUT", &path, &[&token], bytes.len());
         request.send(&bytes);
@@ -246,8 +246,55 @@ fn a_release_that_does_not_fit_on_the_disk_is_told_and_a_smaller_one_is_publishe
     ran.ok();
 }
 
-/// PostgreSQL's own disk. Its log of what is to be written lies elsewhere: without room for that the server ends
-/// itself, which to us is a database that is gone (`faults.rs`).
+/// Without room for its log of what is to be written PostgreSQL ends all connections, and itself.
+#[test]
+fn a_log_of_postgresql_without_room_is_told_and_with_room_the_same_publish_works() {
+    let world = World::new();
+    let server = Arc::new(Server::start_with_small_log(48));
+    let database = Database::create_on(&server);
+    let config = format!("data = 'data'\n[database]\nurl = '{}'\n", database.url());
+    let config = world.write("site.toml", config).display().to_string();
+    let registry = Registry::start_configured(&world, "site");
+    let token = format!("authorization: Bearer {}", registry.token);
+    let version = good_manifest()["version"].as_str().unwrap().to_owned();
+    let publish = |name: &str, bytes: &[u8]| {
+        let path = format!("/api/v1/packages/@acme/{name}/versions/{version}/artifacts/any");
+        Request::begin(&registry.url, "PUT", &path, &[&token], bytes.len()).whole(bytes)
+    };
+    // 1. What the log has is used up in the middle of a publish.
+    server.fill_log();
+    let (mut done, mut refused) = (0, None);
+    while refused.is_none() {
+        let name = format!("package-{done}");
+        let bytes = bundle_with_much_to_record(&name);
+        let answer = publish(&name, &bytes);
+        match answer.status() {
+            201 => done += 1,
+            _ => refused = Some((name, bytes, answer)),
+        }
+        assert!(done < 60, "the log has room for ever");
+    }
+    let (name, bytes, answer) = refused.unwrap();
+    // PostgreSQL says so to whoever wrote, and ends everybody else's connection without a word.
+    let told = (answer.status(), answer.json()["error"]["code"].clone());
+    let expected = [(507, "STORAGE_FULL".into()), (503, "SERVICE_UNAVAILABLE".into())];
+    assert!(expected.contains(&told), "{told:?} {}", answer.json());
+    let alive = Request::begin(&registry.url, "GET", "/health", &[], 0).answer();
+    assert_eq!(alive.status(), 200);
+    // 2. With room it starts, unless it goes on by itself; nothing of the publish is there, and it works.
+    server.empty_log();
+    let _goes_on_by_itself = server.go_on();
+    let agrees = |artifacts: usize| {
+        let found = world.mpak(&["admin", "verify", "--config", &config, "--json"]);
+        assert_eq!((found.code, found.json()["artifacts"].as_u64()), (0, Some(artifacts as u64)), "{}", found.stderr);
+    };
+    until("the database", || Request::begin(&registry.url, "GET", "/ready", &[], 0).answer().status() == 200);
+    agrees(done);
+    assert_eq!(publish(&name, &bytes).json()["status"], "created");
+    agrees(done + 1);
+}
+
+/// PostgreSQL's own disk.
 #[test]
 fn a_full_disk_of_postgresql_is_told_reads_go_on_and_with_room_the_same_publish_works() {
     let world = World::new();
@@ -269,7 +316,7 @@ fn a_full_disk_of_postgresql_is_told_reads_go_on_and_with_room_the_same_publish_
     assert_eq!(publish("first", &bundle("first", 1_000)).json()["status"], "created");
     // 1. Told, with nothing recorded; what is there is served.
     assert!(database.fill() > 10, "there was hardly any room");
-    let bytes = bundle_with_much_to_record();
+    let bytes = bundle_with_much_to_record("small");
     let answer = publish("small", &bytes);
     assert_eq!((answer.status(), &answer.json()["error"]["code"]), (507, &"STORAGE_FULL".into()), "{}", answer.json());
     for (path, status) in [("first", 200), ("small", 404), ("first/versions/latest/download", 200)] {

@@ -56,6 +56,18 @@ fn d12_d13_the_sdk_from_pypi_finds_downloads_and_verifies() {
     assert_eq!(told["server_version"]["version"], "1.0.0");
 }
 
+/// The provenance of one package alone is not held against them: its description and its answers always differed
+/// (§1.3.2 of the wire's contract), and clients read what is answered.
+#[test]
+fn answers_fit_the_models_that_the_sdk_from_pypi_carries() {
+    let world = World::new();
+    let (registry, _) = published(&world);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/existing_models.py").display().to_string();
+    let output = run(python::programs(SDK).join("python"), &world, &[&script, &registry.url]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 7);
+}
+
 #[test]
 fn d14_the_loader_from_pypi_loads_what_a_download_names() {
     let world = World::new();

@@ -13,8 +13,9 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
 use http::Answer;
-use mpak_testkit::emulators::Protocol;
+use mpak_testkit::emulators::{Call, Protocol};
 use mpak_testkit::forge::Delivery;
+use mpak_testkit::proxy::{Hold, Point, Proxy};
 use reqwest::StatusCode;
 use site::{Bundle, Site, until};
 use stage::{ANNOUNCE, By, DOWNLOAD, LINKED_DOWNLOAD, Mode, Seen, Stage, Struck, UPLOAD, Wire, beside, on};
@@ -134,6 +135,66 @@ fn of_store(protocol: Protocol, struck: Struck) {
     downloads(&mut site, &on(Wire::Store, DOWNLOAD), struck);
 }
 
+/// What a store says instead of doing what it is asked for.
+fn says(status: &str) -> impl Fn(&Proxy) {
+    let body = "<Error><Code>Told</Code></Error>";
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    move |way| way.answer(format!("{head}{body}").as_bytes())
+}
+
+/// A store that answers, and says no: told when that is its last word, tried again when it is not.
+fn refused(protocol: Protocol) {
+    let mut site = Site::start_on(protocol, Mode::Mirror);
+    let statuses = [
+        ("403 Forbidden", false),
+        ("500 Internal Server Error", true),
+        ("503 Slow Down", true),
+        ("507 Insufficient Storage", true),
+    ];
+    let mut number = 0;
+    for stage in [Stage::BlobLookedUp, Stage::BlobArriving] {
+        for (status, is_tried_again) in statuses {
+            number += 1;
+            let bundle = Bundle::new(&format!("@acme/bundle-{number}"), false);
+            site.settle();
+            let way = site.way(Wire::Store).expect("it is a wire");
+            // Before the bytes: a store that refuses reads them or not.
+            let call = if stage == Stage::BlobArriving { Call::Put } else { Call::Look };
+            way.arm(Point::new([site.begin_of(call, &bundle)], Hold::Request(0)));
+            let mut request = site.begin_upload(&bundle);
+            request.send(&bundle.bytes);
+            way.wait();
+            says(status)(way);
+            let answer = request.answer();
+            if is_tried_again {
+                assert_eq!(answer.json()["status"], "created", "{stage:?} {status}: {}", answer.json());
+            } else {
+                site.assert_unavailable(&answer, "storage does not answer", stage);
+                site.assert_published(&bundle, false);
+                assert_eq!(site.begin_upload(&bundle).whole(&bundle.bytes).json()["status"], "created", "{status}");
+            }
+            site.assert_published(&bundle, true);
+        }
+    }
+    let bundle = Bundle::new("@acme/bundle-1", false);
+    for (status, is_tried_again) in statuses {
+        site.settle();
+        let way = site.way(Wire::Store).expect("it is a wire");
+        way.arm(Point::new([site.begin_of(Call::Get, &bundle)], Hold::Request(0)));
+        let request = site.begin_ask(&bundle, By::Name);
+        way.wait();
+        says(status)(way);
+        let answer = request.answer();
+        if is_tried_again {
+            assert!(answer.body() == bundle.bytes, "{status}: {} {}", answer.status(), answer.json());
+        } else {
+            site.assert_unavailable(&answer, "storage does not answer", Stage::BlobAsked);
+        }
+    }
+    site.mend();
+    site.assert_agrees();
+}
+
 /// Where bytes stay at their releases: strikes at all stages but those of the store, which has no part in it.
 fn linked(struck: Struck) {
     let mut site = Site::start_on(Protocol::S3, Mode::Link);
@@ -169,11 +230,11 @@ fn signed(protocol: Protocol, struck: Struck) {
     site.mend();
     site.assert_published(&bundle, true);
     // 2. Whoever has an address needs nobody but the store.
-    for stage in [Stage::BlobAsked, Stage::BlobLeaving] {
+    for stage in [Stage::BlobAsked, Stage::BlobAnswering, Stage::BlobLeaving] {
         site.settle();
         let Answer::Whole { head, .. } = site.begin_ask(&bundle, By::Name).answer() else { panic!("no address") };
         let way = site.way(Wire::Store).expect("it is a wire");
-        way.arm(stage.point(&site, &bundle).expect("it is met on a wire"));
+        way.arm(Point::new([site.begin_of_signed(&bundle)], stage.of_blob()));
         let request = site.begin_follow(&head);
         way.wait();
         // The proxies' ends of the killed process' connections are cut, and with them the client's, which goes
@@ -247,21 +308,98 @@ fn a_person_is_told_what_failed_and_what_to_do() {
     assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
 }
 
-#[test]
-fn a_person_is_told_when_the_store_that_gives_the_bytes_does_not() {
-    let mut site = Site::start_redirecting(Protocol::S3);
+/// The same where the store itself gives the bytes: what a person sees of a store that is gone, says no, or
+/// takes its time. The signature of an address is a key to the bytes for as long as it lasts.
+fn a_person_pulls_from(protocol: Protocol) {
+    let mut site = Site::start_redirecting(protocol);
     let bundle = Bundle::new("@acme/widget", false);
     assert_eq!(site.begin_upload(&bundle).whole(&bundle.bytes).json()["status"], "created");
-    let pull = ["pull", &bundle.name, "--output", "pulled.mcpb"];
-    for stage in [Stage::BlobAsked, Stage::BlobLeaving] {
+    let signed = site.begin_of_signed(&bundle);
+    let pulled = site.world.path("pulled.mcpb");
+    let mut pull = |at: Stage, then: &dyn Fn(&Proxy)| {
         site.settle();
-        let said = person(&mut site, &pull, stage, &bundle, Struck::Store).fails(6);
-        assert!(said.contains("error: ") && !site.world.path("pulled.mcpb").exists(), "{stage:?}: {said}");
-        // The signature of an address is a key to the bytes for as long as it lasts.
-        assert!(!said.to_lowercase().contains("x-amz-signature"), "{said}");
+        let way = site.way(Wire::Store).expect("it is a wire");
+        way.arm(Point::new([&*signed], at.of_blob()));
+        let mut command = site.world.command(&["pull", &bundle.name, "--output", "pulled.mcpb"]);
+        command.args(["--registry", &site.url()]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        way.wait();
+        then(way);
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        site.mend();
+        let said = format!("{}{}", ran.stdout, ran.stderr).to_lowercase();
+        assert!(!said.contains("signature=") && !said.contains("sig="), "{at:?}: {said}");
+        ran
+    };
+    let gone = |way: &Proxy| {
+        way.down();
+        way.go_on();
+    };
+    // 1. It is gone, before the answer or in it: no file.
+    for at in [Stage::BlobAsked, Stage::BlobAnswering, Stage::BlobLeaving] {
+        let said = pull(at, &gone).fails(6);
+        assert!(said.contains("error: ") && !pulled.exists(), "{at:?}: {said}");
     }
-    site.world.mpak(&[&pull[..], &["--registry", &site.url()]].concat()).ok();
-    assert!(std::fs::read(site.world.path("pulled.mcpb")).unwrap() == bundle.bytes, "other bytes");
+    //    Its connection alone ends: in the answer, the next one goes on there; before it, the next one may do.
+    for at in [Stage::BlobAsked, Stage::BlobAnswering, Stage::BlobLeaving] {
+        let ran = pull(at, &Proxy::cut);
+        assert!(ran.code == 0 || at != Stage::BlobLeaving, "{}", ran.stderr);
+        assert_eq!(pulled.exists(), ran.code == 0, "{at:?}: {}", ran.stderr);
+        if ran.code == 0 {
+            assert!(std::fs::read(&pulled).unwrap() == bundle.bytes, "{at:?}: other bytes");
+            std::fs::remove_file(&pulled).unwrap();
+        }
+    }
+    // 2. It says no: the address ended, the object is gone, something is broken there. Once, and the next address is
+    //    tried; every time, and that is told.
+    for status in ["403 Forbidden", "404 Not Found", "500 Internal Server Error"] {
+        pull(Stage::BlobAsked, &says(status)).ok();
+        assert!(std::fs::read(&pulled).unwrap() == bundle.bytes, "{status}: other bytes");
+        std::fs::remove_file(&pulled).unwrap();
+    }
+    // 3. It asks for patience, and gives the bytes then.
+    let ran = pull(Stage::BlobAsked, &says("503 Slow Down"));
+    assert!(ran.stderr.contains("is busy; trying again in"), "{}", ran.stderr);
+    ran.ok();
+    assert!(std::fs::read(&pulled).unwrap() == bundle.bytes, "other bytes");
+    std::fs::remove_file(&pulled).unwrap();
+    // 4. It stops for a while in the middle.
+    pull(Stage::BlobLeaving, &|way| {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        way.go_on();
+    })
+    .ok();
+    assert!(std::fs::read(&pulled).unwrap() == bundle.bytes, "other bytes");
+    std::fs::remove_file(&pulled).unwrap();
+    for (status, code, words) in [
+        ("403 Forbidden", 3, "does not allow it: status 403"),
+        ("404 Not Found", 5, "was not found at"),
+        ("500 Internal Server Error", 6, "answers 500"),
+    ] {
+        let said = refused_to_the_end(&site, &bundle, &signed, status).fails(code);
+        assert!(said.contains(words) && said.contains("help: ") && !pulled.exists(), "{status}: {said}");
+        assert!(!said.to_lowercase().contains("signature=") && !said.contains("sig="), "{said}");
+    }
+    site.assert_agrees();
+}
+
+/// Pulls where the store answers every request for the bytes with this.
+fn refused_to_the_end(site: &Site, bundle: &Bundle, signed: &str, status: &str) -> Ran {
+    let way = site.way(Wire::Store).expect("it is a wire");
+    let point = Point::new([signed], Hold::Request(0));
+    way.arm(point.clone());
+    let mut command = site.world.command(&["pull", &bundle.name, "--output", "pulled.mcpb"]);
+    command.args(["--registry", &site.url()]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let answer = says(status);
+    until("the end of the pull", || {
+        if way.is_reached() {
+            way.arm(point.clone());
+            answer(way);
+        }
+        child.try_wait().unwrap().is_some()
+    });
+    Ran::from(child.wait_with_output().unwrap())
 }
 
 #[test]
@@ -329,10 +467,24 @@ every_stage! {
     the_stages_of_google_cloud_storage_survive_its_loss: of_store(Protocol::Google, Struck::Store);
     the_stages_of_azure_blob_storage_survive_the_death_of_the_process: of_store(Protocol::Azure, Struck::Process);
     the_stages_of_azure_blob_storage_survive_its_loss: of_store(Protocol::Azure, Struck::Store);
+    s3_that_says_no_is_told_or_asked_again: refused(Protocol::S3);
+    google_cloud_storage_that_says_no_is_told_or_asked_again: refused(Protocol::Google);
+    azure_blob_storage_that_says_no_is_told_or_asked_again: refused(Protocol::Azure);
     signed_addresses_survive_the_death_of_the_process: signed(Protocol::S3, Struck::Process);
     signed_addresses_survive_the_loss_of_database_connections: signed(Protocol::S3, Struck::Database);
     signed_addresses_survive_the_loss_of_the_database: signed(Protocol::S3, Struck::Outage);
     signed_addresses_survive_the_loss_of_the_store: signed(Protocol::S3, Struck::Store);
+    signed_addresses_of_google_cloud_storage_survive_the_death_of_the_process: signed(Protocol::Google, Struck::Process);
+    signed_addresses_of_google_cloud_storage_survive_the_loss_of_database_connections: signed(Protocol::Google, Struck::Database);
+    signed_addresses_of_google_cloud_storage_survive_the_loss_of_the_database: signed(Protocol::Google, Struck::Outage);
+    signed_addresses_of_google_cloud_storage_survive_the_loss_of_the_store: signed(Protocol::Google, Struck::Store);
+    signed_addresses_of_azure_blob_storage_survive_the_death_of_the_process: signed(Protocol::Azure, Struck::Process);
+    signed_addresses_of_azure_blob_storage_survive_the_loss_of_database_connections: signed(Protocol::Azure, Struck::Database);
+    signed_addresses_of_azure_blob_storage_survive_the_loss_of_the_database: signed(Protocol::Azure, Struck::Outage);
+    signed_addresses_of_azure_blob_storage_survive_the_loss_of_the_store: signed(Protocol::Azure, Struck::Store);
+    a_person_is_told_when_s3_does_not_give_the_bytes: a_person_pulls_from(Protocol::S3);
+    a_person_is_told_when_google_cloud_storage_does_not_give_the_bytes: a_person_pulls_from(Protocol::Google);
+    a_person_is_told_when_azure_blob_storage_does_not_give_the_bytes: a_person_pulls_from(Protocol::Azure);
     what_is_linked_survives_the_death_of_the_process: linked(Struck::Process);
     what_is_linked_survives_the_loss_of_its_database_connections: linked(Struck::Database);
     what_is_linked_needs_no_store: linked(Struck::Store);

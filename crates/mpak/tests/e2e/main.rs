@@ -17,6 +17,7 @@ mod world;
 mod admin;
 mod advisories;
 mod bench;
+mod bombs;
 mod cache;
 mod check;
 mod cli;

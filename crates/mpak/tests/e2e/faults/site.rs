@@ -71,9 +71,7 @@ pub struct Bundle {
 impl Bundle {
     /// With noise that no compression makes small, so that no two have the same bytes.
     pub fn new(name: &str, is_large: bool) -> Self {
-        let mut manifest = good_manifest();
-        manifest["name"] = name.rsplit('/').next().unwrap().into();
-        manifest["version"] = "1.0.0".into();
+        let manifest = Self::manifest(name);
         let mut state = u64::from_be_bytes(Sha256::of(name.as_bytes()).as_bytes()[..8].try_into().unwrap()) | 1;
         let noise = (0..if is_large { NOISE_BYTES_LARGE } else { NOISE_BYTES } / 8).flat_map(|_| {
             state ^= state << 13;
@@ -84,6 +82,18 @@ impl Bundle {
         let mut zip = ZipBuilder::with_manifest(&manifest);
         zip.file("noise", noise.collect::<Vec<_>>());
         Self { name: name.to_owned(), bytes: zip.build(), manifest }
+    }
+
+    /// With any bytes; whether they are a bundle of that name is the caller's business.
+    pub fn of(name: &str, bytes: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), bytes, manifest: Self::manifest(name) }
+    }
+
+    fn manifest(name: &str) -> Value {
+        let mut manifest = good_manifest();
+        manifest["name"] = name.rsplit('/').next().unwrap().into();
+        manifest["version"] = "1.0.0".into();
+        manifest
     }
 
     /// As an asset of a release.
@@ -289,12 +299,26 @@ impl Site {
         Request::begin(&self.url(), "GET", &path, &["accept: */*", "range: bytes=0-"], 0)
     }
 
-    /// Begins to ask the store where the head of an answer leads to.
-    pub fn begin_follow(&self, head: &str) -> Request {
+    /// The address at the store that the head of an answer leads to, from its first slash on.
+    pub fn signed_path(&self, head: &str) -> String {
         let address = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
         let endpoint = self.store_way.instead(&self.store.endpoint());
-        let path = address.strip_prefix(&endpoint).unwrap_or_else(|| panic!("{address} is not of {endpoint}"));
-        Request::begin(&endpoint, "GET", path, &[], 0)
+        let origin = endpoint.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        let path = address.strip_prefix(&endpoint).and_then(|_| address.strip_prefix(&origin));
+        path.unwrap_or_else(|| panic!("{address} is not of {endpoint}")).to_owned()
+    }
+
+    /// How the request for the bytes of a bundle begins at a signed address, whoever sends it.
+    pub fn begin_of_signed(&self, bundle: &Bundle) -> String {
+        let Answer::Whole { head, .. } = self.begin_ask(bundle, By::Name).answer() else { panic!("no address") };
+        format!("GET {}?", self.signed_path(&head).split('?').next().unwrap())
+    }
+
+    /// Begins to ask the store where the head of an answer leads to.
+    pub fn begin_follow(&self, head: &str) -> Request {
+        let endpoint = self.store_way.instead(&self.store.endpoint());
+        let origin = endpoint.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        Request::begin(&origin, "GET", &self.signed_path(head), &[], 0)
     }
 
     /// Waits until half of an upload lies in the staging folder.

@@ -260,9 +260,16 @@ impl Stage {
             Answering => at(&format!("[\"{}\"]", bundle.name), Hold::Request(0)),
             BlobPermitted => at("SELECT p.state FROM artifacts a", Hold::Request(0)),
             ReleaseLookedUp => at("kept = 0", Hold::Request(0)),
-            BlobAsked => blob(Call::Get, Hold::Request(0)),
-            BlobAnswering => blob(Call::Get, Hold::Answer(0)),
-            BlobLeaving => blob(Call::Get, Hold::Answer(HALF_BYTES)),
+            BlobAsked | BlobAnswering | BlobLeaving => blob(Call::Get, self.of_blob()),
+        }
+    }
+
+    /// Where the request for a blob, or the answer to it, is held; also where a client sends it to a signed address.
+    pub fn of_blob(self) -> Hold {
+        match self {
+            BlobAsked => Hold::Request(0),
+            BlobAnswering => Hold::Answer(0),
+            _ => Hold::Answer(HALF_BYTES),
         }
     }
 
