@@ -23,7 +23,7 @@ use crate::answers::template::only_count;
 use crate::answers::{PARTS, Part};
 
 /// First bytes of the file; another number for every change of the format or of what is indexed.
-const MAGIC: &[u8; 16] = b"mpak search 0006";
+const MAGIC: &[u8; 16] = b"mpak search 0007";
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 1 << 16;
 /// Packages whose texts are copied at once.
