@@ -264,8 +264,10 @@ impl Evidence {
             let oauth = oauth::used(&code, &own);
             let capabilities = capable::gather(&code, document_of(&manifest), &gathered.files, &gathered.natives, &own);
             let unreached: HashSet<&str> = capabilities.unreached.iter().map(String::as_str).collect();
-            let counts = |path: &str| own(path) && !unreached.contains(path);
-            let texts = texts::with_code(texts, &code, &counts);
+            let beside: HashSet<usize> = texts::beside(&items, own).into_iter().collect();
+            let beside = gathered.heads.iter().filter(|(number, _)| beside.contains(number));
+            let beside = beside.map(|(number, head)| (items[*number].path.as_str(), head.as_slice()));
+            let texts = texts::with_code(texts, &code, &|path| (own(path), unreached.contains(path)), beside);
             Ok::<_, GatherError>((code, oauth, capabilities, texts))
         })??;
         completeness.add_unreached(&capabilities.unreached, &reasons);

@@ -16,10 +16,13 @@ mod code;
 mod collect;
 mod compound;
 mod cue;
+pub(crate) mod files;
 mod grammar;
+mod guards;
 mod hash;
 mod lexicon;
 mod markup;
+mod mismatch;
 mod morphology;
 mod names;
 mod normalise;
@@ -33,6 +36,7 @@ pub use lexicon::TEXTS_TOML;
 
 use class::Classes;
 use cue::{Cue, Seen, Strength};
+use guards::{guards, speaks_of_attacks};
 use lexicon::lexicon;
 
 /// How many encodings within each other are undone.
@@ -42,25 +46,6 @@ const NAME_CHARS_MAX: usize = 60;
 /// Words of an identifier that may be a sentence.
 const SENTENCE_WORDS_MIN: usize = 4;
 
-/// Words of a name whose tool looks for attacks: its examples are attacks.
-const GUARDS: [&str; 16] = [
-    "injection",
-    "jailbreak",
-    "moderate",
-    "moderation",
-    "phishing",
-    "malware",
-    "guard",
-    "guardrail",
-    "toxicity",
-    "attack",
-    "attacks",
-    "payloads",
-    "redteam",
-    "adversarial",
-    "abuse",
-    "poisoning",
-];
 /// Words of a name whose tool works on rules.
 const RULES: [&str; 14] = [
     "rule",
@@ -134,6 +119,20 @@ pub struct Subject {
     pub parameters: Vec<String>,
     /// Everything a model reads of it.
     pub texts: Vec<ModelText>,
+    /// How sure it is that a model reads them.
+    pub reach: Reach,
+}
+
+/// How sure it is that a model reads a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// It is registered.
+    #[default]
+    Told,
+    /// It stands under a name like `description` or in a file that is loaded: only what blocks is told.
+    Likely,
+    /// It stands anywhere in the code: only what two signs are sure of is told.
+    Possible,
 }
 
 /// All texts of one server.
@@ -187,12 +186,41 @@ impl Texts {
 pub fn judge(texts: &Texts) -> Vec<Finding> {
     let tools: HashSet<String> = texts.subjects.iter().filter(|s| s.tool).map(|s| s.name.to_lowercase()).collect();
     let mut findings = Vec::new();
+    let guarded = texts.subjects.iter().any(|subject| subject.reach == Reach::Told && speaks_of_attacks(subject));
     for subject in &texts.subjects {
         let cues = weighed(cues(subject, texts, &tools));
+        let cues = if subject.reach == Reach::Told { cues } else { beyond_doubt(cues, subject.reach, guarded) };
         findings.extend(cues.into_iter().map(|(cue, seen)| finding(subject, cue, &seen)));
     }
     findings.extend(names::near(texts));
     findings
+}
+
+/// What a text tells that a model only may read: a sign that is sure with another one, or one against the user. Where
+/// a server looks for attacks such texts may be samples, and only warn.
+fn beyond_doubt(cues: BTreeMap<Cue, Placed<'_>>, reach: Reach, guarded: bool) -> BTreeMap<Cue, Placed<'_>> {
+    let sure = |placed: &Placed<'_>| placed.strength >= Strength::Strong;
+    let turned = |placed: &Placed<'_>| ["rot13", "reversed"].iter().any(|way| placed.excerpt.starts_with(way));
+    let counts = |cue: Cue, placed: &Placed<'_>| cue.tells_in_code() && !turned(placed);
+    let mut cues: BTreeMap<Cue, Placed<'_>> =
+        cues.into_iter().filter(|(cue, placed)| counts(*cue, placed) && sure(placed)).collect();
+    let groups: BTreeSet<Cue> = cues.keys().filter(|cue| **cue != Cue::Wording).map(|cue| group(*cue)).collect();
+    let against = cues.keys().any(|cue| cue.is_against_the_user());
+    let blocks = cues.values().any(|placed| placed.strength == Strength::Block);
+    let worded = cues.get(&Cue::Wording).is_some_and(|placed| placed.strength == Strength::Block);
+    let signs = groups.len() + usize::from(worded);
+    let told = match reach {
+        Reach::Told => true,
+        Reach::Likely => groups.len() > 1 || against && signs > 1,
+        Reach::Possible => against && signs > 1,
+    };
+    if !(blocks && told) {
+        return BTreeMap::new();
+    }
+    if guarded {
+        cues.values_mut().for_each(|placed| placed.strength = placed.strength.min(Strength::Strong));
+    }
+    cues
 }
 
 /// A cue with the text it was first seen in at its greatest strength.
@@ -218,6 +246,9 @@ fn cues<'a>(subject: &'a Subject, texts: &Texts, tools: &HashSet<String>) -> BTr
         seen.extend(names::recipient(text));
         for Seen { cue, strength, excerpt } in seen {
             let strength = tempered(cue, strength, text.kind);
+            // Nobody needs a character in a name that nobody sees.
+            let named = matches!(text.kind, TextKind::Name | TextKind::ParameterName);
+            let strength = if named && cue == Cue::Invisible { Strength::Block } else { strength };
             // A name has no room for honest orders.
             let strength = if text.kind == TextKind::Name && strength == Strength::Strong && is_supported(cue) {
                 Strength::Block
@@ -291,38 +322,6 @@ pub fn wording(texts: &Texts) -> Vec<(String, Vec<Vec<String>>)> {
         }
     }
     found
-}
-
-/// Whether a tool looks for attacks or makes them for tests: by its name, or by what its first sentence says it judges.
-fn guards(subject: &Subject) -> bool {
-    const JUDGES: [&str; 16] = [
-        "detect",
-        "classif",
-        "score",
-        "flag",
-        "moderat",
-        "screen",
-        "scan",
-        "audit",
-        "lint",
-        "rate",
-        "likely",
-        "likelihood",
-        "probability",
-        "recogni",
-        "list",
-        "triage",
-    ];
-    let named = valuables::words(&subject.name).iter().any(|word| GUARDS.contains(&word.as_str()));
-    let description = subject.texts.iter().find(|text| text.kind == TextKind::Description);
-    named
-        || description.is_some_and(|text| {
-            let first = text.text.split(['.', '\n']).next().unwrap_or_default().to_lowercase();
-            let attacks = ["injection", "jailbreak", "phishing", "adversarial", "poisoning", "malicious"];
-            let words = || first.split(|c: char| !c.is_alphanumeric());
-            words().any(|word| attacks.contains(&word))
-                && words().any(|word| JUDGES.iter().any(|judge| word.starts_with(judge)))
-        })
 }
 
 /// The topics that a name makes its business.

@@ -87,7 +87,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Keeps what the manifest is compared with, what localisations say and what installers recorded, as far as the limit reaches.
+    /// Keeps what the manifest is compared with, what localisations say, what installers recorded and what files beside the code may say, as far as the limit reaches.
     pub(super) fn keep(
         &mut self,
         source: &dyn Source,
@@ -104,12 +104,14 @@ impl<'a> Plan<'a> {
         let localised = document.map(|document| texts::localisations(self.items, document)).unwrap_or_default();
         let most = usize::try_from(limits.manifest_bytes_max).unwrap_or(usize::MAX);
         let localised = localised.into_iter().map(|number| (number, most));
+        let beside = texts::beside(self.items, |path| self.sources.is_own(path)).into_iter();
+        let beside = beside.map(|number| (number, usize::try_from(self.items[number].bytes).unwrap_or(0)));
         let records = self.items.iter().enumerate().filter(|(_, item)| completeness::is_record(&item.path));
         let records = records.map(|(number, _)| (number, usize::try_from(completeness::RECORD_BYTES_MAX).unwrap_or(0)));
         let signatures = self.signature_files().map(|number| (number, signatures::FILE_BYTES_MAX as usize));
         let signatures: Vec<(usize, usize)> = signatures.collect();
         let mut left = KEPT_BYTES_MAX;
-        for (number, bytes) in asked.chain(signatures).chain(localised).chain(records) {
+        for (number, bytes) in asked.chain(signatures).chain(localised).chain(records).chain(beside) {
             let bytes = bytes.max(self.heads.get(&number).copied().unwrap_or(0));
             let cost = self.items[number].bytes.min(bytes as u64);
             if cost <= left {

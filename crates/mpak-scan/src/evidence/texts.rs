@@ -5,10 +5,13 @@ use serde_json::Value;
 use super::Code;
 use super::MANIFEST;
 use super::source::Item;
-use crate::texts::{Texts, subjects_of_code};
+use crate::code::facts::Unit;
+use crate::texts::{Texts, files, subjects_of_code};
 
 /// Most localisations whose texts are read.
 const LOCALES_COUNT_MAX: usize = 200;
+/// Most files beside the code whose texts are read.
+const FILES_COUNT_MAX: usize = 200;
 
 /// `None` without a manifest. `content` gives what was kept of a file.
 pub(super) fn gather<'c>(
@@ -26,12 +29,44 @@ pub(super) fn gather<'c>(
     Some(texts)
 }
 
-/// Adds what code registers, in the files that count; without a manifest that is all there is to read.
-pub(super) fn with_code(texts: Option<Texts>, code: &Code, counts: &dyn Fn(&str) -> bool) -> Option<Texts> {
+/// Numbers of the server's own files beside the code that may hold texts for models.
+pub(super) fn beside(items: &[Item], is_own: impl Fn(&str) -> bool) -> Vec<usize> {
+    let fits = |item: &Item| item.bytes <= files::FILE_BYTES_MAX && files::may_hold(&item.path) && is_own(&item.path);
+    items.iter().enumerate().filter(|(_, item)| fits(item)).take(FILES_COUNT_MAX).map(|(number, _)| number).collect()
+}
+
+/// Methods by which clients ask for texts.
+const METHODS: [&str; 3] = ["tools/list", "prompts/get", "resources/list"];
+/// Folders of code that no server starts.
+const ASIDE: [&str; 9] =
+    ["test", "tests", "__tests__", "spec", "examples", "fixtures", "docs", "benchmarks", "node_modules"];
+
+/// Whether a file that nothing is known to start answers clients by itself.
+fn serves(unit: &Unit) -> bool {
+    !unit.path.split('/').any(|part| ASIDE.contains(&part)) && METHODS.iter().any(|method| unit.source.contains(method))
+}
+
+/// Adds what code registers, and what it loads; without a manifest that is all there is to read. `place` tells whether
+/// a file is the server's own, and whether nothing is known to start it.
+pub(super) fn with_code<'c>(
+    texts: Option<Texts>,
+    code: &Code,
+    place: &dyn Fn(&str) -> (bool, bool),
+    beside: impl Iterator<Item = (&'c str, &'c [u8])>,
+) -> Option<Texts> {
     let declared = texts.is_some();
     let mut all = texts.unwrap_or_default();
-    for subject in subjects_of_code(&code.program, &code.handlers, &|unit| counts(&unit.path)) {
+    let counts = |unit: &Unit| {
+        let (own, unreached) = place(&unit.path);
+        own && (!unreached || serves(unit))
+    };
+    for subject in subjects_of_code(&code.program, &code.handlers, &counts) {
         all.add(subject);
+    }
+    let sources: Vec<&str> =
+        code.program.units().filter(|(_, unit)| counts(unit)).map(|(_, unit)| unit.source.as_str()).collect();
+    for (path, content) in beside.filter(|(path, _)| sources.iter().any(|source| files::is_named(path, source))) {
+        files::read(path, content).into_iter().for_each(|subject| all.add(subject));
     }
     (declared || !all.subjects.is_empty()).then_some(all)
 }

@@ -12,6 +12,8 @@ use super::cue::{Cue, Seen, Strength};
 const SELECTORS_MIN: usize = 2;
 /// Invisible characters outside a word, before they are more than an accident of copying.
 const STRAYS_MAX: usize = 3;
+/// Words with lookalikes that a text may show where it explains them.
+const EXPLAINED_MAX: usize = 3;
 /// Private characters, before they are more than a symbol of a font.
 const PRIVATE_MAX: usize = 3;
 /// Characters of what was hidden that evidence shows.
@@ -255,6 +257,9 @@ fn private(chars: &[char]) -> Option<Seen> {
 /// Words that mix letters of two alphabets that look alike.
 fn mixed(text: &str) -> Option<Seen> {
     let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| is_mixed(word)).collect();
+    if words.len() <= EXPLAINED_MAX && explains_lookalikes(text) && words.iter().all(|word| is_quoted(text, word)) {
+        return None;
+    }
     let first = words.first()?;
     let read = super::normalise::unconfused(first);
     let strange: String =
@@ -262,6 +267,42 @@ fn mixed(text: &str) -> Option<Seen> {
     let seen = format!("`{}` is read as `{read}` and holds{strange}", shown(first));
     let strength = if words.len() > 1 || first.chars().count() > 3 { Strength::Block } else { Strength::Strong };
     Some(Seen::new(Cue::Homoglyph, strength, seen))
+}
+
+/// Whether a text says that letters look like others.
+fn explains_lookalikes(text: &str) -> bool {
+    const SAYS: [&str; 16] = [
+        "look-alike",
+        "lookalike",
+        "look alike",
+        "homoglyph",
+        "homograph",
+        "confusable",
+        "cyrillic",
+        "greek",
+        "spoof",
+        "typosquat",
+        "кирилл",
+        "kyrillisch",
+        "cirílic",
+        "cyrillique",
+        "西里尔",
+        "キリル",
+    ];
+    let lower = text.to_lowercase();
+    SAYS.iter().any(|says| lower.contains(says))
+}
+
+/// Whether each place of a word in a text stands between quotes.
+fn is_quoted(text: &str, word: &str) -> bool {
+    let quote = |c: Option<char>| {
+        c.is_some_and(|c| matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '«' | '»' | '‘' | '’' | '「' | '」'))
+    };
+    text.match_indices(word).all(|(at, _)| {
+        let before = text[..at].rsplit(char::is_whitespace).next().unwrap_or_default();
+        let after = text[at + word.len()..].split(char::is_whitespace).next().unwrap_or_default();
+        quote(before.chars().next()) && after.chars().any(|c| quote(Some(c)))
+    })
 }
 
 /// Whether a word has ASCII letters and letters of another alphabet that are taken for them, and nothing else of

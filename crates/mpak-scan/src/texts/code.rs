@@ -10,61 +10,139 @@ use serde_json::{Map, Value, json};
 
 use super::collect::Collector;
 use super::{ModelText, Subject, TextKind};
-use crate::code::facts::{Arg, ExprId, ExprKind, Function, FunctionId, Language, Statement, Unit};
-use crate::code::program::{Meaning, Program, UnitId};
+use crate::code::facts::{Arg, ExprId, ExprKind, Function, FunctionId, Language, Unit, VarId};
+use crate::code::program::{ClassKey, Meaning, Program, UnitId};
 use crate::code::tools::{Handler, Kind};
 
+mod apply;
+mod loose;
 mod schema;
 mod value;
 
+use apply::{Frame, returns};
+pub(super) use loose::may_be_order;
 use schema::{annotated, constants, renamed, shape};
 use value::last;
 
 /// Most subjects that one bundle's code gives.
 const SUBJECTS_COUNT_MAX: usize = 2_000;
+/// What libraries call the schema of the input.
+const SCHEMAS: [&str; 7] =
+    ["inputSchema", "input_schema", "schema", "parameters", "args_schema", "paramsSchema", "definition"];
 /// Most expressions that are put together for all of them.
 const STEPS_MAX: u32 = 400_000;
 /// Deepest nesting of a schema.
 const DEPTH_MAX: u32 = 24;
 /// Most texts that one prompt returns.
 const RETURNS_MAX: usize = 16;
+/// Most bytes of texts that are put together for all of them.
+const BYTES_MAX: usize = 32 << 20;
 
-/// Everything that the units of the server's own register.
+/// Everything that the units of the server's own register, and what else in the code speaks to a model.
 pub(crate) fn subjects(program: &Program, handlers: &[Handler], own: &dyn Fn(&Unit) -> bool) -> Vec<Subject> {
-    let mut reader = Reader { program, steps: STEPS_MAX, lines: HashMap::new(), found: Vec::new() };
-    // 1. Functions that are decorated, or handed to `add_tool`.
-    for handler in handlers.iter().filter(|handler| own(program.unit(handler.unit))) {
-        reader.handler(handler);
-    }
-    for (id, unit) in program.units().filter(|(_, unit)| own(unit)) {
-        for at in 0..unit.exprs.len() {
-            if reader.found.len() >= SUBJECTS_COUNT_MAX || reader.steps == 0 {
-                return reader.found;
-            }
-            let expr = ExprId(u32::try_from(at).unwrap_or(u32::MAX));
-            match unit.expr(expr) {
-                // 2. Calls: `registerTool(name, {…}, f)`, `Tool(name=…)`, `FastMCP(instructions=…)`.
-                ExprKind::Call { callee, args, .. } => reader.call(id, expr, *callee, args),
-                // 3. Objects that are tools: `{ name, description, inputSchema }`.
-                ExprKind::Dict(members) => reader.object(id, expr, members),
-                _ => {}
-            }
-        }
-    }
+    let mut reader = Reader {
+        program,
+        steps: STEPS_MAX,
+        bytes: BYTES_MAX,
+        lines: HashMap::new(),
+        frames: Vec::new(),
+        open: Vec::new(),
+        found: Vec::new(),
+    };
+    reader.registered(handlers, own);
+    reader.steps = STEPS_MAX;
+    reader.loose(own);
     reader.found
 }
 
 struct Reader<'p> {
     program: &'p Program,
     steps: u32,
+    /// How many more bytes of texts are put together.
+    bytes: usize,
     /// Where the texts stand that are being put together.
     lines: HashMap<String, u32>,
+    /// What parameters stand for in the calls that are being followed.
+    frames: Vec<Frame>,
+    /// Variables that are being followed.
+    open: Vec<(UnitId, VarId)>,
     found: Vec<Subject>,
 }
 
-impl Reader<'_> {
-    fn unit(&self, id: UnitId) -> &Unit {
+impl<'p> Reader<'p> {
+    fn registered(&mut self, handlers: &[Handler], own: &dyn Fn(&Unit) -> bool) {
+        let program = self.program;
+        // 1. Functions that are decorated, or handed to `add_tool`.
+        for handler in handlers.iter().filter(|handler| own(program.unit(handler.unit))) {
+            self.handler(handler);
+        }
+        for (id, unit) in program.units().filter(|(_, unit)| own(unit)) {
+            for at in 0..unit.exprs.len() {
+                if self.found.len() >= SUBJECTS_COUNT_MAX || self.steps == 0 {
+                    return;
+                }
+                let expr = ExprId(u32::try_from(at).unwrap_or(u32::MAX));
+                match unit.expr(expr) {
+                    // 2. Calls: `registerTool(name, {…}, f)`, `Tool(name=…)`, `FastMCP(instructions=…)`.
+                    ExprKind::Call { callee, args, .. } => self.call(id, expr, *callee, args),
+                    // 3. Objects that are tools: `{ name, description, inputSchema }`.
+                    ExprKind::Dict(members) => self.object(id, expr, members),
+                    _ => {}
+                }
+            }
+        }
+        // 4. Classes that are tools: their fields and getters.
+        for class in program.classes().filter(|(id, _)| own(program.unit(*id))) {
+            if self.found.len() >= SUBJECTS_COUNT_MAX || self.steps == 0 {
+                return;
+            }
+            self.class(class);
+        }
+    }
+
+    fn unit(&self, id: UnitId) -> &'p Unit {
         self.program.unit(id)
+    }
+
+    /// A class with a name and something that a model is told, as fields or as answers of methods.
+    fn class(&mut self, key: ClassKey) {
+        let program = self.program;
+        let (id, class) = key;
+        let has = |name: &str| {
+            program.own_field(id, class, name).is_some()
+                || program.own_method(id, class, name).is_some()
+                || !program.fields(id, class, name).is_empty()
+        };
+        if !has("name") || !SCHEMAS.iter().chain(&["description"]).any(|name| has(name)) {
+            return;
+        }
+        self.lines.clear();
+        let mut tool = Map::new();
+        for name in ["name", "title", "description", "annotations"].iter().chain(&SCHEMAS) {
+            if !has(name) {
+                continue;
+            }
+            let value = match self.field(key, name, DEPTH_MAX) {
+                Value::Null if SCHEMAS.contains(name) => self.class_schema(key, name),
+                value => value,
+            };
+            if !value.is_null() {
+                let (name, value) = renamed(((*name).to_owned(), value));
+                tool.insert(name, value);
+            }
+        }
+        if tool.len() > 1 {
+            let line = self.unit(id).classes[class.0 as usize].span.line;
+            self.add(id, line, Kind::Tool, &tool);
+        }
+    }
+
+    /// `args_schema = Arguments`: a field that is a class of Pydantic.
+    fn class_schema(&mut self, (id, class): ClassKey, name: &str) -> Value {
+        match self.program.own_field(id, class, name) {
+            Some(field) => self.model(id, field, DEPTH_MAX),
+            None => Value::Null,
+        }
     }
 
     /// Reads what was put together as a client would.
@@ -123,9 +201,9 @@ impl Reader<'_> {
         if !properties.is_empty() {
             tool.insert("inputSchema".to_owned(), json!({"properties": properties}));
         }
-        if handler.kind == Kind::Prompt {
+        if handler.kind != Kind::Tool {
             let mut said = Vec::new();
-            self.returned(handler.unit, &function.body, &mut said);
+            self.returned(handler.unit, function, &mut said);
             if !said.is_empty() {
                 tool.insert("text".to_owned(), json!(said.join("\n\n")));
             }
@@ -133,21 +211,13 @@ impl Reader<'_> {
         self.add(handler.unit, function.span.line, handler.kind, &tool);
     }
 
-    /// What a prompt's function returns, as far as it is written out: the text that goes to the model.
-    fn returned(&mut self, id: UnitId, body: &[Statement], said: &mut Vec<String>) {
-        for statement in body {
-            match statement {
-                Statement::Return(Some(value)) if said.len() < RETURNS_MAX => {
-                    let value = self.message(id, *value);
-                    spoken(&value, said);
-                }
-                Statement::If { then, otherwise, .. } => {
-                    self.returned(id, then, said);
-                    self.returned(id, otherwise, said);
-                }
-                Statement::Any(ways) => ways.iter().for_each(|way| self.returned(id, way, said)),
-                _ => {}
-            }
+    /// What a prompt's or resource's function returns, as far as it is written out: the text that goes to the model.
+    fn returned(&mut self, id: UnitId, function: &Function, said: &mut Vec<String>) {
+        let mut ways = Vec::new();
+        returns(&function.body, &mut ways);
+        for way in ways {
+            let value = self.message(id, way);
+            spoken(&value, said);
         }
     }
 
@@ -183,6 +253,7 @@ impl Reader<'_> {
             let mut schema = Map::new();
             if let Some(annotation) = &param.annotation {
                 for (key, text) in annotated(annotation) {
+                    let text = self.filled(handler.unit, &text);
                     self.lines.insert(text.clone(), function.span.line);
                     schema.insert(key, json!(text));
                 }
@@ -206,6 +277,24 @@ impl Reader<'_> {
             properties.insert(param.name.clone(), Value::Object(schema));
         }
         properties
+    }
+
+    /// A text of an annotation with the constants that `{NAME}` stands for.
+    fn filled(&mut self, id: UnitId, text: &str) -> String {
+        const NAMES_MAX: usize = 16;
+        let mut whole = String::new();
+        let mut rest = text;
+        for _ in 0..NAMES_MAX {
+            let Some((before, after)) = rest.split_once('{') else { break };
+            let Some((name, after)) = after.split_once('}') else { break };
+            let export =
+                self.unit(id).exports.iter().find(|export| export.name == name.trim()).map(|export| export.value);
+            let value = export.map_or(Value::Null, |export| self.json(id, export, 8));
+            whole.push_str(before);
+            whole.push_str(value.as_str().unwrap_or("…"));
+            rest = after;
+        }
+        whole + rest
     }
 
     fn call(&mut self, id: UnitId, expr: ExprId, callee: ExprId, args: &[Arg]) {

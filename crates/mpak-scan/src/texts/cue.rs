@@ -155,6 +155,20 @@ impl Cue {
         }
     }
 
+    /// Whether it tells something of a text that only may be one for a model: characters, marks and claims are in code
+    /// for many reasons.
+    pub(super) fn tells_in_code(self) -> bool {
+        let sent = matches!(self, Self::Exfiltration | Self::Smuggling | Self::Outbound | Self::ImageExfiltration);
+        let ordered = matches!(self, Self::Command | Self::Encoded | Self::Disguise | Self::Wording);
+        sent || ordered || self.is_against_the_user()
+    }
+
+    /// Whether it turns a model against its user or other tools.
+    pub(super) fn is_against_the_user(self) -> bool {
+        let word = matches!(self, Self::Override | Self::Role | Self::Secrecy | Self::Consent | Self::Deception);
+        word || matches!(self, Self::Shadowing | Self::Tampering)
+    }
+
     /// Whether MTF puts it among the gravest.
     pub(super) fn is_critical(self) -> bool {
         matches!(

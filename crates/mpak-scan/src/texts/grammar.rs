@@ -91,7 +91,10 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
         }
         found.extend(frames::look(reading));
         found.extend(demands::look(reading));
-        if reading.is_in_view() {
+        if reading.is_optional(&all) {
+            found.retain(|seen| !matches!(seen.cue, Cue::Exfiltration | Cue::Smuggling));
+        }
+        if reading.is_in_view() || reading.is_of_a_game() {
             found.retain(|seen| seen.cue != Cue::Secrecy);
         }
     }
@@ -102,7 +105,8 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
             seen.strength = seen.strength.min(Strength::Doubtful);
         }
     }
-    found.extend(wording::cue(&readings, heaviest));
+    let optional = readings.get(heaviest.at()).is_some_and(|reading| reading.is_optional(&all));
+    found.extend(wording::cue(&readings, heaviest).filter(|_| !optional));
     found
 }
 
@@ -116,13 +120,76 @@ fn readings<'a>(sentences: &'a [Sentence], text: &'a str, context: &'a Context<'
 /// The sentences of a text without the attacks that it quotes.
 pub(super) fn told(text: &str, context: &Context<'_>) -> Vec<Sentence> {
     let mut all = sentences(text);
+    let refused: Vec<bool> = all.iter().map(|sentence| refuses(text, sentence)).collect();
     for i in 0..all.len() {
         let before = i.checked_sub(1).and_then(|i| all.get(i));
-        if let Some(told) = without_quoted_attacks(&all[i], before, context.guards) {
+        let denied = refused[i] || refused.get(i + 1).copied().unwrap_or_default();
+        if context.guards && reports(&all[i]) {
+            all[i] = Sentence { language: all[i].language, tokens: Vec::new(), classes: Classes::NONE };
+        } else if let Some(told) = without_quoted_attacks(&all[i], before, context.guards || denied) {
             all[i] = told;
         }
     }
     all
+}
+
+/// Whether a sentence of a tool that finds attacks says what it finds: it names them, and orders its reader nothing.
+fn reports(sentence: &Sentence) -> bool {
+    let marks = class::MODAL | class::ALWAYS | class::BEFORE | class::SECRETLY;
+    sentence.classes.any(class::ATTACK) && !sentence.classes.any(marks)
+}
+
+/// Whether a sentence says that what is quoted is not to be obeyed.
+fn refuses(text: &str, sentence: &Sentence) -> bool {
+    const REFUSALS: [&str; 44] = [
+        "not follow",
+        "not comply",
+        "not obey",
+        "not act on",
+        "never follow",
+        "never act on",
+        "never obey",
+        "never comply",
+        "don't follow",
+        "don't act on",
+        "don't obey",
+        "than follow",
+        "of following",
+        "not instructions",
+        "not as instructions",
+        "not as orders",
+        "it as data",
+        "them as data",
+        "as quoted text",
+        "no sigas",
+        "no obede",
+        "ne suivez pas",
+        "ne suis pas",
+        "n'obé",
+        "nicht befolg",
+        "befolge nicht",
+        "folge ihnen nicht",
+        "nicht ausführ",
+        "não siga",
+        "não obede",
+        "non seguire",
+        "non esegu",
+        "volg ze niet",
+        "nie wykonuj",
+        "не выполняй",
+        "не следуй",
+        "не исполняй",
+        "不要执行",
+        "不要遵循",
+        "不要照做",
+        "従わない",
+        "실행하지",
+        "따르지 마",
+        "لا تنفذ",
+    ];
+    let (Some(first), Some(last)) = (sentence.tokens.first(), sentence.tokens.last()) else { return false };
+    let told = text.get(first.start..last.end).unwrap_or_default().to_lowercase();
+    REFUSALS.iter().any(|refusal| told.contains(refusal))
 }
 
 /// A sentence about attacks without the attacks that it quotes: what a detector says that it finds is no order.
@@ -358,6 +425,76 @@ impl Reading<'_> {
         }
         let lead = i.checked_sub(1).is_some_and(|j| LEADS.contains(&self.tokens()[j].text.as_str()));
         if lead && self.addresses() { Mood::Order } else { Mood::Other }
+    }
+
+    /// Whether the next sentences leave it to the user whether something is done: `off by default; switch it on only if
+    /// the user says so`.
+    fn is_optional(&self, all: &[Sentence]) -> bool {
+        let at = all.iter().position(|sentence| std::ptr::eq(sentence, self.sentence)).unwrap_or(all.len());
+        let leaves = |sentence: &Sentence| {
+            let words: Vec<&str> = sentence.tokens.iter().map(|t| t.text.as_str()).collect();
+            let only = words
+                .windows(2)
+                .position(|pair| pair[0] == "only" && matches!(pair[1], "if" | "when" | "on" | "where"));
+            only.is_some_and(|only| sentence.tokens[only..].iter().take(5).any(|t| t.is(class::USER)))
+        };
+        all.iter().skip(at + 1).take(2).any(leaves)
+            && !all.iter().any(|s| s.classes.any(class::SECRETLY) || s.classes.any(class::HIDE))
+    }
+
+    /// Whether a sentence keeps the answer of a game or a quiz until somebody has played.
+    pub(super) fn is_of_a_game(&self) -> bool {
+        const UNTIL: [&str; 14] = [
+            "until", "before", "bis", "hasta", "jusqu'à", "jusqu", "finché", "fino", "até", "totdat", "dopóki", "пока",
+            "kadar", "till",
+        ];
+        const ANSWERS: [&str; 40] = [
+            "word",
+            "answer",
+            "answers",
+            "solution",
+            "solutions",
+            "card",
+            "cards",
+            "number",
+            "riddle",
+            "secret",
+            "ending",
+            "spoiler",
+            "spoilers",
+            "culprit",
+            "murderer",
+            "key",
+            "hint",
+            "score",
+            "wort",
+            "lösung",
+            "antwort",
+            "solución",
+            "respuesta",
+            "palabra",
+            "solution",
+            "réponse",
+            "mot",
+            "soluzione",
+            "risposta",
+            "parola",
+            "resposta",
+            "palavra",
+            "solução",
+            "oplossing",
+            "antwoord",
+            "rozwiązanie",
+            "odpowiedź",
+            "ответ",
+            "слово",
+            "cevap",
+        ];
+        let tokens = self.tokens();
+        let until = self.word(0, tokens.len(), &UNTIL);
+        let answer = self.word(0, tokens.len(), &ANSWERS);
+        let acts = class::SEND | class::PUT | class::RUN | class::KEY_FILE | class::CREDENTIAL | class::CONVERSATION;
+        until.zip(answer).is_some() && !self.has(acts)
     }
 
     /// Whether a sentence says that people see it anyway: `no need to tell the user, the list is visible beside it`.

@@ -59,7 +59,7 @@ fn speaker(text: &str) -> Option<Seen> {
     if let Some(at) = envelope_end(text) {
         return Some(Seen::new(Cue::Markup, Strength::Block, shown(&text[at..])));
     }
-    if let Some(hit) = tags.find(text) {
+    if let Some(hit) = tags.find_iter(text).find(|hit| !is_element(text, hit.as_str(), hit.end())) {
         static ORDER: OnceLock<Option<Regex>> = OnceLock::new();
         let order = expression(&ORDER, r"(?i)\b(?:you|must|always|never|do not|don't|ignore|shall|assistant)\b")?;
         let strength = if order.is_match(&text[hit.end()..]) { Strength::Block } else { Strength::Strong };
@@ -74,6 +74,19 @@ fn speaker(text: &str) -> Option<Seen> {
         return Some(Seen::new(Cue::Markup, Strength::Strong, shown(&text[hit.start()..])));
     }
     speaking_line(text)
+}
+
+/// Whether a mark opens or closes an element of a document with a short value: `<System>BOOK-1</System>`.
+fn is_element(text: &str, mark: &str, end: usize) -> bool {
+    const WORDS_MAX: usize = 3;
+    let Some(name) = mark.strip_prefix('<').map(|mark| mark.trim_matches(['/', '>', ' '])) else { return false };
+    let nested = text.matches("</").count() > 1;
+    let value = if mark.starts_with("</") {
+        text[..end - mark.len()].rsplit(&format!("<{name}>")).next().filter(|value| value.len() < end - mark.len())
+    } else {
+        text[end..].split_once(&format!("</{name}>")).map(|(value, _)| value)
+    };
+    nested && value.is_some_and(|value| !value.contains('<') && value.split_whitespace().count() <= WORDS_MAX)
 }
 
 /// `SYSTEM: …`: a line that begins with a speaker.

@@ -90,7 +90,7 @@ pub(super) fn recipient(text: &ModelText) -> Option<Seen> {
 pub(super) fn mismatch(subject: &Subject) -> Vec<(&ModelText, Seen)> {
     let mut found = foreign_powers(subject);
     if found.is_empty() {
-        found.extend(unsaid_acts(subject));
+        found.extend(unsaid_acts(subject).or_else(|| super::mismatch::look(subject)));
     }
     found
 }

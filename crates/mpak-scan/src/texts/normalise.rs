@@ -221,6 +221,8 @@ fn percent(rest: &str) -> Option<(String, usize)> {
 /// Texts that stand encoded within a text, with the encoding's name.
 pub(super) fn decoded(text: &str) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
+    let pictureless = without_pictures(text);
+    let text = pictureless.as_deref().unwrap_or(text);
     let runs = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=')));
     for run in runs.filter(|run| run.len() >= HEX_CHARS_MIN.min(BASE64_CHARS_MIN)).take(DECODED_COUNT_MAX) {
         // `init=4967…`: base 64 has the sign only at its end.
@@ -237,14 +239,43 @@ pub(super) fn decoded(text: &str) -> Vec<(&'static str, String)> {
         let joined: String = run.iter().map(|byte| byte.trim_start_matches("0x").trim_start_matches('x')).collect();
         found.extend(from_hex(&joined).and_then(readable).map(|text| ("hex", text)));
     }
-    if looks_like_gibberish(text) {
+    let whole = looks_like_gibberish(text).then_some(text);
+    if let Some(text) = whole {
         found.push(("rot13", rot13(text)));
         // Letters that only other languages have make no English, forwards or backwards.
         if text.chars().all(|c| c.is_ascii() || !c.is_alphabetic()) {
             found.push(("reversed", text.chars().rev().collect()));
         }
+        return found;
+    }
+    for text in gibberish(text) {
+        let ways = [("rot13", rot13(text)), ("reversed", text.chars().rev().collect())];
+        found.extend(ways.into_iter().filter(|(_, plain)| !looks_like_gibberish(plain)));
     }
     found
+}
+
+/// Pieces of a text that are gibberish where the rest is not: `apply rot13: …`.
+fn gibberish(text: &str) -> Vec<&str> {
+    let mut parts: Vec<&str> = vec![text];
+    for mark in [": ", "\n", "\"", "`", ". ", "'", " - ", " — "] {
+        parts = parts.into_iter().flat_map(|part| part.split(mark)).take(DECODED_COUNT_MAX * 8).collect();
+    }
+    parts.retain(|part| looks_like_gibberish(part));
+    parts.truncate(DECODED_COUNT_MAX);
+    parts
+}
+
+/// A text without the pictures that it holds as data.
+fn without_pictures(text: &str) -> Option<String> {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some(at) = rest.find("data:image/") {
+        out.push_str(&rest[..at]);
+        let end = rest[at..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ')' | '>' | '`'));
+        rest = end.map_or("", |end| &rest[at + end..]);
+    }
+    (rest.len() < text.len()).then(|| out + rest)
 }
 
 fn is_byte(word: &str) -> bool {

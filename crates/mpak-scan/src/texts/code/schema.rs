@@ -51,26 +51,39 @@ fn name_of(text: &str) -> &str {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
 }
 
-/// `description="…"` and the like in an annotation: `Annotated[str, Field(description="…")]`, `Annotated[str, "…"]`.
+/// `description="…"` and the like in an annotation: `Annotated[str, Field(description="…")]`, `Annotated[str, "…"]`;
+/// texts that stand one after the other are one, and `{NAME}` of an f-string stays as it is.
 pub(super) fn annotated(annotation: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+    let mut found: Vec<(String, String)> = Vec::new();
     let bytes = annotation.as_bytes();
-    let mut at = 0;
+    let (mut at, mut ended) = (0, None);
     while let Some(start) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\''))) {
         let start = at + start;
-        let quote = bytes[start];
-        let Some(length) = bytes[start + 1..].iter().position(|&b| b == quote) else { break };
-        let end = start + 1 + length;
-        let (before, text) = (annotation[..start].trim_end(), &annotation[start + 1..end]);
+        let quote = &annotation[start..=start];
+        let triple = quote.repeat(3);
+        let mark = if annotation[start..].starts_with(&triple) { triple.as_str() } else { quote };
+        let Some(length) = annotation[start + mark.len()..].find(mark) else { break };
+        let end = start + mark.len() + length;
+        let text = &annotation[start + mark.len()..end];
+        let prefix = annotation[..start].trim_end_matches(['f', 'F', 'r', 'R', 'b', 'B', 'u', 'U']);
+        let prefix =
+            if prefix.ends_with(|c: char| c.is_alphanumeric() || c == '_') { &annotation[..start] } else { prefix };
+        let before = prefix.trim_end();
+        let follows = ended.is_some_and(|ended: usize| {
+            prefix[ended.min(prefix.len())..].chars().all(|c| c.is_whitespace() || c == '+')
+        });
+        at = end + mark.len();
         let key = ["description", "title", "examples", "default", "pattern"]
             .into_iter()
             .find(|key| before.strip_suffix('=').is_some_and(|b| b.trim_end().ends_with(key)));
         let plain = annotation.contains("Annotated") && before.ends_with(',');
         let literal = annotation.trim_start().starts_with("Literal");
-        if let Some(key) = key.or_else(|| (plain && !literal).then_some("description")) {
-            found.push((key.to_owned(), text.to_owned()));
+        match key.or_else(|| (plain && !literal).then_some("description")) {
+            Some(key) => found.push((key.to_owned(), text.to_owned())),
+            None if follows => found.last_mut().into_iter().for_each(|last| last.1.push_str(text)),
+            None => continue,
         }
-        at = end + 1;
+        ended = Some(at);
     }
     found
 }

@@ -1,13 +1,14 @@
 //! The constant part of expressions, as the JSON that a client would be sent.
 //!
 //! In: an expression of a stranger's server. Out: texts, numbers, lists and objects as far as they are written out;
-//! calls of schema libraries (Zod, Pydantic) become the schemas that they make.
+//! calls of schema libraries (Zod, Pydantic) become the schemas that they make, and calls of the server's own
+//! functions what they return (`apply`).
 
 use serde_json::{Map, Value, json};
 
 use super::Reader;
 use super::schema::{annotated, shape};
-use crate::code::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Unit};
+use crate::code::facts::{Arg, ExprId, ExprKind, FunctionId, Unit};
 use crate::code::program::{Meaning, UnitId};
 
 impl Reader<'_> {
@@ -22,10 +23,11 @@ impl Reader<'_> {
         let (id, expr) = program.value(id, expr);
         let unit = program.unit(id);
         match unit.expr(expr) {
-            ExprKind::Text(text) => {
-                self.lines.insert(text.clone(), unit.span(expr).line);
-                json!(text)
-            }
+            ExprKind::Text(text) => self.text(text.clone(), unit.span(expr).line),
+            ExprKind::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => self.text(text.to_owned(), unit.span(expr).line),
+                Err(_binary) => Value::Null,
+            },
             ExprKind::Number(number) => json!(number),
             ExprKind::Bool(bool) => json!(bool),
             ExprKind::Join(parts) => {
@@ -37,9 +39,10 @@ impl Reader<'_> {
                         _ => text.push('…'),
                     }
                 }
-                self.lines.insert(text.clone(), unit.span(expr).line);
-                json!(text)
+                self.text(text, unit.span(expr).line)
             }
+            ExprKind::Var(var) => self.variable(id, *var, depth),
+            ExprKind::Index { of, key } => self.element(id, *of, *key, depth),
             ExprKind::List(items) => {
                 let mut list = Vec::new();
                 for &item in items {
@@ -65,8 +68,14 @@ impl Reader<'_> {
                 Value::Object(object)
             }
             ExprKind::Spread(of) => self.json(id, *of, depth),
-            ExprKind::Either(ways) => ways.first().map_or(Value::Null, |&way| self.json(id, way, depth)),
-            ExprKind::Choice { then, .. } => self.json(id, *then, depth),
+            ExprKind::Either(ways) => {
+                let values = ways.iter().take(4).map(|&way| self.json(id, way, depth));
+                values.into_iter().find(|value| !value.is_null()).unwrap_or(Value::Null)
+            }
+            ExprKind::Choice { then, otherwise, .. } => match self.json(id, *then, depth) {
+                Value::Null => self.json(id, *otherwise, depth),
+                value => value,
+            },
             // `Tools.ADD.value` of an enumeration.
             ExprKind::Member { of, name } if name == "value" => self.json(id, *of, depth),
             ExprKind::Member { of, name } => {
@@ -77,8 +86,8 @@ impl Reader<'_> {
                         _ => Value::Null,
                     },
                     ExprKind::Call { .. } if name == "shape" => self.json(of_unit, of, depth),
-                    ExprKind::Class(class) => self.field(of_unit, *class, name, depth),
-                    _ => Value::Null,
+                    ExprKind::Class(class) => self.field((of_unit, *class), name, depth),
+                    _ => self.member(id, expr, depth),
                 }
             }
             ExprKind::Call { callee, args, .. } => self.called(id, *callee, args, depth),
@@ -92,11 +101,6 @@ impl Reader<'_> {
             Meaning::Value(unit, value) => (unit, value),
             _ => self.program.value(id, expr),
         }
-    }
-
-    fn field(&mut self, id: UnitId, class: ClassId, name: &str, depth: u32) -> Value {
-        let field = self.unit(id).classes[class.0 as usize].fields.iter().find(|(field, _)| field == name).map(|f| f.1);
-        field.map_or(Value::Null, |field| self.json(id, field, depth))
     }
 
     /// What the calls of schema libraries make: Zod, Pydantic; and of texts.
@@ -124,20 +128,15 @@ impl Reader<'_> {
                 self.json(id, first, depth)
             }
             (
-                "trim" | "strip" | "rstrip" | "replace" | "strict" | "passthrough" | "optional" | "nullable" | "min"
-                | "max" | "int" | "positive" | "nonnegative" | "email" | "url" | "uuid" | "refine" | "superRefine"
-                | "transform" | "nullish" | "regex" | "length" | "partial" | "toString",
+                "trim" | "strip" | "rstrip" | "lstrip" | "trimEnd" | "trimStart" | "decode" | "encode" | "replace"
+                | "strict" | "passthrough" | "optional" | "nullable" | "min" | "max" | "int" | "positive"
+                | "nonnegative" | "email" | "url" | "uuid" | "refine" | "superRefine" | "transform" | "nullish"
+                | "regex" | "length" | "partial" | "toString" | "replaceAll" | "normalize",
                 Some(of),
                 _,
             ) => self.json(id, of, depth),
-            ("join", Some(of), _) => match self.json(id, of, depth) {
-                Value::Array(parts) => {
-                    let text = parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n");
-                    self.lines.insert(text.clone(), unit.span(of).line);
-                    json!(text)
-                }
-                _ => Value::Null,
-            },
+            ("join", Some(of), first) => self.joined(id, of, first, depth),
+            ("get" | "at" | "pop", Some(of), Some(first)) => self.element(id, of, Some(first), depth),
             ("describe" | "default" | "title", Some(of), Some(first)) => {
                 let mut schema = self.json(id, of, depth).as_object().cloned().unwrap_or_default();
                 let key = if name == "describe" { "description" } else { name };
@@ -166,12 +165,12 @@ impl Reader<'_> {
                 json!({"items": inner.collect::<Vec<_>>()})
             }
             ("string" | "number" | "boolean" | "any" | "unknown" | "bigint" | "date" | "null", Some(_), _) => json!({}),
-            _ => Value::Null,
+            _ => self.applied(id, callee, args, depth),
         }
     }
 
     /// The schema of a class of Pydantic.
-    fn model(&mut self, id: UnitId, class: ExprId, depth: u32) -> Value {
+    pub(super) fn model(&mut self, id: UnitId, class: ExprId, depth: u32) -> Value {
         let Meaning::Class(id, class) = self.program.meaning(id, FunctionId::TOP, class) else { return Value::Null };
         let program = self.program;
         let unit = program.unit(id);

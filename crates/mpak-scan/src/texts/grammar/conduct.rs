@@ -155,6 +155,10 @@ fn unknowing(r: &Reading<'_>) -> Option<Seen> {
         if domain && r.word(user.saturating_sub(2), 2, &["that", "which"]).is_some() {
             continue;
         }
+        // `what the user has not written`: it says what happened, not what is to.
+        if tokens[verb].form == Form::Past && r.word(user + 1, verb - user, &["has", "have", "had"]).is_some() {
+            continue;
+        }
         let nobody = tokens[user].text == "nobody";
         let not = (user + 1..verb).find(|&i| tokens[i].is(class::NOT) || tokens[i].text == "unaware");
         let Some(not) = not.or(nobody.then_some(user)) else { continue };

@@ -11,6 +11,7 @@ use crate::texts::cue::Seen;
 use crate::texts::lexicon::Language;
 use crate::texts::tokens::Kind;
 
+mod absolute;
 mod duties;
 mod others;
 mod parameters;
@@ -47,6 +48,9 @@ pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
         duties::retasked,
         duties::unsafe_,
         duties::outranked,
+        absolute::voided,
+        absolute::decoded,
+        absolute::approved,
         places::beneath,
         places::fixed,
     ];

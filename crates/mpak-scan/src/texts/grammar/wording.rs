@@ -106,6 +106,13 @@ pub(super) struct Heaviest {
     features: i64,
 }
 
+impl Heaviest {
+    /// The sentence that weighs most.
+    pub(super) fn at(self) -> usize {
+        self.at
+    }
+}
+
 /// The passage that weighs most.
 pub(super) fn heaviest(readings: &[Reading<'_>], signs: &[Signs]) -> Option<Heaviest> {
     if weights().by_hash.is_empty() {

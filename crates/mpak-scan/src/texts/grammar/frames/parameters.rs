@@ -20,6 +20,10 @@ pub(super) fn requested(r: &Reading<'_>) -> Option<Seen> {
             continue;
         }
         let whole = r.beside(i, BESIDE + 1, class::WHOLE) || r.tokens()[i].is(class::WHOLE);
+        // `the user's original question`: one of them, to rank answers by.
+        if topics.any(TALK) && !whole && r.word(i, 4, &["question", "task", "query"]).is_some() {
+            continue;
+        }
         let owner = r.beside(i, BESIDE, class::USER | class::YOUR | class::HERE);
         let takes = r.ordered(class::READ | class::PUT | class::SEND).is_some();
         let reads = r.ordered(class::READ).is_some();
