@@ -212,7 +212,7 @@ fn key_of(line: &str) -> Option<&str> {
 fn plain(text: &str) -> String {
     let text = text.trim();
     let text = text.trim_start_matches(['|', '>']).trim_start_matches(['-', '+']).trim();
-    text.trim_matches(['"', '\'']).to_owned()
+    text.trim_matches(['"', '\'']).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
