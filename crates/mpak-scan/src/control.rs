@@ -69,23 +69,26 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// A stricter row of the table fails it from this level on; caps the level below it.
     pub fails_from: Option<u8>,
+    /// Why not everything could be judged, whatever was found: a control that no finding fails any more, because
+    /// somebody answers for them or they are a dependency's, was then not run.
+    pub open: Option<String>,
 }
 
 impl Verdict {
     /// A verdict without findings.
     pub fn new(status: Status, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), findings: Vec::new(), fails_from: None }
+        Self { status, reason: reason.into(), findings: Vec::new(), fails_from: None, open: None }
     }
 
     /// Pass without findings, warn with some.
     pub fn pass_or_warn(reason: impl Into<String>, findings: Vec<Finding>) -> Self {
         let status = if findings.is_empty() { Status::Pass } else { Status::Warn };
-        Self { status, reason: reason.into(), findings, fails_from: None }
+        Self { findings, ..Self::new(status, reason) }
     }
 
     /// Fail with the findings that say why.
     pub fn fail(reason: impl Into<String>, findings: Vec<Finding>) -> Self {
-        Self { status: Status::Fail, reason: reason.into(), findings, fails_from: None }
+        Self { findings, ..Self::new(Status::Fail, reason) }
     }
 
     /// The fact that judging needs is missing.
@@ -97,6 +100,13 @@ impl Verdict {
     #[must_use]
     pub fn failing_from(mut self, level: Option<u8>) -> Self {
         self.fails_from = level;
+        self
+    }
+
+    /// States why not everything could be judged.
+    #[must_use]
+    pub fn leaving_open(mut self, reason: Option<String>) -> Self {
+        self.open = reason;
         self
     }
 }

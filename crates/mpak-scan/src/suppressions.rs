@@ -26,6 +26,8 @@ pub const ENTRIES_COUNT_MAX: usize = 1_000;
 
 /// Controls whose findings an author may answer for.
 const BY_AUTHOR: [&str; 4] = ["AI-05", "CQ-03", "CQ-04", "CQ-05"];
+/// Rules of these about code that was not judged: its author's word is all that there would be.
+const UNREAD: [&str; 1] = ["CQ-03/unread"];
 /// Controls whose findings whoever scans may answer for. The others state what the manifest says or what is
 /// known from outside: that is corrected there, and SC-02 has VEX.
 const BY_SCANNER: [&str; 12] =
@@ -210,6 +212,9 @@ impl Suppressions {
         if !may.contains(&control) {
             return Some((State::Refused, format!("{who} findings of {control}")));
         }
+        if entry.by == SuppressedBy::Manifest && UNREAD.contains(&entry.id.as_str()) {
+            return Some((State::Refused, "an author cannot answer for code that nobody could read".to_owned()));
+        }
         let until = entry.until.as_ref()?;
         match &self.today {
             None => Some((State::Refused, "it has an end, and today's date is not known".to_owned())),
@@ -284,12 +289,16 @@ impl Used<'_> {
 }
 
 /// Rows that block are of high severity or worse; those that block from a higher level on are of medium
-/// severity. A control that no such row speaks against any more, as one did, passes with findings.
+/// severity. A control that no such row speaks against any more, as one did, passes with findings, unless something
+/// could not be judged at all: nobody answers for that.
 pub(crate) fn again(control: &Control, mut verdict: Verdict, unblocked: bool) -> Verdict {
     let worst = verdict.findings.iter().filter(|f| f.suppressed.is_none()).map(|f| f.severity).max();
     let blocked = |by: Severity| worst.is_some_and(|worst| worst >= by);
     if verdict.status == Status::Fail && unblocked && !blocked(Severity::High) {
-        verdict.status = Status::Warn;
+        verdict.status = if verdict.open.is_some() { Status::NotRun } else { Status::Warn };
+        if let Some(open) = &verdict.open {
+            verdict.reason = format!("{open}; {}", verdict.reason);
+        }
         verdict.fails_from = STRICTER_FROM.iter().find(|(id, _)| *id == control.id).map(|(_, from)| *from);
     }
     verdict.fails_from = verdict.fails_from.filter(|_| blocked(Severity::Medium));

@@ -173,7 +173,11 @@ fn followed<'p>(
         }
         for at in 1..unit.functions.len() {
             let function = FunctionId(u32::try_from(at).unwrap_or(u32::MAX));
-            if engine.steps < STEPS_MAX && !engine.visited.contains(&(id, function)) {
+            if !engine.visited.contains(&(id, function)) {
+                if engine.steps >= STEPS_MAX {
+                    engine.cut = true;
+                    break;
+                }
                 engine.env.restart(top);
                 engine.judged = true;
                 let args = engine.unknown_inputs(id, function);
@@ -353,12 +357,16 @@ impl Engine<'_> {
         let unit = self.program.unit(handler.unit);
         let function = unit.function(handler.function);
         let called = handler.name.as_deref().unwrap_or("a tool");
+        let (from, span) = match handler.registered_in {
+            own if own == handler.unit => (own, function.span),
+            other => (other, handler.span),
+        };
         let mut args = Vec::new();
         for (at, param) in function.params.iter().enumerate() {
             args.push(if handler.inputs.contains(&at) {
                 let name = if param.name.is_empty() { "arguments" } else { &param.name };
                 let what = format!("the model chooses `{name}` of {called}");
-                let value = self.source(Source::Tool, name, handler.unit, function.span, what);
+                let value = self.source(Source::Tool, name, from, span, what);
                 match handler.shapes.get(&at) {
                     Some(shape) => self.shaped(value, shape, ""),
                     None => value,
@@ -547,7 +555,8 @@ impl Engine<'_> {
         // Of very many, the harmless ones are left out first.
         let most = if flow.danger <= Danger::Low { HARMLESS_COUNT_MAX } else { FLOWS_COUNT_MAX };
         if self.found.len() >= most && !self.found.contains_key(&flow.key()) {
-            self.cut = true;
+            // No verdict is about harmless ones.
+            self.cut |= flow.danger > Danger::Low;
             return;
         }
         keep_worse(&mut self.found, flow);

@@ -58,7 +58,9 @@ pub struct Handler {
     pub shapes: BTreeMap<usize, Shape>,
     /// Checking.
     pub schema: Schema,
-    /// Where it is registered.
+    /// The unit whose code registers it, which need not be its own.
+    pub registered_in: UnitId,
+    /// Where it is registered there.
     pub span: Span,
     /// Whether it was found by the words of the protocol, in a server without a library.
     pub by_hand: bool,
@@ -80,7 +82,14 @@ pub fn handlers(program: &Program) -> Vec<Handler> {
     }
     // A function that is registered twice is kept with the registration that says most of its input.
     found.sort_by_key(|handler| (handler.unit, handler.function, handler.shapes.is_empty(), handler.span));
-    found.dedup_by_key(|handler| (handler.unit, handler.function));
+    found.dedup_by(|other, kept| {
+        let same = (other.unit, other.function) == (kept.unit, kept.function);
+        // Whoever takes a function of another file for a tool is told: it is his doing.
+        if same && kept.registered_in == kept.unit && other.registered_in != other.unit {
+            (kept.registered_in, kept.span) = (other.registered_in, other.span);
+        }
+        same
+    });
     found
 }
 
@@ -135,7 +144,7 @@ fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
                 _ => (decorator, &[]),
             };
             if let Some(kind) = last_name(unit, callee).and_then(kind) {
-                found.push(python_handler(program, (id, function_id), kind, args, unit.span(decorator)));
+                found.push(python_handler(program, id, (id, function_id), kind, args, unit.span(decorator)));
             }
         }
     }
@@ -156,7 +165,7 @@ fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
         let all: Vec<Arg> = args.iter().chain(options).cloned().collect();
         let functions = args.iter().flat_map(|arg| functions(program, id, within, arg.value)).take(HANDLERS_COUNT_MAX);
         for (unit_id, function) in functions {
-            found.push(python_handler(program, (unit_id, function), kind, &all, unit.span(call)));
+            found.push(python_handler(program, id, (unit_id, function), kind, &all, unit.span(call)));
         }
     }
 }
@@ -188,6 +197,7 @@ fn functions(program: &Program, unit: UnitId, within: FunctionId, expr: ExprId) 
 
 fn python_handler(
     program: &Program,
+    from: UnitId,
     (id, function): (UnitId, FunctionId),
     kind: Kind,
     args: &[Arg],
@@ -196,7 +206,8 @@ fn python_handler(
     let unit = program.unit(id);
     let found = unit.function(function);
     let named = |name: &str| args.iter().find(|arg| arg.name.as_deref() == Some(name));
-    let given = |name: &str| named(name).and_then(|arg| unit.exprs.get(arg.value.0 as usize)).and_then(text_of);
+    let registering = &program.unit(from).exprs;
+    let given = |name: &str| named(name).and_then(|arg| registering.get(arg.value.0 as usize)).and_then(text_of);
     let name = given("name").map(str::to_owned).or_else(|| found.name.clone());
     let description = given("description").map(str::to_owned).or_else(|| found.doc.clone());
     let method = usize::from(found.class.is_some());
@@ -225,7 +236,19 @@ fn python_handler(
         (false, true) => Schema::Partly(untyped),
         (false, false) => Schema::None,
     };
-    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span, by_hand: false }
+    Handler {
+        unit: id,
+        function,
+        kind,
+        name,
+        description,
+        inputs,
+        shapes,
+        schema,
+        registered_in: from,
+        span,
+        by_hand: false,
+    }
 }
 
 fn last_decorator_is(unit: &Unit, function: &super::facts::Function, name: &str) -> bool {
@@ -304,6 +327,7 @@ fn request_handler(program: &Program, id: UnitId, span: Span, args: &[Arg], foun
             inputs: vec![0],
             shapes: BTreeMap::new(),
             schema,
+            registered_in: id,
             span,
             by_hand: false,
         });
@@ -377,7 +401,19 @@ fn script_handler(
     if schema == Schema::None && checks_itself(program, id, function) {
         schema = Schema::Typed;
     }
-    Handler { unit: id, function, kind, name, description, inputs, shapes, schema, span, by_hand: false }
+    Handler {
+        unit: id,
+        function,
+        kind,
+        name,
+        description,
+        inputs,
+        shapes,
+        schema,
+        registered_in: from,
+        span,
+        by_hand: false,
+    }
 }
 
 /// The shape that an argument of a registration tells, and whether it is a schema at all; none where the

@@ -58,7 +58,7 @@ fn judge_read(read: &ManifestRead) -> Verdict {
         (_, None) => "the manifest is valid, with remarks",
         (_, Some(_)) => "the manifest is valid for level 1 and lacks what level 2 requires",
     };
-    Verdict { status, reason: reason.to_owned(), findings, fails_from }
+    Verdict { status, reason: reason.to_owned(), findings, fails_from, open: None }
 }
 
 fn from_problem(problem: &Problem) -> Finding {

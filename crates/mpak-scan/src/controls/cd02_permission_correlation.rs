@@ -32,19 +32,16 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     findings.extend(unreached(&found.unreached));
     let uses = found.uses.len();
     let seen = if uses == 1 { "1 use was found".to_owned() } else { format!("{uses} uses were found") };
+    // 3. What could not be seen. A place where anything may be done is not compared.
+    let open = open(found);
     if blocks > 0 {
         let what = if blocks == 1 { "1 of them blocks".to_owned() } else { format!("{blocks} of them block") };
-        return Verdict::fail(format!("the code does what is not declared: {seen}, {what}"), findings);
+        let reason = format!("the code does what is not declared: {seen}, {what}");
+        return Verdict::fail(reason, findings).leaving_open(open);
     }
-    // 3. What could not be seen. A place where anything may be done is not compared.
     findings.extend(unseen(found));
-    if let Some((file, reason)) = found.unread.first() {
-        let reason = format!("`{file}` could not be read ({reason}): what it does was not compared");
-        return Verdict { findings, ..Verdict::new(Status::NotRun, reason) };
-    }
-    if let Some((file, reason)) = found.silent.first() {
-        let reason = format!("what the native code `{file}` does is not known: {reason}; a run in a sandbox tells");
-        return Verdict { findings, ..Verdict::new(Status::NotRun, reason) };
+    if let Some(reason) = open {
+        return Verdict { findings, ..Verdict::not_run(reason) };
     }
     let (status, reason) = if !found.natives.is_empty() {
         (Status::Warn, format!("{seen} and compared; what native code does is known by its imports only"))
@@ -54,6 +51,16 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
         (Status::Pass, format!("{seen}, and what is declared is what the code does"))
     };
     Verdict { findings, ..Verdict::new(status, reason) }
+}
+
+/// Why some of what the server does was not compared, whatever was found in the rest.
+fn open(found: &Capabilities) -> Option<String> {
+    let unread = found.unread.first();
+    let unread = unread.map(|(file, why)| format!("`{file}` could not be read ({why}): what it does was not compared"));
+    unread.or_else(|| {
+        let (file, reason) = found.silent.first()?;
+        Some(format!("what the native code `{file}` does is not known: {reason}; a run in a sandbox tells"))
+    })
 }
 
 /// Code whose doings are not known, or not all of them.

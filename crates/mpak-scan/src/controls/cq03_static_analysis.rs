@@ -13,7 +13,7 @@ use crate::control::{Status, Verdict};
 use crate::evidence::{Code, Evidence};
 use crate::report::{Finding, Severity};
 
-use super::cq05_safe_execution::{findings, unfinished, unjudged, verdict};
+use super::cq05_safe_execution::{findings, open, unfinished, verdict};
 
 /// Judges.
 pub(super) fn judge(evidence: &Evidence) -> Verdict {
@@ -30,7 +30,7 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
         .collect();
     // A server that is installed as a package is followed where it registers its tools.
     let nothing = code.first_party_count == 0 && code.flows.is_empty() && found.is_empty();
-    if nothing && let Some(reason) = unjudged(evidence) {
+    if nothing && let Some(reason) = open(evidence) {
         return Verdict::not_run(reason);
     }
     if nothing {

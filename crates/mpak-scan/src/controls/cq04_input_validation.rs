@@ -12,11 +12,11 @@ use super::cq05_safe_execution::unjudged;
 /// Judges.
 pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let code = evidence.code();
-    let nothing = code.first_party_count == 0 && code.handlers.is_empty();
-    if nothing && let Some(reason) = unjudged(evidence) {
-        return Verdict::not_run(reason);
-    }
-    if nothing {
+    let unjudged = unjudged(evidence);
+    if code.first_party_count == 0 && code.handlers.is_empty() {
+        if let Some(reason) = unjudged {
+            return Verdict::not_run(reason);
+        }
         return Verdict::new(
             Status::NotApplicable,
             "the bundle holds no Python, JavaScript or TypeScript of the server's own",
@@ -29,7 +29,7 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let mut found = Vec::new();
     let mut unchecked = 0;
     for handler in &tools {
-        let unit = code.program.unit(handler.unit);
+        let unit = code.program.unit(handler.registered_in);
         let name = handler.name.as_deref().unwrap_or("the handler of all tools");
         let (severity, title) = match &handler.schema {
             Schema::Typed => continue,
@@ -46,6 +46,10 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
                 .seen(unit.line(handler.span))
                 .fix("give each parameter a type (Python), or a schema that is parsed before the handler runs"),
         );
+    }
+    // Handlers beside a program that was not read, of which nobody knows whether it uses them.
+    if let Some(reason) = unjudged {
+        return Verdict { findings: found, ..Verdict::not_run(reason) };
     }
     let reason = format!("{} of {} tool handlers check their input", tools.len() - unchecked, tools.len());
     Verdict::pass_or_warn(reason, found).failing_from((unchecked > 0).then_some(4))

@@ -2,6 +2,10 @@
 //!
 //! Spec: MTF 0.1 §3.4 CQ-05.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use crate::code::facts::Language;
 use crate::code::flow::sinks::SinkKind;
 use crate::code::flow::value::Source;
@@ -11,11 +15,14 @@ use crate::control::{Status, Verdict};
 use crate::evidence::{Code, Evidence};
 use crate::report::{Finding, Severity, Step};
 
+/// Most commands of the manifest, and words of each, that are looked at.
+const COMMANDS_COUNT_MAX: usize = 64;
+
 /// Judges.
 pub(super) fn judge(evidence: &Evidence) -> Verdict {
     let code = evidence.code();
     if code.first_party_count == 0 && code.flows.is_empty() {
-        if let Some(reason) = unjudged(evidence) {
+        if let Some(reason) = open(evidence) {
             return Verdict::not_run(reason);
         }
         return if code.unread.is_empty() {
@@ -41,6 +48,12 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
     verdict(found, evidence, "runs what others choose")
 }
 
+/// Why some of what the server does was not judged, whatever was found in the rest.
+pub(super) fn open(evidence: &Evidence) -> Option<String> {
+    let cut = || "the code is larger than what is followed, so that not all of it was judged".to_owned();
+    unjudged(evidence).or_else(|| (!evidence.code().whole).then(cut))
+}
+
 /// That the work ended before the code did: what was not followed may do anything.
 pub(super) fn unfinished(code: &Code, control: &str) -> Option<Finding> {
     let title = "not every flow was followed to its end: the code is larger than the analysis allows";
@@ -49,17 +62,19 @@ pub(super) fn unfinished(code: &Code, control: &str) -> Option<Finding> {
     (!code.whole).then_some(finding)
 }
 
-/// Fails on findings of high severity, warns on those of medium severity.
+/// Fails on findings of high severity, warns on those of medium severity; what was not judged is not passed.
 pub(super) fn verdict(mut found: Vec<Finding>, evidence: &Evidence, bad: &str) -> Verdict {
     let code = evidence.code();
     found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.file, a.line).cmp(&(&b.file, b.line))));
     let serious = found.iter().filter(|finding| finding.severity >= Severity::High).count();
     let (files, tools) = (code.first_party_count, code.handlers.len());
     let judged = format!("{files} files of source code and {tools} handlers were followed");
+    let open = open(evidence);
     if serious > 0 {
-        return Verdict::fail(format!("the server {bad}: {serious} serious findings; {judged}"), found);
+        let reason = format!("the server {bad}: {serious} serious findings; {judged}");
+        return Verdict::fail(reason, found).leaving_open(open);
     }
-    if let Some(reason) = unjudged(evidence) {
+    if let Some(reason) = open {
         return Verdict { findings: found, ..Verdict::not_run(reason) };
     }
     let status = if found.iter().any(|f| f.severity >= Severity::Medium) { Status::Warn } else { Status::Pass };
@@ -69,11 +84,36 @@ pub(super) fn verdict(mut found: Vec<Finding>, evidence: &Evidence, bad: &str) -
 /// Why what runs first could not be judged: it is native, of a language that is not read, or a script of a shell,
 /// whose arguments nobody follows.
 pub(super) fn unjudged(evidence: &Evidence) -> Option<String> {
-    let code = evidence.code();
     let server = evidence.document()?.get("server")?;
-    let entry = server.get("entry_point")?.as_str()?;
-    let entry = entry.rsplit_once("${__dirname}").map_or(entry, |(_, rest)| rest).replace('\\', "/");
-    let entry = entry.trim_start_matches("./").trim_start_matches('/');
+    let entry = server.get("entry_point").and_then(Value::as_str).map(inside);
+    entry.and_then(|entry| unjudged_entry(evidence, &entry)).or_else(|| unjudged_command(evidence, server))
+}
+
+/// A path within the bundle.
+fn inside(name: &str) -> String {
+    let name = name.rsplit_once("${__dirname}").map_or(name, |(_, rest)| rest).replace('\\', "/");
+    name.trim_start_matches("./").trim_start_matches('/').to_owned()
+}
+
+/// Compiled code of the bundle that the manifest's commands start, whatever it calls the entry point.
+fn unjudged_command(evidence: &Evidence, server: &Value) -> Option<String> {
+    let config = server.get("mcp_config")?;
+    let platforms = config.get("platform_overrides").and_then(Value::as_object);
+    let all = std::iter::once(config).chain(platforms.into_iter().flatten().map(|(_, value)| value));
+    let words = all.take(COMMANDS_COUNT_MAX).flat_map(|config| {
+        let args = config.get("args").and_then(Value::as_array).into_iter().flatten().take(COMMANDS_COUNT_MAX);
+        config.get("command").into_iter().chain(args).filter_map(Value::as_str)
+    });
+    let named: BTreeSet<String> = words.map(inside).collect();
+    let compiled = |kind| matches!(kind, ContentKind::Native | ContentKind::Bytecode | ContentKind::Pyc);
+    let is_named =
+        |path: &str| named.contains(path) || path.strip_suffix(".exe").is_some_and(|bare| named.contains(bare));
+    let file = evidence.files().iter().find(|file| compiled(file.kind) && is_named(&file.path))?;
+    Some(format!("the manifest starts `{}`, which is compiled code and was not judged", file.path))
+}
+
+fn unjudged_entry(evidence: &Evidence, entry: &str) -> Option<String> {
+    let code = evidence.code();
     let file = evidence.files().iter().find(|file| file.path == entry)?;
     if let Some((_, unit)) = code.program.units().find(|(_, unit)| unit.path == entry) {
         let scripts_only = code.program.units().all(|(_, unit)| unit.language == Language::Shell);

@@ -108,7 +108,7 @@ fn judge_publisher(publisher: &Publisher) -> Verdict {
     let from = (!findings.is_empty()).then_some(3);
     let status = if findings.is_empty() { Status::Pass } else { Status::Warn };
     let reason = format!("published by a verified identity of tier {tier}");
-    Verdict { status, reason, findings, fails_from: from }
+    Verdict { status, reason, findings, fails_from: from, open: None }
 }
 
 #[cfg(test)]

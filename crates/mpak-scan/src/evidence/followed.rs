@@ -12,7 +12,7 @@ use mpak_bundle::digest::{Hashing, Sha256};
 
 use super::cache::Cache;
 use super::{GatherError, pass};
-use crate::code::facts::Unit;
+use crate::code::facts::{Span, Unit};
 use crate::code::flow::{self, Flow};
 use crate::code::program::{Program, UnitId};
 use crate::code::tools::Handler;
@@ -125,7 +125,8 @@ impl Memory<'_> {
 
 impl Whole<'_> {
     fn owns(&self, program: &Program, handler: &Handler) -> bool {
-        (self.is_own)(&program.unit(handler.unit).path)
+        let is_own = |unit: UnitId| (self.is_own)(&program.unit(unit).path);
+        is_own(handler.unit) || is_own(handler.registered_in)
     }
 
     /// The server's own part and the vendored one; `None` where one of them is empty, or where what counts as a
@@ -146,8 +147,12 @@ impl Whole<'_> {
 
     fn part(&self, ids: Vec<UnitId>) -> Part {
         let local = |id: UnitId| ids.binary_search(&id).ok().and_then(|at| u32::try_from(at).ok()).map(UnitId);
-        let handlers =
-            self.handlers.iter().filter_map(|handler| Some(Handler { unit: local(handler.unit)?, ..handler.clone() }));
+        let handlers = self.handlers.iter().filter_map(|handler| {
+            let unit = local(handler.unit)?;
+            let registered_in = local(handler.registered_in);
+            let span = if registered_in.is_some() { handler.span } else { Span::default() };
+            Some(Handler { unit, registered_in: registered_in.unwrap_or(unit), span, ..handler.clone() })
+        });
         let handlers = handlers.collect();
         Part { program: self.program.part(&ids), ids, handlers }
     }

@@ -8,6 +8,7 @@ mod hostile_files;
 mod levels;
 mod published;
 mod quality;
+mod raised;
 mod replay;
 mod report;
 mod schema;

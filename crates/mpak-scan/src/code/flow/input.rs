@@ -132,6 +132,7 @@ impl Engine<'_> {
                 inputs,
                 shapes: BTreeMap::new(),
                 schema: Schema::None,
+                registered_in: place.unit,
                 span,
                 by_hand: false,
             });

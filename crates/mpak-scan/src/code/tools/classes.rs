@@ -67,6 +67,7 @@ fn handler(program: &Program, key: ClassKey) -> Option<Handler> {
         inputs,
         shapes,
         schema,
+        registered_in: unit,
         span: method.span,
         by_hand: false,
     })

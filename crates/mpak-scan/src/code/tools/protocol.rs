@@ -105,6 +105,7 @@ fn handler(program: &Program, unit: UnitId, function: FunctionId) -> Option<Hand
         inputs,
         shapes: BTreeMap::new(),
         schema,
+        registered_in: unit,
         span: found.span,
         by_hand: true,
     })
