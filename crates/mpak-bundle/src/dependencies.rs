@@ -98,6 +98,8 @@ fn encoded(text: &str) -> String {
 pub struct Survey {
     /// Sorted by ecosystem, name and version; one per name and version.
     pub components: Vec<Component>,
+    /// Further places in which one of them is installed, as components of their own.
+    pub copies: Vec<Component>,
     /// Records that could not be read, sorted: what they stand for is not among the components.
     pub unreadable: Vec<String>,
     /// Whether there were more components than are kept.
@@ -256,10 +258,17 @@ fn finish(mut components: Vec<Component>, unreadable: BTreeSet<String>, locks: l
             .then_with(|| a.license.is_none().cmp(&b.license.is_none()))
             .then_with(|| a.found_in.cmp(&b.found_in))
     });
-    components.dedup_by(|b, a| a.ecosystem == b.ecosystem && a.name == b.name && a.version == b.version);
+    let mut copies = Vec::new();
+    components.dedup_by(|b, a| {
+        let same = a.ecosystem == b.ecosystem && a.name == b.name && a.version == b.version;
+        if same && b.is_installed() && copies.len() < COMPONENTS_COUNT_MAX {
+            copies.push(b.clone());
+        }
+        same
+    });
     let truncated = components.len() > COMPONENTS_COUNT_MAX;
     components.truncate(COMPONENTS_COUNT_MAX);
-    Survey { components, unreadable: unreadable.into_iter().collect(), truncated, locks }
+    Survey { components, copies, unreadable: unreadable.into_iter().collect(), truncated, locks }
 }
 
 /// Reads records and gathers what they say.

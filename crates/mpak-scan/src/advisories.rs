@@ -27,7 +27,7 @@ pub use build::{BuildError, Builder, Built};
 pub use find::{Doubt, Found, Match, Vulnerability};
 pub use input::InputError;
 pub use package::Package;
-pub(crate) use published::Published;
+pub(crate) use published::{Id as PublishedId, id as published_id, key as published_key};
 pub use score::{Basis, Score};
 pub use sign::{KeyError, PublicKey, SigningKey};
 pub use snapshot::{Feed, Head, Snapshot, SnapshotError};

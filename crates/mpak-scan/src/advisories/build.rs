@@ -83,6 +83,9 @@ pub enum BuildError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// More archives of packages than a snapshot may be made of.
+    #[error("there are more than 1,000,000 archives of packages: build from fewer of them")]
+    TooManyPackages,
     /// Nothing to build from.
     #[error("no record was found")]
     Empty,

@@ -2,90 +2,97 @@
 //! bundle that it lies in.
 //!
 //! In: archives as their ecosystems publish them (wheels, source distributions, npm packages), from outside. Out:
-//! for each version of a package the digests of its files.
+//! for each version of a package what its files are and where they stand in it. A file counts in its own place only: a
+//! test's fixture in the place of the module that is loaded is not as it was published.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek as _};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-use mpak_bundle::archive::Archive;
 use mpak_bundle::dependencies::Ecosystem;
 use mpak_bundle::digest::Sha256;
-use mpak_bundle::limits::Limits;
-use serde_json::Value;
 
 use super::input::InputError;
 use super::snapshot::BLOCK_BYTES;
 use super::wire::{Reader, Writer};
 use super::{BuildError, name};
 
-/// What is kept of a file's SHA-256: another file with the same begin cannot be made.
-const DIGEST_BYTES: usize = 16;
-/// Largest file of a package, and all files of one together.
-const FILE_BYTES_MAX: u64 = 512 << 20;
-const PACKAGE_BYTES_MAX: u64 = 8 << 30;
-/// Most files of one package, most archives.
-const FILES_COUNT_MAX: usize = 200_000;
+mod archive;
+
+use archive::{Form, Held};
+
+/// What is kept of a file: a SHA-256.
+const ID_BYTES: usize = 32;
+/// Most archives.
 const ARCHIVES_COUNT_MAX: usize = 1_000_000;
-/// Largest description of a package.
-const ABOUT_BYTES_MAX: u64 = 4 << 20;
-/// Longest name and version.
-const WORD_BYTES_MAX: usize = 300;
 
-/// The first bytes of a digest.
-type Begin = [u8; DIGEST_BYTES];
+/// A file in its place: the SHA-256 of its path in the folder that packages are installed into (Python), or in its
+/// package (npm), of a zero byte, and of the SHA-256 of its content.
+pub(crate) type Id = [u8; ID_BYTES];
 
-fn begin(sha256: &Sha256) -> Begin {
-    let mut begin = Begin::default();
-    begin.copy_from_slice(&sha256.as_bytes()[..DIGEST_BYTES]);
-    begin
+/// The file of this path and content.
+pub(crate) fn id(inside: &str, content: &Sha256) -> Id {
+    let mut text = Vec::with_capacity(inside.len() + 1 + ID_BYTES);
+    text.extend_from_slice(inside.as_bytes());
+    text.push(0);
+    text.extend_from_slice(content.as_bytes());
+    *Sha256::of(&text).as_bytes()
 }
 
-/// The files of one version of a package.
+/// The files of one version of a package, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Published(BTreeSet<Begin>);
+pub(crate) struct Published(Vec<Id>);
 
 impl Published {
-    /// Whether a file of these bytes is one of them.
-    pub(crate) fn holds(&self, sha256: &Sha256) -> bool {
-        self.0.contains(&begin(sha256))
+    /// Whether a file is one of them.
+    pub(crate) fn holds(&self, id: &Id) -> bool {
+        self.0.binary_search(id).is_ok()
     }
 
-    /// Reads an entry of a block; `None` where it is none.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    /// All of them.
+    pub(crate) fn ids(&self) -> &[Id] {
+        &self.0
+    }
+
+    /// Reads those files of an entry of a block that are `wanted`; `None` where it is none.
+    pub(super) fn read(reader: &mut Reader<'_>, wanted: &dyn Fn(&Id) -> bool) -> Option<Self> {
         let count = reader.count()?;
-        let mut files = BTreeSet::new();
+        let (mut files, mut last) = (Vec::new(), None::<Id>);
         for _ in 0..count {
-            let digest: Begin = reader.take(DIGEST_BYTES)?.try_into().ok()?;
-            if files.last().is_some_and(|last| *last >= digest) {
+            let id: Id = reader.take(ID_BYTES)?.try_into().ok()?;
+            if last.is_some_and(|last| last >= id) {
                 return None;
             }
-            files.insert(digest);
+            last = Some(id);
+            if wanted(&id) {
+                files.push(id);
+            }
         }
         Some(Self(files))
-    }
-
-    fn write(&self, writer: &mut Writer) {
-        writer.number(self.0.len() as u64);
-        self.0.iter().for_each(|digest| writer.0.extend_from_slice(digest));
     }
 }
 
 /// Where a version of a package stands in a snapshot. Versions are compared as written: both sides have them from
 /// the package itself.
-pub(super) fn key(ecosystem: Ecosystem, package: &str, version: &str) -> Vec<u8> {
+pub(crate) fn key(ecosystem: Ecosystem, package: &str, version: &str) -> Vec<u8> {
     let mut key = name::key(ecosystem, package);
     key.push(0);
     key.extend_from_slice(version.as_bytes());
     key
 }
 
+/// The archives of one version of a package.
+#[derive(Debug, Default)]
+struct Version {
+    files: BTreeSet<Id>,
+    /// Of the forms of which there is one for all platforms: which files it held.
+    single: BTreeMap<Form, BTreeSet<Id>>,
+}
+
 /// The files of many packages.
 #[derive(Debug, Default)]
 pub(super) struct Packages {
-    all: BTreeMap<Vec<u8>, Published>,
+    all: BTreeMap<Vec<u8>, Version>,
     archives_count: usize,
 }
 
@@ -101,12 +108,12 @@ impl Packages {
             return self.archive(path);
         }
         let io = |source| InputError::Io { path: path.to_owned(), source };
-        let mut entries = Vec::new();
+        let mut entries: Vec<PathBuf> = Vec::new();
         for entry in fs::read_dir(path).map_err(io)? {
             let entry = entry.map_err(io)?;
             let kind = entry.file_type().map_err(io)?;
             // Links are not followed, so that there is an end.
-            if kind.is_dir() || kind.is_file() && is_archive(&entry.path()) {
+            if kind.is_dir() || kind.is_file() && archive::is_archive(&entry.path()) {
                 entries.push(entry.path());
             }
         }
@@ -117,29 +124,32 @@ impl Packages {
     fn archive(&mut self, path: &Path) -> Result<(), BuildError> {
         self.archives_count += 1;
         if self.archives_count > ARCHIVES_COUNT_MAX {
-            return Err(InputError::TooMany { path: path.to_owned() }.into());
+            return Err(BuildError::TooManyPackages);
         }
-        let mut file = File::open(path).map_err(|source| InputError::Io { path: path.to_owned(), source })?;
-        let mut first = [0; 2];
-        let known = file.read(&mut first).and_then(|_| file.rewind());
-        known.map_err(|source| InputError::Io { path: path.to_owned(), source })?;
-        let found = match first {
-            [b'P', b'K'] => of_zip(file, path)?,
-            [0x1f, 0x8b] => of_tar(file, path)?,
-            _ => return Err(unfit(path, "it is neither a wheel nor a compressed tar")),
-        };
-        let (ecosystem, package, version) = found.about.ok_or_else(|| unfit(path, "it says no name and version"))?;
-        self.all.entry(key(ecosystem, &package, &version)).or_default().0.extend(found.files);
+        let Held { form, about: (package, version), files } = archive::read(path)?;
+        let key = key(form.ecosystem(), &package, &version);
+        let version = self.all.entry(key).or_default();
+        // Wheels are made for many platforms; of the other forms there is one.
+        if form != Form::Wheel {
+            match version.single.get(&form) {
+                Some(before) if *before != files => {
+                    return Err(unfit(path, "another archive of the same name and version has other files"));
+                }
+                _ => version.single.insert(form, files.clone()),
+            };
+        }
+        version.files.extend(files);
         Ok(())
     }
 
     /// Blocks with their first keys.
     pub(super) fn blocks(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut out: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        for (key, files) in &self.all {
+        for (key, version) in &self.all {
             let mut writer = Writer::default();
             writer.bytes(key);
-            files.write(&mut writer);
+            writer.number(version.files.len() as u64);
+            version.files.iter().for_each(|id| writer.0.extend_from_slice(id));
             match out.last_mut() {
                 Some((_, block)) if block.len() + writer.0.len() <= BLOCK_BYTES => block.extend(writer.0),
                 _ => out.push((key.clone(), writer.0)),
@@ -149,104 +159,6 @@ impl Packages {
     }
 }
 
-fn is_archive(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    [".whl", ".tgz", ".tar.gz"].iter().any(|end| name.ends_with(end))
-}
-
 fn unfit(path: &Path, reason: &'static str) -> BuildError {
     BuildError::Package { path: path.to_owned(), reason }
-}
-
-/// What an archive holds.
-#[derive(Default)]
-struct Held {
-    about: Option<(Ecosystem, String, String)>,
-    files: BTreeSet<Begin>,
-}
-
-impl Held {
-    /// Takes a file; `inside` is its path in the package.
-    fn file(&mut self, inside: &str, bytes: &[u8]) {
-        self.files.insert(begin(&Sha256::of(bytes)));
-        if bytes.len() as u64 > ABOUT_BYTES_MAX {
-            return;
-        }
-        let told = match inside {
-            "package.json" => of_json(bytes).map(|(name, version)| (Ecosystem::Npm, name, version)),
-            "PKG-INFO" => of_headers(bytes).map(|(name, version)| (Ecosystem::Pypi, name, version)),
-            _ => None,
-        };
-        self.about = self.about.take().or(told);
-    }
-}
-
-fn of_zip(file: File, path: &Path) -> Result<Held, BuildError> {
-    let error = |source| InputError::Zip { path: path.to_owned(), source };
-    let limits = Limits {
-        archive_bytes_max: PACKAGE_BYTES_MAX,
-        unpacked_bytes_max: PACKAGE_BYTES_MAX,
-        entry_bytes_max: FILE_BYTES_MAX,
-        entries_count_max: FILES_COUNT_MAX,
-        ..Limits::default()
-    };
-    let archive = Archive::open(file, &limits).map_err(error)?;
-    let mut held = Held::default();
-    for entry in archive.entries() {
-        let bytes = archive.read(entry, FILE_BYTES_MAX).map_err(error)?;
-        let is_about = entry
-            .path
-            .as_str()
-            .split_once('/')
-            .is_some_and(|(folder, name)| folder.ends_with(".dist-info") && name == "METADATA");
-        held.file(if is_about { "PKG-INFO" } else { "" }, &bytes);
-    }
-    Ok(held)
-}
-
-fn of_tar(file: File, path: &Path) -> Result<Held, BuildError> {
-    let io = |source: io::Error| InputError::Io { path: path.to_owned(), source };
-    let text = MultiGzDecoder::new(BufReader::new(file)).take(PACKAGE_BYTES_MAX);
-    let mut archive = tar::Archive::new(text);
-    let mut held = Held::default();
-    for (count, entry) in archive.entries().map_err(io)?.enumerate() {
-        let entry = entry.map_err(io)?;
-        if count >= FILES_COUNT_MAX || entry.size() > FILE_BYTES_MAX {
-            return Err(unfit(path, "it has more files, or larger ones, than a package has"));
-        }
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let whole = entry.path_bytes().into_owned();
-        let mut bytes = Vec::new();
-        entry.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(io)?;
-        // Everything lies in one folder, whatever its name.
-        let inside = String::from_utf8_lossy(&whole);
-        let inside = inside.trim_start_matches("./").split_once('/').map_or("", |(_, inside)| inside);
-        held.file(inside, &bytes);
-    }
-    Ok(held)
-}
-
-fn of_json(text: &[u8]) -> Option<(String, String)> {
-    let about: Value = serde_json::from_slice(text).ok()?;
-    told(about.get("name")?.as_str()?, about.get("version")?.as_str()?)
-}
-
-/// Core metadata: headers like those of a mail. Spec: PyPA, core metadata.
-fn of_headers(text: &[u8]) -> Option<(String, String)> {
-    let text = String::from_utf8_lossy(text);
-    let value = |wanted: &str| {
-        let mut headers = text.lines().take_while(|line| !line.trim().is_empty());
-        headers.find_map(|line| {
-            let (header, value) = line.split_once(':')?;
-            header.eq_ignore_ascii_case(wanted).then(|| value.trim())
-        })
-    };
-    told(value("Name")?, value("Version")?)
-}
-
-fn told(name: &str, version: &str) -> Option<(String, String)> {
-    let fits = |word: &str| (1..=WORD_BYTES_MAX).contains(&word.len()) && !word.contains(char::is_control);
-    (fits(name) && fits(version)).then(|| (name.to_owned(), version.to_owned()))
 }

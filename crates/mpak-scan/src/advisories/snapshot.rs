@@ -15,16 +15,15 @@
 //! The head names the digest of every block, so the one signature covers the whole file while a look-up
 //! reads and checks only the blocks that it needs. In: a file from anyone. Spec: docs/formats/advisories.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
-use mpak_bundle::dependencies::Ecosystem;
 use mpak_bundle::digest::Sha256;
 use serde::{Deserialize, Serialize};
 
-use super::published::{self, Published};
+use super::published::{Id, Published};
 use super::sign::{PUBLIC_BYTES, PublicKey, SIGNATURE_BYTES, SigningKey};
 use super::wire::{Reader, Writer};
 
@@ -341,18 +340,33 @@ impl Snapshot {
         self.block(*at, *bytes, sha256, self.packages.len() + number)
     }
 
-    /// The files of a version of a package, if they are known.
+    /// Which of the `wanted` files are of which versions of packages, as far as these are known. The keys of packages
+    /// are asked in their order, so that each block is read once.
     pub(crate) fn published(
         &self,
-        ecosystem: Ecosystem,
-        package: &str,
-        version: &str,
-    ) -> Result<Option<Published>, SnapshotError> {
-        let wanted = published::key(ecosystem, package, version);
-        let last = self.published.partition_point(|block| block.first <= wanted).checked_sub(1);
-        let Some(block) = last else { return Ok(None) };
-        let mut all = self.published_block(block)?;
-        Ok(all.remove(&wanted))
+        keys: &BTreeSet<Vec<u8>>,
+        wanted: &dyn Fn(&Id) -> bool,
+        take: &mut dyn FnMut(&[u8], Published),
+    ) -> Result<(), SnapshotError> {
+        let mut keys = keys.iter().map(Vec::as_slice).peekable();
+        while let Some(first) = keys.peek() {
+            let Some(number) = self.published.partition_point(|block| block.first.as_slice() <= *first).checked_sub(1)
+            else {
+                keys.next();
+                continue;
+            };
+            let next = self.published.get(number + 1).map(|block| block.first.as_slice());
+            let mut asked: BTreeSet<&[u8]> = BTreeSet::new();
+            while let Some(key) = keys.next_if(|key| next.is_none_or(|next| *key < next)) {
+                asked.insert(key);
+            }
+            self.published_block(number, &|key, id| asked.contains(key) && wanted(id), &mut |key, files| {
+                if asked.contains(key) {
+                    take(key, files);
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Whether the files of any package are known.
@@ -364,22 +378,26 @@ impl Snapshot {
         self.published.len()
     }
 
-    /// What a block says; its keys rise from the first one.
-    pub(super) fn published_block(&self, number: usize) -> Result<BTreeMap<Vec<u8>, Published>, SnapshotError> {
+    /// What a block says of the files that are `wanted`; its keys rise from the first one.
+    pub(super) fn published_block(
+        &self,
+        number: usize,
+        wanted: &dyn Fn(&[u8], &Id) -> bool,
+        take: &mut dyn FnMut(&[u8], Published),
+    ) -> Result<(), SnapshotError> {
         let Block { at, bytes, sha256, first } = &self.published[number];
         let number = self.packages.len() + self.vulnerabilities.len() + number;
         let block = self.block(*at, *bytes, sha256, number)?;
         let mut reader = Reader::new(&block);
-        let mut out = BTreeMap::new();
+        let mut last: Option<&[u8]> = None;
         while !reader.is_empty() {
-            let key = reader.bytes().map(<[u8]>::to_vec);
-            let entry = key.and_then(|key| Some((key, Published::read(&mut reader)?)));
-            let rises = |key: &Vec<u8>| out.last_key_value().is_none_or(|(last, _)| last < key);
-            let entry = entry.filter(|(key, _)| rises(key) && (!out.is_empty() || key == first));
+            let key = reader.bytes().filter(|key| last.map_or(key == first, |last| last < *key));
+            let entry = key.and_then(|key| Some((key, Published::read(&mut reader, &|id| wanted(key, id))?)));
             let (key, files) = entry.ok_or(SnapshotError::BlockForm { number })?;
-            out.insert(key, files);
+            last = Some(key);
+            take(key, files);
         }
-        Ok(out)
+        Ok(())
     }
 
     fn block(&self, at: u64, bytes: usize, sha256: &[u8; 32], number: usize) -> Result<Vec<u8>, SnapshotError> {

@@ -1,16 +1,19 @@
 //! What is published about the components, what is said against it, and which files are as they were published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashSet};
 use mpak_bundle::dependencies::{Component, Ecosystem, Survey};
 
 use super::{FileFact, SbomFile};
-use crate::advisories::{Found, Package, Published, Snapshot, SnapshotError};
+use crate::advisories::{Found, Package, PublishedId, Snapshot, SnapshotError, published_id, published_key};
 use crate::completeness::folder_of_npm_package;
 use crate::vex::Statement;
 
 /// Most components of bills of materials that are looked up beside those that were found.
 const LISTED_COUNT_MAX: usize = 50_000;
+/// Most folders of Python packages in each other that a file is looked for in.
+const FOLDERS_COUNT_MAX: usize = 4;
 
 /// Facts for SC-02, and for how findings in vendored files count.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +22,6 @@ pub struct Advised {
     statements: Vec<Statement>,
     unchanged: BTreeMap<String, String>,
 }
-
-/// Packages installed below one folder, with their names.
-type Installed = BTreeMap<String, Vec<(String, Published)>>;
 
 impl Advised {
     /// What the bundle itself says.
@@ -69,12 +69,9 @@ impl Advised {
         if !snapshot.knows_files() {
             return Ok(());
         }
-        let installed = installed(snapshot, survey)?;
-        for (file, _) in files.iter().zip(vendored).filter(|(_, vendored)| **vendored) {
-            if let Some(name) = published_in(&installed, file) {
-                self.unchanged.insert(file.path.clone(), name.to_owned());
-            }
-        }
+        let files: Vec<&FileFact> =
+            files.iter().zip(vendored).filter(|(_, vendored)| **vendored).map(|(file, _)| file).collect();
+        self.unchanged = unchanged(snapshot, survey, &files)?;
         Ok(())
     }
 
@@ -94,32 +91,77 @@ impl Advised {
     }
 }
 
-/// By the folder that a package's files lie in: an npm package's own, and what Python packages are installed into.
-fn installed(snapshot: &Snapshot, survey: &Survey) -> Result<Installed, SnapshotError> {
-    let mut installed = Installed::new();
-    for component in survey.components.iter().filter(|component| component.is_installed()) {
-        let Some((folder, _)) = component.found_in.rsplit_once('/') else { continue };
-        let folder = match component.ecosystem {
-            Ecosystem::Npm => folder,
-            _ => folder.rsplit_once('/').map_or("", |(site, _)| site),
-        };
-        let Component { ecosystem, name, version, .. } = component;
-        if let Some(files) = snapshot.published(*ecosystem, name, version)? {
-            installed.entry(folder.to_owned()).or_default().push((format!("{name} {version}"), files));
-        }
-    }
-    Ok(installed)
+/// Packages that are installed in some folders: what they are called, and the numbers of the folders.
+struct Installed {
+    name: String,
+    folders: Vec<usize>,
 }
 
-/// The package that a file was published in as it is, of those that it may belong to.
-fn published_in<'i>(installed: &'i Installed, file: &FileFact) -> Option<&'i str> {
-    let of = |folder: &str| {
-        let packages = installed.get(folder).into_iter().flatten();
-        packages.filter(|(_, files)| files.holds(&file.sha256)).map(|(name, _)| name.as_str()).next()
-    };
-    if let Some(folder) = folder_of_npm_package(&file.path) {
-        return of(folder);
+/// The files that are as they were published, each with its package.
+fn unchanged(
+    snapshot: &Snapshot,
+    survey: &Survey,
+    files: &[&FileFact],
+) -> Result<BTreeMap<String, String>, SnapshotError> {
+    // 1. Which package stands in which folders.
+    let mut numbers: HashMap<&str, usize> = HashMap::default();
+    let mut installed: BTreeMap<Vec<u8>, Installed> = BTreeMap::new();
+    for component in survey.components.iter().chain(&survey.copies) {
+        let Some(folder) = folder_of(component) else { continue };
+        let next = numbers.len();
+        let number = *numbers.entry(folder).or_insert(next);
+        let Component { ecosystem, name, version, .. } = component;
+        let one = installed.entry(published_key(*ecosystem, name, version));
+        one.or_insert_with(|| Installed { name: format!("{name} {version}"), folders: Vec::new() })
+            .folders
+            .push(number);
     }
-    let folders = file.path.match_indices('/').map(|(at, _)| &file.path[..at]);
-    std::iter::once("").chain(folders).find_map(of)
+    // 2. What each file is, seen from each folder that it may have been installed into.
+    let mut there: Vec<HashMap<PublishedId, &str>> = vec![HashMap::default(); numbers.len()];
+    let mut known: HashSet<PublishedId> = HashSet::default();
+    for file in files {
+        for (number, inside) in places(&numbers, &file.path) {
+            let id = published_id(inside, &file.sha256);
+            there[number].insert(id, &file.path);
+            known.insert(id);
+        }
+    }
+    // 3. Which of them were published so.
+    let mut unchanged = BTreeMap::new();
+    let keys: BTreeSet<Vec<u8>> = installed.keys().cloned().collect();
+    snapshot.published(&keys, &|id| known.contains(id), &mut |key, published| {
+        let Some(Installed { name, folders }) = installed.get(key) else { return };
+        for there in folders.iter().map(|number| &there[*number]) {
+            let mut take = |path: &str| {
+                unchanged.entry(path.to_owned()).or_insert_with(|| name.clone());
+            };
+            // Whichever is less: many packages may share a folder, and a package may be in many.
+            if there.len() < published.ids().len() {
+                there.iter().filter(|(id, _)| published.holds(id)).for_each(|(_, path)| take(path));
+            } else {
+                published.ids().iter().filter_map(|id| there.get(id)).for_each(|path| take(path));
+            }
+        }
+    })?;
+    Ok(unchanged)
+}
+
+/// The folder that a package's files lie in: an npm package's own, and what Python packages are installed into.
+fn folder_of(component: &Component) -> Option<&str> {
+    let (folder, _) = component.found_in.rsplit_once('/').filter(|_| component.is_installed())?;
+    Some(match component.ecosystem {
+        Ecosystem::Npm => folder,
+        _ => folder.rsplit_once('/').map_or("", |(site, _)| site),
+    })
+}
+
+/// The folders, by number, that a file may have been installed into, with its path there: the innermost ones.
+fn places<'f>(numbers: &HashMap<&str, usize>, path: &'f str) -> Vec<(usize, &'f str)> {
+    if let Some(folder) = folder_of_npm_package(path) {
+        let inside = path.get(folder.len() + 1..).unwrap_or_default();
+        return numbers.get(folder).map(|number| (*number, inside)).into_iter().collect();
+    }
+    let around = path.rmatch_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));
+    let known = around.chain([("", path)]).filter_map(|(folder, inside)| Some((*numbers.get(folder)?, inside)));
+    known.take(FOLDERS_COUNT_MAX).collect()
 }
