@@ -378,8 +378,9 @@ impl Outside {
             Some(Attestation::Bundles(all)) => all.len(),
             _ => 0,
         };
-        if let Some(count) = [bundles, attested].into_iter().find(|count| *count > BUNDLES_COUNT_MAX) {
-            let (field, found) = ("attestation.bundles".to_owned(), count.to_string());
+        let lists = [("signatures[].bundle", bundles), ("attestation.bundles", attested)];
+        if let Some((list, count)) = lists.into_iter().find(|(_, count)| *count > BUNDLES_COUNT_MAX) {
+            let (field, found) = (list.to_owned(), count.to_string());
             return Err(OutsideError::Range { field, found, expected: "at most 32 Sigstore bundles" });
         }
         let without = |s: &Signature| s.state.is_none() && s.detached.is_none() && s.bundle.is_none();
@@ -482,6 +483,19 @@ mod tests {
             "approved_hosts": [{"ecosystem": "npm", "host_sha256": "ab".repeat(32)}],
             "later": {"unknown": true},
         })
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_named() {
+        let many = vec![json!({}); BUNDLES_COUNT_MAX + 1];
+        let signatures: Vec<Value> = many.iter().map(|one| json!({"method": "sigstore", "bundle": one})).collect();
+        for (document, list) in [
+            (json!({"version": 1, "attestation": {"bundles": many}}), "`attestation.bundles`"),
+            (json!({"version": 1, "signatures": signatures}), "`signatures[].bundle`"),
+        ] {
+            let error = Outside::read(document.to_string().as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(list), "{error}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ const TEXT_CHARS_MAX: usize = 1_000;
 /// A statement about an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// What it says. Source and commit are those of the certificate, where it names them: the rest is the signer's word.
+    /// What it says. Source and commit are those of the certificate, or nothing: the rest is the signer's word.
     pub provenance: Provenance,
     /// Where the statement itself names another source than the certificate.
     pub contradictions: Vec<Contradiction>,
@@ -76,16 +76,16 @@ impl Statement {
     }
 }
 
-/// Puts what is certified in place of what is stated; gives both where they differ.
+/// Puts what is certified in place of what is stated, also where that is nothing; gives both where they differ.
 fn settle(
     field: &'static str,
     stated: &mut Option<String>,
     certified: Option<&String>,
     same: impl Fn(&str, &str) -> bool,
 ) -> Option<Contradiction> {
-    let certified = certified?.clone();
-    let before = stated.replace(certified.clone()).filter(|before| !same(before, &certified))?;
-    Some(Contradiction { field, stated: before, certified })
+    let before = std::mem::replace(stated, certified.cloned());
+    let (certified, stated) = (certified?.clone(), before?);
+    (!same(&stated, &certified)).then_some(Contradiction { field, stated, certified })
 }
 
 /// The commit of the repository that was built, among everything that the build used.
@@ -145,5 +145,26 @@ mod tests {
         let odd = json!({"predicateType": "t", "subject": [{"digest": {"sha256": "xyz"}}, 7], "predicate": {"runDetails": []}});
         let found = read(&odd).unwrap();
         assert_eq!((found.subjects.len(), found.builder.as_str(), found.commit), (0, "", None));
+    }
+
+    #[test]
+    fn source_and_commit_are_the_certificates_or_nothing() {
+        let certified = Signer {
+            repository: Some("https://github.com/a/b".to_owned()),
+            commit: Some("aa".to_owned()),
+            ..Signer::default()
+        };
+        let stated = json!({"predicateType": "t", "predicate": {"buildDefinition": {
+            "externalParameters": {"workflow": {"repository": "https://github.com/a/b"}},
+            "resolvedDependencies": [{"uri": "git+https://github.com/a/b", "digest": {"gitCommit": "aa"}}]}}});
+        let of = |signer: &Signer| Statement::read(stated.to_string().as_bytes()).unwrap().of_signer(signer);
+        let named = of(&certified).provenance;
+        assert_eq!((named.repository, named.commit), (certified.repository.clone(), certified.commit.clone()));
+        // A certificate of a person names neither.
+        let silent = of(&Signer::default());
+        assert_eq!((silent.provenance.repository, silent.provenance.commit), (None, None));
+        assert!(silent.contradictions.is_empty());
+        let other = Signer { commit: Some("bb".to_owned()), ..certified };
+        assert_eq!(of(&other).contradictions[0].field, "commit");
     }
 }

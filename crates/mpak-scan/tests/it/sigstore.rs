@@ -94,6 +94,14 @@ fn a_signature_over_the_file_is_one_and_no_attestation() {
         world.with(&json!({"signatures": [{"method": "sigstore", "bundle": bundle}], "attestation": "absent"}));
     assert_eq!(found(&report, "AI-03"), (Status::Pass, vec![]));
     assert_eq!(found(&report, "PR-03"), (Status::Fail, vec!["PR-03/missing-attestation"]));
+    // A statement of another kind, given as a signature, is none either, and nobody looked for one.
+    let mut release = workload().provenance(&world.bytes);
+    release["predicateType"] = json!("https://in-toto.io/attestation/release/v0.1");
+    let release = world.services.attest(&workload(), &release, Spoil::Nothing);
+    let report = world.with(&json!({"signatures": [{"method": "sigstore", "bundle": release}]}));
+    assert_eq!(found(&report, "PR-03"), (Status::NotRun, vec![]));
+    let report = world.with(&json!({"attestation": {"bundle": release}}));
+    assert_eq!(found(&report, "PR-03"), (Status::Fail, vec!["PR-03/wrong-predicate"]));
     // What somebody says beside it counts nothing.
     let other = world.services.sign(&workload(), b"other bytes", Spoil::Nothing);
     let signature = json!({"method": "sigstore", "state": "valid-trusted", "authorized": true, "bundle": other});
@@ -204,6 +212,12 @@ fn without_a_publisher_the_manifests_repository_must_have_built_it_and_nobody_kn
         assert_eq!(found(&report, "PR-03"), (status, rules));
         assert_eq!(found(&report, "AI-03"), (Status::NotRun, vec![]));
     }
+    // Of several only those count that the package's own repository made, whatever comes first.
+    let mut best = World { services: Sigstore::new(), bytes: fixture(4).bytes, evidence: fixture(4).evidence };
+    best.evidence.as_object_mut().unwrap().retain(|name, _| !["publisher", "signatures"].contains(&name.as_str()));
+    let strangers = best.attested(&Workload::github("evil/greeter", "v1.0.0", &"f".repeat(40)));
+    let report = best.with(&json!({"attestation": {"bundles": [strangers, best.attested(&workload())]}}));
+    assert_eq!((found(&report, "PR-03").0, found(&report, "PR-04").0), (Status::Pass, Status::Pass));
     // Somebody else may be named, who then is the only one.
     let signers = json!([{"issuer": "https://token.actions.githubusercontent.com", "repository": "acme/builds"}]);
     let evidence = merged(

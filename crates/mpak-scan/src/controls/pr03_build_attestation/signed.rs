@@ -4,8 +4,7 @@
 use super::{FIX, SLSA, below, judge_provenance};
 use crate::control::{Status, Verdict};
 use crate::evidence::Evidence;
-use crate::outside::repository_key;
-use crate::provenance::is_about_file;
+use crate::provenance::{is_about_file, is_expected};
 use crate::report::{Finding, Severity};
 use crate::signatures::bundles::{Origin, Seen};
 use crate::sigstore::{Signer, SigstoreError, Statement};
@@ -14,7 +13,7 @@ use crate::sigstore::{Signer, SigstoreError, Statement};
 const FINDINGS_COUNT_MAX: usize = 8;
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
 /// Builders that name themselves: the issuer that must have vouched for the signer, and what the signer must be.
-const BUILDERS: [(&str, &str, Option<&str>); 4] = [
+const BUILDERS: [(&str, &str, Option<&str>); 3] = [
     (
         "https://github.com/slsa-framework/slsa-github-generator",
         GITHUB,
@@ -22,8 +21,9 @@ const BUILDERS: [(&str, &str, Option<&str>); 4] = [
     ),
     ("https://github.com/actions/runner", GITHUB, None),
     ("https://gitlab.com", "https://gitlab.com", None),
-    ("https://cloudbuild.googleapis.com", "https://accounts.google.com", None),
 ];
+/// Builders of which no certificate tells that they signed: their statements count as somebody else verified them.
+const NOT_CERTIFIED: [&str; 1] = ["https://cloudbuild.googleapis.com"];
 
 /// The best that one of them is worth; `None` without any.
 pub(super) fn judge(evidence: &Evidence) -> Option<Verdict> {
@@ -38,7 +38,9 @@ pub(super) fn judge(evidence: &Evidence) -> Option<Verdict> {
     let verdicts = all.into_iter().filter_map(|seen| match &seen.result {
         Ok(verified) => {
             let statement = verified.statement.as_ref()?;
-            let counts = !has_provenance || statement.provenance.predicate_type == SLSA;
+            // Nobody looked for an attestation where one was only given as a signature.
+            let is_asked = seen.from == Origin::Attestation && !has_provenance;
+            let counts = is_asked || statement.provenance.predicate_type == SLSA;
             counts.then(|| judge_statement(evidence, &verified.signer, statement))
         }
         Err(error) if seen.from == Origin::Attestation => Some(refused(error)),
@@ -116,6 +118,9 @@ fn judge_statement(evidence: &Evidence, signer: &Signer, statement: &Statement) 
 
 /// Whether a signer can be the builder; of builders that nobody knows that is for others to say.
 fn is_builder(builder: &str, signer: &Signer) -> bool {
+    if NOT_CERTIFIED.iter().any(|known| below(builder, known)) {
+        return false;
+    }
     let Some((known, issuer, identity)) = BUILDERS.into_iter().find(|(known, ..)| below(builder, known)) else {
         // A workflow that names itself.
         return !below(builder, "https://github.com") || builder == signer.identity;
@@ -130,12 +135,30 @@ fn is_builder(builder: &str, signer: &Signer) -> bool {
     signer.issuer == issuer && identity.is_none_or(|front| below(&signer.identity, front)) && same_runner
 }
 
-/// The publisher's identity decides; without one, the repository that the manifest names.
-fn is_expected(evidence: &Evidence, signer: &Signer) -> Option<bool> {
-    let publisher = evidence.outside().publisher.as_ref();
-    signer.is_expected(publisher).or_else(|| {
-        let repository = evidence.document()?.get("repository")?;
-        let named = repository.get("url").or(Some(repository))?.as_str().filter(|url| repository_key(url).is_some())?;
-        Some(signer.is_of(named))
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_builder_counts_as_its_certificate_says() {
+        let of = |issuer: &str, identity: &str| Signer {
+            issuer: issuer.to_owned(),
+            identity: identity.to_owned(),
+            ..Signer::default()
+        };
+        let workflow = "https://github.com/acme/widget/.github/workflows/release.yml@refs/tags/v1";
+        for (builder, signer, expected) in [
+            ("https://github.com/actions/runner/github-hosted", of(GITHUB, workflow), true),
+            ("https://github.com/actions/runner", of("https://gitlab.com", workflow), false),
+            ("https://gitlab.com/acme/runner", of("https://gitlab.com", "https://gitlab.com/acme/widget"), true),
+            // Whoever has an account of that issuer could say so.
+            (
+                "https://cloudbuild.googleapis.com/GoogleHostedWorker",
+                of("https://accounts.google.com", "me@acme.example"),
+                false,
+            ),
+        ] {
+            assert_eq!(is_builder(builder, &signer), expected, "{builder}");
+        }
+    }
 }
