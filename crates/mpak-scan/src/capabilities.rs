@@ -207,8 +207,14 @@ pub(crate) fn infer(code: &Code, server: &Server<'_>) -> Capabilities {
     natives::add(server, &started, &mut found);
     found.uses.extend(started);
     found.judged = code.first_party_count > 0 || !found.uses.is_empty();
-    found.partly = !code.unread.is_empty();
+    found.partly = !code.unread.is_empty() || names.is_cut();
     found.unread = unread(code, &phases);
+    if names.is_cut() {
+        let first = code.program.units().find(|(_, unit)| own(unit)).map_or("", |(_, unit)| unit.path.as_str());
+        let reason =
+            "the code is larger than what is followed: not every use of files, network and programs was looked for";
+        found.unread.push((first.to_owned(), reason.to_owned()));
+    }
     // Of uses in one place the earliest counts, and the one that is about more.
     let place = |used: &Use| (used.file.clone(), used.line, used.access, used.what.clone());
     found.uses.sort_by_cached_key(|used| (place(used), used.when, !used.secret, !used.open));

@@ -31,6 +31,8 @@ const NESTED_COUNT_MAX: usize = 200;
 /// Most members, modules and classes that are looked into for one expression: objects spread into each other
 /// lead to the same places by ways that double at each.
 const WALK_STEPS_MAX: u32 = 256;
+/// Most steps of all walks together, so that hostile code ends.
+pub(super) const STEPS_MAX: u64 = 12_000_000;
 /// Longest dotted name, in bytes.
 const PATH_BYTES_MAX: usize = 200;
 
@@ -70,6 +72,8 @@ pub(super) struct Names<'p> {
     active: RefCell<HashSet<(UnitId, ExprId)>>,
     /// How many steps are left for the expression that is being resolved.
     left: Cell<u32>,
+    /// How many steps all of them took.
+    steps: Cell<u64>,
     /// What the code computes from literals.
     constants: Constants<'p>,
     /// What parameters are given by calls within the bundle.
@@ -92,6 +96,7 @@ impl<'p> Names<'p> {
             memo: RefCell::default(),
             active: RefCell::default(),
             left: Cell::new(WALK_STEPS_MAX),
+            steps: Cell::new(0),
             constants: Constants::new(program),
             given: HashMap::default(),
             params: HashMap::default(),
@@ -176,7 +181,8 @@ impl<'p> Names<'p> {
             return known.clone();
         }
         let nested = self.active.borrow().len() >= NESTED_COUNT_MAX;
-        if depth == 0 || nested || !self.active.borrow_mut().insert(key) {
+        self.steps.set(self.steps.get().saturating_add(1).min(STEPS_MAX));
+        if depth == 0 || nested || self.is_cut() || !self.active.borrow_mut().insert(key) {
             return Rc::from([]);
         }
         let mut found = Vec::new();
@@ -199,7 +205,22 @@ impl<'p> Names<'p> {
     /// One step deeper on the walk for an expression, if there is one left.
     fn deeper(&self, depth: u32) -> Option<u32> {
         self.left.set(self.left.get().checked_sub(1)?);
+        self.steps.set(self.steps.get().saturating_add(1).min(STEPS_MAX));
+        if self.is_cut() {
+            return None;
+        }
         depth.checked_sub(1)
+    }
+
+    /// Whether the work ended before the code did.
+    pub(super) fn is_cut(&self) -> bool {
+        self.steps.get() >= STEPS_MAX
+    }
+
+    /// How many steps the work took.
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.get()
     }
 
     fn resolve(&self, unit: UnitId, expr: ExprId, depth: u32, out: &mut Vec<Sense>) {

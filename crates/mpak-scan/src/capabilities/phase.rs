@@ -309,7 +309,7 @@ impl Modules {
 
 /// Units that the entries come to.
 fn reached(names: &Names<'_>, modules: &Modules, entries: &[UnitId], all: &[UnitId]) -> HashSet<UnitId> {
-    let by_name: HashMap<&str, Vec<UnitId>> = all.iter().fold(HashMap::default(), |mut map, &id| {
+    let mut by_name: HashMap<&str, Vec<UnitId>> = all.iter().fold(HashMap::default(), |mut map, &id| {
         let path = &names.program.unit(id).path;
         let name = path.rsplit('/').next().unwrap_or(path);
         map.entry(name).or_default().push(id);
@@ -317,6 +317,7 @@ fn reached(names: &Names<'_>, modules: &Modules, entries: &[UnitId], all: &[Unit
     });
     let mut reached: HashSet<UnitId> = entries.iter().copied().collect();
     let mut left: Vec<UnitId> = entries.to_vec();
+    let mut loads_all = false;
     while let Some(id) = left.pop() {
         let unit = names.program.unit(id);
         let mut next: Vec<UnitId> = Vec::new();
@@ -331,7 +332,8 @@ fn reached(names: &Names<'_>, modules: &Modules, entries: &[UnitId], all: &[Unit
             }
             for word in text.split([' ', '"', '\'', '=']) {
                 let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
-                next.extend(by_name.get(name).into_iter().flatten());
+                // Once is enough: then all of them are reached.
+                next.extend(by_name.remove(name).into_iter().flatten());
             }
         }
         for (_, callee, args) in unit.calls() {
@@ -343,8 +345,9 @@ fn reached(names: &Names<'_>, modules: &Modules, entries: &[UnitId], all: &[Unit
                 next.extend(modules.of(names, id, &module, None));
             }
         }
-        if loads_by_name(names, id, unit) {
+        if !loads_all && loads_by_name(names, id, unit) {
             next.extend(all);
+            loads_all = true;
         }
         left.extend(next.into_iter().filter(|next| reached.insert(*next)));
     }

@@ -335,3 +335,33 @@ fn objects_that_are_spread_into_each_other_end_soon() {
     assert!(before.elapsed().as_secs() < 30, "{:?}", before.elapsed());
     assert!(shown.contains(&"run@start git".to_owned()), "{shown:?}");
 }
+
+/// Steps of resolving all names of one file, and whether the work was done to its end.
+fn steps(text: &str) -> (u64, bool) {
+    let units = crate::code::read("s.py", text.as_bytes()).into_iter().collect();
+    let program = crate::code::program::Program::new(units);
+    let names = super::names::Names::new(&program);
+    for (id, unit) in program.units() {
+        for (_, callee, _) in unit.calls() {
+            names.senses(id, callee);
+        }
+    }
+    (names.steps(), !names.is_cut())
+}
+
+#[test]
+fn names_of_very_many_classes_end_and_are_told() {
+    let families = |count: usize| {
+        let mut text = String::from("class D0:\n  pass\n");
+        for i in 0..count {
+            let (one, two) = (i / 2, (i * 2).saturating_sub(i / 3 + 1).min(i));
+            let _ = write!(text, "class D{}(D{one}, D{two}):\n  def run{i}(self, a): return self.missing(a)\n", i + 1);
+        }
+        text
+    };
+    let (one, two) = (steps(&families(400)).0, steps(&families(800)).0);
+    assert!(two <= one * 3, "{one} steps, and {two} for twice the classes");
+    let (many, whole) = steps(&families(40_000));
+    assert!(many <= super::names::STEPS_MAX + 1_000, "{many} steps");
+    assert!(whole || many >= super::names::STEPS_MAX, "{many} steps");
+}

@@ -37,6 +37,7 @@ impl Builder {
             decorators: Vec::new(),
             doc: None,
             class: None,
+            accessor: false,
             parent: None,
             span: Span { line: 1, start: 0, end: u32::try_from(source.len()).unwrap_or(u32::MAX) },
         };
@@ -199,6 +200,7 @@ impl Builder {
             decorators: Vec::new(),
             doc: None,
             class: None,
+            accessor: false,
             parent: Some(self.current),
             span,
         });

@@ -143,6 +143,8 @@ pub struct Function {
     pub doc: Option<String>,
     /// The class of a method.
     pub class: Option<ClassId>,
+    /// Whether reading the member of its name runs it: a property, a getter.
+    pub accessor: bool,
     /// The function around it; none for the top level only.
     pub parent: Option<FunctionId>,
     /// Where.

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use foldhash::HashMap;
 
-use super::facts::{ClassId, ExprId, ExprKind, Function, FunctionId, Language, Span, Unit, VarId};
+use super::facts::{ClassId, ExprId, FunctionId, Language, Span, Unit, VarId};
 use super::program::{Meaning, Program, UnitId};
 use super::shapes::Shape;
 use super::tools::{self, Handler};
@@ -24,11 +24,16 @@ mod calls;
 mod entering;
 mod env;
 mod expressions;
+#[cfg(test)]
+mod forms;
 mod guards;
+mod implicit;
 mod input;
 mod judge;
 mod names;
 mod results;
+mod roots;
+mod settings;
 pub mod sinks;
 mod statements;
 mod tables;
@@ -53,6 +58,10 @@ const HARMLESS_COUNT_MAX: usize = 2_048;
 const DECORATORS_COUNT_MAX: usize = 8;
 /// What it costs to find out what a name means, in expressions.
 const MEANING_STEPS: u64 = 4;
+/// So many expressions that are looked at for one name cost one step more.
+const MEANING_STEPS_FREE: u32 = 16;
+/// What it costs to ask a class and all its bases for a method.
+const METHOD_STEPS: u64 = 8;
 
 /// How bad it is that this text reaches that place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -130,6 +139,8 @@ fn followed<'p>(
             .collect(),
         proofs: Vec::new(),
         locals: program.units().map(|(_, unit)| locals(unit)).collect(),
+        exits: Vec::new(),
+        early: HashMap::default(),
         depth: 0,
         proving: 0,
         tests_left: 0,
@@ -142,6 +153,7 @@ fn followed<'p>(
         of_each: false,
         unquoted: false,
         speaks: tools::speaks_itself(program, handlers),
+        accessors: implicit::accessors(program),
         steps: 0,
         root_steps: 0,
         cut: false,
@@ -254,6 +266,10 @@ struct Engine<'p> {
     proofs: Vec<guards::Proof>,
     /// Of each unit's functions: variables that nothing outside can name, to be forgotten afterwards.
     locals: Vec<Vec<Vec<VarId>>>,
+    /// What holds wherever a function that is run comes back, of those that come back early; innermost last.
+    exits: Vec<settings::Exit>,
+    /// Of functions: whether they may come back early.
+    early: HashMap<(UnitId, FunctionId), bool>,
     /// How many expressions are computed inside each other.
     depth: u32,
     /// How many tests are looked at inside each other.
@@ -277,6 +293,8 @@ struct Engine<'p> {
     unquoted: bool,
     /// Whether the server speaks the protocol itself, without a library.
     speaks: bool,
+    /// Names of all properties and getters.
+    accessors: BTreeSet<String>,
     steps: u64,
     root_steps: u64,
     /// Whether something was not followed to its end.
@@ -342,164 +360,12 @@ impl Engine<'_> {
         if let Some(meaning) = self.meanings.get(&key) {
             return Rc::clone(meaning);
         }
-        self.spend(MEANING_STEPS);
-        let meaning = Rc::new(self.program.meaning(place.unit, place.function, expr));
+        let (meaning, steps) = self.program.meaning_with_cost(place.unit, place.function, expr);
+        // Of classes with many bases a look-up goes through all of them.
+        self.spend(MEANING_STEPS + u64::from(steps / MEANING_STEPS_FREE));
+        let meaning = Rc::new(meaning);
         self.meanings.insert(key, Rc::clone(&meaning));
         meaning
-    }
-
-    fn root(&mut self, unit: UnitId, function: FunctionId, args: Vec<Value>) {
-        self.root_steps = 0;
-        self.call_function(unit, function, args);
-    }
-
-    fn handler(&mut self, handler: &Handler) {
-        let unit = self.program.unit(handler.unit);
-        let function = unit.function(handler.function);
-        let called = handler.name.as_deref().unwrap_or("a tool");
-        let (from, span) = match handler.registered_in {
-            own if own == handler.unit => (own, function.span),
-            other => (other, handler.span),
-        };
-        let mut args = Vec::new();
-        for (at, param) in function.params.iter().enumerate() {
-            args.push(if handler.inputs.contains(&at) {
-                let name = if param.name.is_empty() { "arguments" } else { &param.name };
-                let what = format!("the model chooses `{name}` of {called}");
-                let value = self.source(Source::Tool, name, from, span, what);
-                match handler.shapes.get(&at) {
-                    Some(shape) => self.shaped(value, shape, ""),
-                    None => value,
-                }
-            } else {
-                Value::default()
-            });
-        }
-        let decorators = decorators(unit, function);
-        if !decorators.is_empty() && self.decorated(handler, &decorators, &args) {
-            return;
-        }
-        self.root(handler.unit, handler.function, args);
-    }
-
-    /// Runs what the bundle's own decorators made of a handler; whether they called it.
-    fn decorated(&mut self, handler: &Handler, decorators: &[ExprId], args: &[Value]) -> bool {
-        let own = (handler.unit, handler.function);
-        let place = Place { unit: handler.unit, function: FunctionId::TOP };
-        let mut made = Value::meaning(Meaning::Function(own.0, own.1));
-        self.root_steps = 0;
-        for &decorator in decorators {
-            let known = match &*self.meaning(place, decorator) {
-                meaning @ Meaning::Function(..) => vec![meaning.clone()],
-                _ => match self.program.unit(place.unit).expr(decorator) {
-                    ExprKind::Call { .. } => self.eval(place, decorator).meanings().to_vec(),
-                    _ => Vec::new(),
-                },
-            };
-            let Some((unit, function)) = known.iter().find_map(|meaning| match meaning {
-                Meaning::Function(unit, function) => Some((*unit, *function)),
-                _ => None,
-            }) else {
-                continue;
-            };
-            let result = self.call_function(unit, function, vec![made.clone()]);
-            // Closures would hold what it was given before as well.
-            if let Some(param) = self.program.unit(unit).function(function).params.first() {
-                self.env.set((unit, param.var), made.clone());
-            }
-            made.means = result.means.clone().or(made.means);
-        }
-        let Some((unit, function)) = made.meanings().iter().find_map(|meaning| match meaning {
-            Meaning::Function(unit, function) if (*unit, *function) != own => Some((*unit, *function)),
-            _ => None,
-        }) else {
-            return false;
-        };
-        let before = self.visited.remove(&own);
-        let given = self.handed_to(own, (unit, function), args);
-        self.root(unit, function, given);
-        let called = self.visited.contains(&own);
-        if before {
-            self.visited.insert(own);
-        }
-        called
-    }
-
-    /// A handler's arguments as the function around it takes them.
-    fn handed_to(
-        &self,
-        (unit, function): (UnitId, FunctionId),
-        outer: (UnitId, FunctionId),
-        args: &[Value],
-    ) -> Vec<Value> {
-        let inner = &self.program.unit(unit).function(function).params;
-        let params = &self.program.unit(outer.0).function(outer.1).params;
-        let mut left: Vec<(&str, &Value)> = inner.iter().map(|param| param.name.as_str()).zip(args).collect();
-        let mut given = Vec::with_capacity(params.len());
-        for param in params {
-            if param.rest && params.iter().any(|other| other.keywords) {
-                given.push(Value::default().with_items(Vec::new()));
-            } else if param.rest {
-                given.push(Value::default().with_items(left.drain(..).map(|(_, value)| value.clone()).collect()));
-            } else if param.keywords {
-                let fields = left.drain(..).map(|(name, value)| (name.to_owned(), value.clone())).collect();
-                given.push(Value::default().with_fields(fields));
-            } else if let Some(at) = left.iter().position(|(name, _)| *name == param.name) {
-                given.push(left.remove(at).1.clone());
-            } else {
-                given.push(Value::default());
-            }
-        }
-        given
-    }
-
-    /// Forgets what only the last root knew. What outlives it is kept: variables of the file, and of functions
-    /// that closures stand in, which other handlers may be.
-    fn next_root(&mut self, top: &mut env::Layer) {
-        let changes = self.env.restart(*top);
-        let mut kept = false;
-        for ((unit, var), value) in changes.vars() {
-            let function = self.program.unit(unit).vars[var.0 as usize].function;
-            let closes_over = self.locals[unit.0 as usize][function.0 as usize].is_empty();
-            let keeps = |value: &Value| !value.taints.is_empty() || value.fields.is_some() || value.items.is_some();
-            if (function == FunctionId::TOP || closes_over)
-                && let Some(value) = value.filter(keeps)
-            {
-                let before = self.env.get((unit, var)).cloned().unwrap_or_default();
-                self.env.set((unit, var), before.or(&value));
-                kept = true;
-            }
-        }
-        if kept {
-            *top = self.env.open();
-        }
-    }
-
-    /// Runs handlers that were found while code ran.
-    fn registered_ones(&mut self, top: &mut env::Layer, from: usize) {
-        let mut at = from;
-        while let Some(handler) = self.registered.get(at).cloned() {
-            self.next_root(top);
-            self.judged = true;
-            self.handler(&handler);
-            at += 1;
-        }
-    }
-
-    fn unknown_inputs(&mut self, unit: UnitId, function: FunctionId) -> Vec<Value> {
-        let source = self.program.unit(unit);
-        let found = source.function(function);
-        let method = source.language == Language::Python && found.class.is_some();
-        let mut args = Vec::new();
-        for (at, param) in found.params.iter().enumerate() {
-            let what = format!("`{}` is given by callers that are not in the bundle", param.name);
-            args.push(if method && at == 0 || param.default.is_some() {
-                Value::default()
-            } else {
-                self.source(Source::Unknown, &param.name, unit, found.span, what)
-            });
-        }
-        args
     }
 
     fn may_go_on(&mut self) -> bool {
@@ -561,17 +427,6 @@ impl Engine<'_> {
         }
         keep_worse(&mut self.found, flow);
     }
-}
-
-/// Decorators of a handler that may put another function around it: those below the one that registers it, innermost
-/// first.
-fn decorators(unit: &Unit, function: &Function) -> Vec<ExprId> {
-    if unit.language != Language::Python {
-        return Vec::new();
-    }
-    let registers = |&decorator: &ExprId| tools::registers(unit, decorator);
-    let from = function.decorators.iter().position(registers).map_or(0, |at| at + 1);
-    function.decorators[from..].iter().rev().take(DECORATORS_COUNT_MAX).copied().collect()
 }
 
 /// Modules of a unit that open archives.

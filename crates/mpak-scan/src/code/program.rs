@@ -139,9 +139,14 @@ impl Program {
 
     /// What an expression of a function means.
     pub fn meaning(&self, unit: UnitId, within: FunctionId, expr: ExprId) -> Meaning {
+        self.meaning_with_cost(unit, within, expr).0
+    }
+
+    /// The same, with how many expressions were looked at for it.
+    pub fn meaning_with_cost(&self, unit: UnitId, within: FunctionId, expr: ExprId) -> (Meaning, u32) {
         let known = || self.meanings.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(meaning) = known().get(&(unit, within, expr)) {
-            return meaning.clone();
+            return (meaning.clone(), 1);
         }
         let left = Cell::new(FOLLOWED_COUNT_MAX);
         let meaning = self.follow(unit, within, expr, Steps { depth: STEPS_MAX, left: &left });
@@ -149,7 +154,7 @@ impl Program {
         if known.len() < MEANINGS_COUNT_MAX {
             known.insert((unit, within, expr), meaning.clone());
         }
-        meaning
+        (meaning, FOLLOWED_COUNT_MAX - left.get())
     }
 
     /// The dotted name of something from outside the bundle.
@@ -249,6 +254,8 @@ impl Program {
                     Some(Meaning::Function(unit, function)) => self.answer(unit, function, steps).unwrap_or(value),
                     _ => value,
                 },
+                // `Model.model_validate(…)` that the class inherits.
+                Meaning::Value(..) => self.made_by_class(unit, within, *callee, steps).unwrap_or(value),
                 _ => value,
             },
             ExprKind::Either(ways) => match ways.first() {
@@ -258,6 +265,18 @@ impl Program {
             ExprKind::Function(function) => Meaning::Function(unit, *function),
             ExprKind::Class(class) => Meaning::Class(unit, *class),
             _ => value,
+        }
+    }
+
+    /// An instance that an inherited method of a class makes.
+    fn made_by_class(&self, unit: UnitId, within: FunctionId, callee: ExprId, steps: Steps<'_>) -> Option<Meaning> {
+        let ExprKind::Member { of, name } = self.unit(unit).expr(callee) else { return None };
+        if !makes_an_instance(name) {
+            return None;
+        }
+        match self.follow(unit, within, *of, steps) {
+            Meaning::Class(unit, class) => Some(Meaning::Instance(unit, class)),
+            _ => None,
         }
     }
 
@@ -343,11 +362,18 @@ impl Program {
                 }
             }),
             Meaning::Class(unit, class) => self.method(unit, class, name, steps),
-            Meaning::Instance(unit, class) => self.method(unit, class, name, steps).or_else(|| {
-                let fields = &self.links[unit.0 as usize].fields;
-                let (within, value) = *fields.get(&(class, name.to_owned()))?.first()?;
-                Some(self.follow(unit, within, value, steps.checked_sub(1)?))
-            }),
+            Meaning::Instance(unit, class) => match self.method(unit, class, name, steps) {
+                // A property is what it gives back.
+                Some(Meaning::Function(unit, function)) if self.unit(unit).function(function).accessor => {
+                    self.answer(unit, function, steps)
+                }
+                Some(method) => Some(method),
+                None => {
+                    let fields = &self.links[unit.0 as usize].fields;
+                    let (within, value) = *fields.get(&(class, name.to_owned()))?.first()?;
+                    Some(self.follow(unit, within, value, steps.checked_sub(1)?))
+                }
+            },
             Meaning::Value(unit, expr) => {
                 let value = self.table_member(unit, expr, name)?;
                 Some(self.follow(unit, FunctionId::TOP, value, steps))
@@ -380,6 +406,15 @@ impl Program {
     pub fn constructor(&self, unit: UnitId, class: ClassId) -> Option<(UnitId, FunctionId)> {
         let left = Cell::new(FOLLOWED_COUNT_MAX);
         match self.method(unit, class, "__init__", Steps { depth: STEPS_MAX, left: &left }) {
+            Some(Meaning::Function(unit, function)) => Some((unit, function)),
+            _ => None,
+        }
+    }
+
+    /// A method of a class, its own or a base's.
+    pub fn method_of(&self, (unit, class): ClassKey, name: &str) -> Option<(UnitId, FunctionId)> {
+        let left = Cell::new(FOLLOWED_COUNT_MAX);
+        match self.method(unit, class, name, Steps { depth: STEPS_MAX, left: &left }) {
             Some(Meaning::Function(unit, function)) => Some((unit, function)),
             _ => None,
         }
@@ -424,6 +459,23 @@ fn wraps(path: &str) -> bool {
             | "asyncio.to_thread"
             | "bluebird.promisify"
             | "util.callbackify"
+    )
+}
+
+/// Methods of classes, inherited from libraries, that make an instance of what they are given.
+pub fn makes_an_instance(name: &str) -> bool {
+    matches!(
+        name,
+        "model_validate"
+            | "model_validate_json"
+            | "model_validate_strings"
+            | "model_construct"
+            | "parse_obj"
+            | "parse_raw"
+            | "from_orm"
+            | "construct"
+            | "from_dict"
+            | "from_json"
     )
 }
 

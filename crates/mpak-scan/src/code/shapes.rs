@@ -7,9 +7,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::facts::{Arg, ClassId, ExprId, ExprKind, FunctionId, Statement, Unit};
-use super::flow::sinks;
 use super::flow::value::Safe;
 use super::program::{BASES_COUNT_MAX, Meaning, Program, UnitId};
+
+mod patterns;
+
+pub use patterns::matched;
 
 /// Most statements of a file among which a type's other name is looked for.
 const ALIASES_COUNT_MAX: usize = 2_000;
@@ -83,41 +86,6 @@ impl Shape {
             _ => Self::Free,
         }
     }
-}
-
-/// What a text that matches a pattern as a whole is safe for.
-pub fn matched(pattern: &str) -> Safe {
-    if !sinks::is_strict(pattern) {
-        return Safe::default();
-    }
-    let inner = pattern.trim_start_matches('^').trim_start_matches("\\A");
-    let dash = inner.starts_with('-')
-        || inner.strip_prefix('[').is_some_and(|class| {
-            let class = class.split(']').next().unwrap_or_default();
-            class.ends_with('-') || class.starts_with('-') || class.contains("\\-")
-        });
-    let mut safe = Safe::ALL;
-    if dash {
-        safe = safe.without(Safe::ARGUMENT);
-    }
-    if inner.contains('.') && (inner.contains('/') || inner.contains('\\')) && inner.contains("./") {
-        safe = safe.without(Safe::PATH);
-    }
-    if inner.contains(['.', '/', ':']) && !fixes_host(inner) {
-        safe = safe.without(Safe::HOST);
-    }
-    safe
-}
-
-/// Whether a pattern of a host or URL ends with a domain, or begins with a whole host.
-fn fixes_host(pattern: &str) -> bool {
-    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    let parts: Vec<&str> = pattern.trim_end_matches('$').split("\\.").collect();
-    let ends = parts.len() > 2 && parts[1..].iter().all(|part| !part.is_empty() && plain(part));
-    let begin = pattern.replace("\\/", "/").replace("\\.", ".");
-    let host = begin.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default().len() < rest.len());
-    let literal = begin.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-    ends || host == Some(true) && literal.is_some_and(|host| host.split('.').all(plain))
 }
 
 /// Whether a pattern speaks of the whole text.
@@ -353,7 +321,7 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 }
 
 /// The class that a name of a unit means.
-fn class_named(program: &Program, unit: UnitId, name: &str) -> Option<(UnitId, ClassId)> {
+pub(super) fn class_named(program: &Program, unit: UnitId, name: &str) -> Option<(UnitId, ClassId)> {
     if let Some(class) = program.class_of_name(unit, name) {
         return Some((unit, class));
     }

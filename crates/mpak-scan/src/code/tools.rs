@@ -101,10 +101,30 @@ pub fn speaks_itself(program: &Program, handlers: &[Handler]) -> bool {
 /// What a name of a registering function registers.
 pub(super) fn kind(name: &str) -> Option<Kind> {
     match name {
-        "tool" | "registerTool" | "call_tool" | "add_tool" | "addTool" | "CallToolRequestSchema" => Some(Kind::Tool),
-        "prompt" | "registerPrompt" | "get_prompt" | "add_prompt" | "addPrompt" | "GetPromptRequestSchema" => {
-            Some(Kind::Prompt)
-        }
+        "tool"
+        | "registerTool"
+        | "register_tool"
+        | "defineTool"
+        | "define_tool"
+        | "createTool"
+        | "create_tool"
+        | "Tool"
+        | "McpTool"
+        | "mcp_tool"
+        | "kernel_function"
+        | "call_tool"
+        | "add_tool"
+        | "addTool"
+        | "CallToolRequestSchema" => Some(Kind::Tool),
+        "prompt"
+        | "registerPrompt"
+        | "register_prompt"
+        | "get_prompt"
+        | "add_prompt"
+        | "addPrompt"
+        | "Prompt"
+        | "McpPrompt"
+        | "GetPromptRequestSchema" => Some(Kind::Prompt),
         "resource"
         | "registerResource"
         | "read_resource"
@@ -112,6 +132,10 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         | "addResource"
         | "ReadResourceRequestSchema"
         | "resource_template"
+        | "register_resource"
+        | "Resource"
+        | "ResourceTemplate"
+        | "McpResource"
         | "addResourceTemplate" => Some(Kind::Resource),
         _ => None,
     }
@@ -123,7 +147,28 @@ pub(super) fn registers(unit: &Unit, decorator: ExprId) -> bool {
         ExprKind::Call { callee, .. } => *callee,
         _ => decorator,
     };
-    last_name(unit, callee).and_then(kind).is_some()
+    last_name(unit, callee).and_then(decorates).is_some()
+}
+
+/// What a decorator registers, by its name: `@tool`, `@server.prompt`, `@our_tool`.
+fn decorates(name: &str) -> Option<Kind> {
+    let own = name.strip_suffix("_tool").is_some_and(|word| {
+        !matches!(
+            word,
+            "log"
+                | "trace"
+                | "time"
+                | "timed"
+                | "wrap"
+                | "require"
+                | "requires"
+                | "audit"
+                | "validate"
+                | "check"
+                | "with"
+        )
+    });
+    kind(name).or(own.then_some(Kind::Tool))
 }
 
 /// The last part of a name: `tool` of `mcp.tool`.
@@ -143,7 +188,7 @@ fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
                 ExprKind::Call { callee, args, .. } => (*callee, args),
                 _ => (decorator, &[]),
             };
-            if let Some(kind) = last_name(unit, callee).and_then(kind) {
+            if let Some(kind) = last_name(unit, callee).and_then(decorates) {
                 found.push(python_handler(program, id, (id, function_id), kind, args, unit.span(decorator)));
             }
         }
@@ -155,9 +200,12 @@ fn python(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
                 last_name(unit, *inner).filter(|name| !name.starts_with("add_")).and_then(kind).map(|k| (k, options))
             }
             _ => match last_name(unit, callee) {
-                Some("from_function") => Some((Kind::Tool, args)).map(|(kind, _)| (kind, &EMPTY)),
-                Some(name) if name.starts_with("add_") => kind(name).map(|kind| (kind, &EMPTY)),
-                _ => None,
+                Some("from_function") => Some((Kind::Tool, &EMPTY)),
+                // `mcp.tool(function)`, `registry.register_tool("name", function)`
+                Some("tool" | "prompt") if !matches!(unit.expr(callee), ExprKind::Member { .. }) => None,
+                Some("Tool" | "Prompt" | "Resource" | "ResourceTemplate" | "call_tool") => None,
+                Some(name) => kind(name).map(|kind| (kind, &EMPTY)),
+                None => None,
             },
         };
         let Some((kind, options)) = registering else { continue };
@@ -292,6 +340,7 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
             found.push(script_handler(program, (id, unit), of, kind, name.clone(), &args[1..], unit.span(call)));
         }
     }
+    decorated(program, id, unit, found);
     // `{ name, description, inputSchema, handler }`.
     for (at, expr) in unit.exprs.iter().enumerate() {
         let ExprKind::Dict(members) = &expr.kind else { continue };
@@ -306,6 +355,22 @@ fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) 
             let name = unit.text(name).map(str::to_owned);
             let all = [Arg { name: None, value: ExprId(u32::try_from(at).unwrap_or(u32::MAX)) }];
             found.push(script_handler(program, (id, unit), (unit_id, function), Kind::Tool, name, &all, expr.span));
+        }
+    }
+}
+
+/// `@Tool({ name, parameters })` above a method.
+fn decorated(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) {
+    for (at, function) in unit.functions.iter().enumerate() {
+        for &decorator in function.decorators.iter().take(DECORATORS_COUNT_MAX) {
+            let ExprKind::Call { callee, args, .. } = unit.expr(decorator) else { continue };
+            let Some(kind) = last_name(unit, *callee).and_then(kind) else { continue };
+            let of = (id, FunctionId(u32::try_from(at).unwrap_or(u32::MAX)));
+            let mut handler =
+                script_handler(program, (id, unit), of, kind, function.name.clone(), args, unit.span(decorator));
+            // What the model chooses comes first, also of a resource.
+            handler.inputs = (0..function.params.len().min(1)).collect();
+            found.push(handler);
         }
     }
 }

@@ -101,6 +101,28 @@ fn work_grows_no_faster_than_the_code() {
 }
 
 #[test]
+fn families_of_very_many_classes_end_and_are_told() {
+    let chain = |count: usize| {
+        let classes = times(count, |i| format!("class C{}(C{i}):\n  def run(self, a): return self.go(a)\n", i + 1));
+        format!("class C0:\n  def go(self, a): return self.run(a)\n{classes}")
+    };
+    let wide = |count: usize| {
+        let classes = times(count, |i| {
+            let (one, two) = (i / 2, (i * 2).saturating_sub(i / 3 + 1).min(i));
+            format!("class D{}(D{one}, D{two}):\n  def run{i}(self, a): return self.missing(a)\n", i + 1)
+        });
+        format!("class D0:\n  pass\n{classes}")
+    };
+    for (what, text) in [("chain", chain(72_000)), ("two bases each", wide(40_000))] {
+        let (steps, whole) = steps("s.py", &text);
+        assert!(steps <= STEPS_MAX + ROOT_STEPS_MAX, "{what}: {steps} steps");
+        assert!(whole || steps >= STEPS_MAX, "{what}: {steps} steps");
+    }
+    let (one, two) = (steps("s.py", &wide(400)).0, steps("s.py", &wide(800)).0);
+    assert!(two <= one * 3, "{one} steps, and {two} for twice the classes");
+}
+
+#[test]
 fn a_chain_of_very_many_tests_is_followed() {
     let cases = times(2_500, |i| format!("case '{i}': x = a; break;\n"));
     let script = format!(

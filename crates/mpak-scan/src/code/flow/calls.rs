@@ -28,7 +28,13 @@ impl Engine<'_> {
             ExprKind::Var(_) | ExprKind::Free(_) => None,
             _ => Some((self.eval(place, callee), String::new())),
         };
-        let values: Vec<Value> = args.iter().map(|arg| self.eval(place, arg.value)).collect();
+        let mut values: Vec<Value> = args.iter().map(|arg| self.eval(place, arg.value)).collect();
+        // `str(thing)` is what its class makes of it.
+        if let [only] = values.as_mut_slice()
+            && matches!(&*meaning, Meaning::Outside(path) if matches!(path.as_str(), "str" | "String" | "format" | "repr" | "os.fspath"))
+        {
+            *only = self.in_text(std::mem::take(only));
+        }
         if let ExprKind::Var(var) = unit.expr(callee)
             && let Some(settled) = self.settled.get_mut(&(place.unit, *var))
         {
@@ -69,6 +75,9 @@ impl Engine<'_> {
         self.sink(place, expr, &path, receiver.as_ref(), args, &values);
         // 3. Functions that are handed over.
         let handed = self.callbacks(place, expr, &path, receiver.as_ref().map(|(value, _)| value), args, &values);
+        if receiver.as_ref().is_some_and(|(_, name)| name == "relative_to") {
+            self.proven_by_call(place, expr);
+        }
         // 4. What comes out.
         let mut value = self.result(place, expr, &path, receiver, args, &values, handed);
         if value.means.is_none() && !path.is_empty() && !path.starts_with('?') && path.len() < MADE_PATH_BYTES_MAX {
@@ -100,7 +109,9 @@ impl Engine<'_> {
             return own;
         }
         let mut all = own;
-        for (unit, function) in self.program.overrides((place.unit, class), name) {
+        let (overrides, seen) = self.program.overrides_with_cost((place.unit, class), name);
+        self.spend(seen as u64 / 4);
+        for (unit, function) in overrides {
             let value = self.inside(place, expr, &Meaning::Function(unit, function), args, values).unwrap_or_default();
             all = Some(match all {
                 Some(all) => all.or(&value),
@@ -146,7 +157,7 @@ impl Engine<'_> {
                     let given = items.map_or(Vec::new(), |items| (*items).clone());
                     Some(self.call_function(*unit, *function, given))
                 }
-                Meaning::Function(..) | Meaning::Class(..) => {
+                Meaning::Function(..) | Meaning::Class(..) | Meaning::Instance(..) => {
                     let args = args.get(skipped..).unwrap_or_default();
                     let values = values.get(skipped..).unwrap_or_default();
                     self.inside(place, expr, meaning, args, values)

@@ -41,6 +41,8 @@ impl Engine<'_> {
                     return Some(value);
                 }
             },
+            // An instance that is called.
+            Meaning::Instance(unit, class) => self.program.method_of((unit, class), "__call__")?,
             _ => return None,
         };
         let found = self.program.unit(unit).function(function);
@@ -53,7 +55,8 @@ impl Engine<'_> {
         }
         let result = self.call_function(unit, function, params);
         // What the function proved of its parameters is proven of the caller's variables.
-        let params = found.params.iter().skip(method).map(|param| param.var);
+        let early = self.early.get(&(unit, function)).copied().unwrap_or_default();
+        let params = found.params.iter().skip(method).map(|param| param.var).filter(|_| !early);
         for (arg, param) in args.iter().zip(params) {
             if let ExprKind::Var(var) = self.unit(place).expr(arg.value) {
                 let var = *var;
@@ -226,7 +229,7 @@ impl Engine<'_> {
             self.env.set((unit, param.var), value);
         }
         let mut returned = Vec::new();
-        let ends = self.block(place, &found.body, &mut returned);
+        let ends = self.body(place, &found.body, &mut returned);
         self.stack.pop();
         self.never_came_back = ends && returned.is_empty();
         let mut returned = returned.into_iter();

@@ -235,6 +235,14 @@ impl Changes {
         self.proven.iter().map(|(origin, safe)| (*origin, *safe)).collect()
     }
 
+    /// Keeps of what was proven only this.
+    pub(super) fn keep_proven(&mut self, kept: &HashMap<Origin, Safe>) {
+        self.proven.retain(|origin, _| kept.contains_key(origin));
+        for (origin, safe) in &mut self.proven {
+            *safe = safe.common(kept.get(origin).copied().unwrap_or_default());
+        }
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.vars.len() + self.proven.len()

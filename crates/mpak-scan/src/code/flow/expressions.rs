@@ -17,6 +17,9 @@ use super::{Engine, Place, tables};
 /// Most members of a table that are looked at for one that is not known by its name.
 const FIELDS_COUNT_MAX: usize = 64;
 
+/// Longest text that constant texts are put together to, in bytes.
+const CONSTANT_BYTES_MAX: usize = 400;
+
 /// Most members of a table, and elements of a list, that are known one by one.
 const MEMBERS_COUNT_MAX: usize = 512;
 const ITEMS_COUNT_MAX: usize = 512;
@@ -63,7 +66,10 @@ impl Engine<'_> {
             ExprKind::Call { callee, args, .. } => self.call(place, expr, *callee, args),
             ExprKind::Join(parts) => {
                 let values = self.eval_all(place, parts);
-                self.concatenated(&values).unwrap_or_else(|| joined(&values))
+                self.concatenated(&values).unwrap_or_else(|| {
+                    let values: Vec<Value> = values.into_iter().map(|value| self.in_text(value)).collect();
+                    joined(&values)
+                })
             }
             ExprKind::Compare { left, right, .. } => {
                 self.eval(place, *left);
@@ -236,14 +242,24 @@ impl Engine<'_> {
                         let key = self.eval(place, *key);
                         value.absorb(&key.derived());
                         value.absorb(&member.derived());
+                        tables::keep_any(&mut fields, &member);
                     }
                 },
                 None => {
                     if let Some(spread) = &member.fields {
                         self.charge(spread.len() * 4);
                         fields.extend(spread.iter().map(|(name, value)| (name.clone(), value.clone())));
+                        if member.taints.iter().any(|taint| taint.direct) {
+                            let any = member.derived();
+                            value.absorb(&any);
+                            tables::keep_any(&mut fields, &any);
+                        }
                     } else {
                         value.absorb(&member.derived());
+                        if !member.taints.is_empty() {
+                            let any = self.part(&member, None);
+                            tables::keep_any(&mut fields, &any);
+                        }
                     }
                 }
             }
@@ -326,6 +342,9 @@ impl Engine<'_> {
     }
 
     pub(super) fn member(&mut self, place: Place, expr: ExprId, of: ExprId, name: &str) -> Value {
+        if let Some(value) = self.accessed(place, of, name) {
+            return value;
+        }
         let held = match self.unit(place).expr(of) {
             ExprKind::Var(var) => self.env.get((place.unit, *var)),
             _ => None,
@@ -524,6 +543,9 @@ pub(super) fn joined(values: &[Value]) -> Value {
         };
         let part = value.deep().each(|taint| {
             taint.starts &= !behind;
+            if behind {
+                taint.safe = taint.safe.and(Safe::ROOTLESS);
+            }
             // What was quoted once is quoted no more between other quotes; what is harmless by itself stays so.
             if quotes.is_some() && taint.safe.has(Safe::QUOTED.and(Safe::SHELL)) && !taint.safe.has(Safe::CODE) {
                 taint.safe = taint.safe.without(Safe::QUOTED.and(Safe::SHELL));
@@ -542,5 +564,14 @@ pub(super) fn joined(values: &[Value]) -> Value {
         }
     }
     all.prefix = values.first().and_then(|first| first.prefix.clone());
+    // A text of constant texts is constant, and one that begins with them begins so.
+    let known: Vec<&str> = values.iter().map_while(|value| value.text.as_deref()).collect();
+    if known.len() > 1 && known.iter().map(|text| text.len()).sum::<usize>() <= CONSTANT_BYTES_MAX {
+        let constant = Value::text(&known.concat());
+        all.prefix = constant.prefix;
+        if known.len() == values.len() {
+            all.text = constant.text;
+        }
+    }
     all
 }

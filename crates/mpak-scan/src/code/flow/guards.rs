@@ -11,6 +11,7 @@ use super::env::Changes;
 use super::value::{Resolved, Safe, Source, Value};
 use super::{Engine, Place, sinks};
 
+mod absent;
 mod proven;
 
 pub(super) use proven::Proof;
@@ -183,6 +184,16 @@ impl Engine<'_> {
                 self.none_left(place, *of);
             }
         }
+        // `".." not in name`, `"/" not in name`, `".." not in path.parts`
+        if matches!((op, holds), (Comparison::In, false) | (Comparison::NotIn, true))
+            && let Some(text) = unit.text(left)
+        {
+            let subject = match unit.expr(right) {
+                ExprKind::Member { of, name } if name == "parts" => *of,
+                _ => right,
+            };
+            return self.without_text(place, text, subject);
+        }
         if !equal && !within {
             return;
         }
@@ -246,7 +257,14 @@ impl Engine<'_> {
         match unit.expr(test) {
             ExprKind::Call { callee, args, .. } if equal => {
                 let path = self.program.outside(place.unit, place.function, *callee).unwrap_or_default();
-                if !matches!(path.as_str(), "os.path.commonpath" | "commonpath") {
+                // The folder that it lies in is the one that is wanted.
+                if matches!(path.as_str(), "os.path.dirname" | "path.dirname" | "path.posix.dirname")
+                    && let Some(arg) = args.first()
+                {
+                    self.mark_path(place, arg.value);
+                    return true;
+                }
+                if !matches!(path.as_str(), "os.path.commonpath" | "commonpath" | "posixpath.commonpath") {
                     return false;
                 }
                 let Some(ExprKind::List(parts)) = args.first().map(|arg| unit.expr(arg.value)) else { return false };
@@ -255,7 +273,7 @@ impl Engine<'_> {
                 }
                 true
             }
-            ExprKind::Member { of, name } if name == "parents" => {
+            ExprKind::Member { of, name } if name == "parents" || equal && name == "parent" => {
                 self.mark_path(place, *of);
                 true
             }
@@ -305,6 +323,16 @@ impl Engine<'_> {
                     }
                     return;
                 }
+                "os.path.isabs" | "path.isAbsolute" | "path.posix.isAbsolute" | "path.win32.isAbsolute" if !holds => {
+                    return self.mark(place, first, Safe::ROOTLESS);
+                }
+                "re.search" | "re.match" if !holds => {
+                    if let (Some(pattern), Some(subject)) = (unit.text(first), args.get(1)) {
+                        let (pattern, subject) = (pattern.to_owned(), subject.value);
+                        self.without_match(place, &pattern, subject);
+                    }
+                    return;
+                }
                 "Number.isInteger" | "Number.isFinite" | "Number.isSafeInteger" if holds => {
                     return self.mark(place, first, Safe::ALL);
                 }
@@ -347,6 +375,12 @@ impl Engine<'_> {
             ("includes" | "has" | "contains" | "indexOf", Some(subject)) if holds && self.is_fixed(place, of) => {
                 self.mark_subject(place, subject);
             }
+            ("includes" | "contains" | "__contains__", Some(refused)) if !holds && !self.is_fixed(place, of) => {
+                if let Some(text) = self.program.unit(place.unit).text(refused) {
+                    self.without_text(place, text, of);
+                }
+            }
+            ("is_absolute", None) if !holds => self.mark(place, of, Safe::ROOTLESS),
             ("some" | "every", Some(function)) => {
                 let element = self.eval(place, of);
                 if let Meaning::Function(inner, function) = self.program.meaning(place.unit, place.function, function) {
@@ -376,12 +410,26 @@ impl Engine<'_> {
             ("is_relative_to", Some(root)) if holds && !self.is_chosen(place, root) => self.mark_path(place, of),
             // `host.endsWith(".example.com")`: a domain of one's own.
             ("endswith" | "endsWith", Some(suffix)) if holds => {
-                let text = self.program.unit(place.unit).text(suffix).unwrap_or_default();
-                if text.starts_with('.') && text.len() > 3 {
+                let suffix = self.eval(place, suffix);
+                let own = |text: &str| text.starts_with('.') && text.len() > 3;
+                // Whoever starts the server may name the domain.
+                let named = suffix.prefix.as_deref() == Some(".") || suffix.text.as_deref().is_some_and(own);
+                let fixed = suffix.taints.iter().all(|taint| taint.source == Source::Environment);
+                if named && fixed {
                     self.mark_host(place, of);
                 }
             }
             ("startswith" | "startsWith", Some(prefix)) => self.prefix_test(place, of, prefix, holds),
+            ("test" | "search" | "exec", Some(subject)) if !holds => {
+                if let Some(pattern) = self.pattern(place, of) {
+                    self.without_match(place, &pattern, subject);
+                }
+            }
+            ("match", Some(argument)) if !holds => {
+                if let Some(pattern) = self.pattern(place, argument) {
+                    self.without_match(place, &pattern, of);
+                }
+            }
             ("test", Some(subject)) if holds => {
                 if let Some(pattern) = self.pattern(place, of)
                     && shapes::is_whole(&pattern, false)
@@ -437,6 +485,7 @@ impl Engine<'_> {
         if !holds {
             match text.as_deref() {
                 Some("-") => self.mark(place, subject, Safe::ARGUMENT),
+                Some("/") => self.mark(place, subject, Safe::ROOTLESS),
                 // `relative(root, path)` that does not climb.
                 Some(text) if text.starts_with("..") => {
                     self.is_below(place, subject);
@@ -488,7 +537,8 @@ impl Engine<'_> {
 
     /// Whether the model chooses some of it, as where the root is a parameter, too.
     fn is_chosen(&mut self, place: Place, expr: ExprId) -> bool {
-        self.eval(place, expr).taints.iter().any(|taint| taint.source == Source::Tool && taint.safe != Safe::ALL)
+        let value = self.eval(place, expr);
+        value.taints.iter().any(|taint| taint.source == Source::Tool && !self.safe(taint).has(Safe::BELOW))
     }
 
     /// `root + os.sep`, `root + "/"`, `` `${root}/` ``, `path.join(root, "")` does not count.

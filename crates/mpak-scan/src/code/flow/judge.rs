@@ -54,9 +54,18 @@ impl Engine<'_> {
                     self.texts(place, expr, path, SinkKind::Query, &value, Argument::No);
                 }
             }
-        } else if sinks::is_query(name) {
-            let first = values.first().into_iter();
-            for value in first {
+        } else if sinks::is_query(name) || path == "duckdb.sql" || path == "duckdb.query" {
+            let statement = |value: &&Value| value.prefix.as_deref().is_some_and(sinks::is_statement);
+            // `pool.query({ text, values })`, `execute(connection, sql)`, `read_sql(sql=…)`
+            let told = values.iter().take(2).filter_map(|value| value.fields.as_deref());
+            let told = told.flat_map(|fields| sinks::STATEMENTS.iter().filter_map(|name| fields.get(*name)));
+            let named = args
+                .iter()
+                .zip(values)
+                .filter(|(arg, _)| arg.name.as_deref().is_some_and(|name| sinks::STATEMENTS.contains(&name)));
+            let later = values.iter().skip(1).take(1).chain(named.map(|(_, value)| value)).chain(told);
+            let all: Vec<Value> = values.first().into_iter().chain(later.filter(statement)).cloned().collect();
+            for value in &all {
                 let begins = value.prefix.as_deref().is_some_and(sinks::is_statement);
                 let whole = sinks::runs_whole_queries(name) && self.is_whole_query(value);
                 if begins || whole {
@@ -134,12 +143,13 @@ impl Engine<'_> {
                     self.texts(place, expr, path, SinkKind::Extract, value, Argument::No);
                 }
             }
+            SinkKind::Host if self.checks_requests(place, expr, receiver, values) => {}
             SinkKind::Host => {
                 for value in chosen {
                     self.request(place, expr, path, value);
                 }
             }
-            SinkKind::Path if path != "open" && self.is_stream(place, args) => {}
+            SinkKind::Path if path != "open" && self.is_stream(place, args, values) => {}
             SinkKind::Process if self.says_shell(place, args, values) || self.is_partial_shell(place, expr) => {
                 for value in chosen {
                     self.texts(place, expr, path, SinkKind::Shell, value, Argument::No);
@@ -211,11 +221,21 @@ impl Engine<'_> {
     }
 
     /// Whether the first argument is bytes in memory that are read as a file.
-    fn is_stream(&mut self, place: Place, args: &[Arg]) -> bool {
-        args.first().is_some_and(|arg| match &*self.meaning(place, arg.value) {
-            Meaning::Outside(path) => matches!(path.as_str(), "io.BytesIO()" | "io.StringIO()"),
+    fn is_stream(&mut self, place: Place, args: &[Arg], values: &[Value]) -> bool {
+        let in_memory = |meaning: &Meaning| match meaning {
+            Meaning::Outside(path) => matches!(
+                path.as_str(),
+                "io.BytesIO()"
+                    | "io.StringIO()"
+                    | "BytesIO()"
+                    | "Buffer.from()"
+                    | "base64.b64decode()"
+                    | "Uint8Array()"
+            ),
             _ => false,
-        })
+        };
+        values.first().is_some_and(|value| value.meanings().iter().any(in_memory))
+            || args.first().is_some_and(|arg| in_memory(&self.meaning(place, arg.value)))
     }
 
     /// `run = partial(subprocess.run, shell=True)`.
@@ -331,7 +351,9 @@ impl Engine<'_> {
             self.texts(place, expr, path, SinkKind::Process, program, Argument::No);
         }
         // 3. Interpreters run what stands behind an option; others may take an argument for an option.
-        let called = program.text.clone().unwrap_or_default();
+        let dangerous = |text: &&Rc<str>| sinks::has_dangerous_options(text);
+        let one = program.all_texts().find(dangerous).or_else(|| program.all_texts().next());
+        let called = one.cloned().unwrap_or_default();
         self.remote(place, expr, path, &called, rest);
         let mut options_end = false;
         for (at, word) in rest.iter().enumerate() {

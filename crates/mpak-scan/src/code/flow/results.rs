@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Arg, ExprId, ExprKind, Language};
-use super::super::program::Meaning;
+use super::super::facts::{Arg, ExprId, ExprKind, Language, Span};
+use super::super::program::{Meaning, makes_an_instance};
 use super::super::shapes;
 use super::input::reads_input;
 use super::sinks::{self, Effect, SinkKind};
@@ -42,7 +42,7 @@ impl Engine<'_> {
             return self.source(Source::Archive, path, place.unit, span, what);
         }
         let name = path.rsplit('.').next().unwrap_or(path);
-        if matches!(name, "parse" | "safeParse" | "parseAsync" | "safeParseAsync" | "model_validate")
+        if (matches!(name, "parse" | "safeParse" | "parseAsync" | "safeParseAsync") || makes_an_instance(name))
             && let Some(value) = self.validated(place, expr, values)
         {
             return value;
@@ -107,6 +107,10 @@ impl Engine<'_> {
             }
             return if name == "then" { handed.clone() } else { value.with_items(vec![handed.clone()]) };
         }
+        if decodes(path, values) {
+            let text = values.first().cloned().unwrap_or_default();
+            return self.decoded(&text, place, span, path);
+        }
         let mut all = receiver.as_ref().map(|(value, _)| value.clone()).unwrap_or_default();
         let same_text = matches!(
             name,
@@ -158,6 +162,9 @@ impl Engine<'_> {
                 Some((value, _)) if !value.taints.is_empty() || values.is_empty() => value,
                 _ => values.first().cloned().unwrap_or_default(),
             };
+            if matches!(name, "toString" | "decode" | "str" | "String") {
+                value.means = None;
+            }
             if matches!(name, "strip" | "lstrip") && !values.is_empty() {
                 value = value.each(|taint| taint.edited = true);
             }
@@ -229,6 +236,17 @@ impl Engine<'_> {
         all
     }
 
+    /// A text that was written in another way before: what was found of that says nothing of what it is now.
+    fn decoded(&mut self, text: &Value, place: Place, span: Span, path: &str) -> Value {
+        let mut value = text.derived();
+        for taint in &mut value.taints {
+            taint.origin = self.child(taint.origin, "decoded");
+            (taint.safe, taint.direct) = (Safe::default(), true);
+        }
+        Self::step(&mut value, place, span, || format!("passes `{}`", shown(path)));
+        value
+    }
+
     /// What a call makes of a value at this point, where something may be proven of its sources.
     fn resolved(&mut self, value: Value, effect: Effect) -> Value {
         if effect == Effect::Resolves(Resolved::Links) {
@@ -247,12 +265,20 @@ impl Engine<'_> {
         let unit = self.program.unit(place.unit);
         let ExprKind::Call { callee, .. } = unit.expr(expr) else { return None };
         let ExprKind::Member { of, .. } = unit.expr(*callee) else { return None };
-        let shape = match *self.meaning(place, *of) {
-            Meaning::Class(unit, class) => shapes::class(self.program, unit, class),
-            _ => shapes::of_schema(self.program, place.unit, *of)?,
+        let class = match *self.meaning(place, *of) {
+            Meaning::Class(unit, class) => Some((unit, class)),
+            _ => None,
+        };
+        let shape = match class {
+            Some((unit, class)) => shapes::class(self.program, unit, class),
+            None => shapes::of_schema(self.program, place.unit, *of)?,
         };
         let value = values.first()?.clone();
-        Some(self.shaped(value, &shape, &format!("checked at {}", unit.span(expr).start)))
+        let value = self.shaped(value, &shape, &format!("checked at {}", unit.span(expr).start));
+        Some(match class {
+            Some(class) => self.made_of(class, value),
+            None => value,
+        })
     }
 
     /// `text.replace(…)`, `re.sub(…)`: safe where only harmless characters are left.
@@ -406,6 +432,36 @@ pub(super) fn changed(value: Value, effect: Effect) -> Value {
             }
             taint.resolved = taint.resolved.max(resolved);
         }),
+    }
+}
+
+/// Calls that turn a text into what it was encoded from.
+fn decodes(path: &str, values: &[Value]) -> bool {
+    match path {
+        "decodeURIComponent"
+        | "decodeURI"
+        | "unescape"
+        | "atob"
+        | "querystring.unescape"
+        | "he.decode"
+        | "html-entities.decode"
+        | "urllib.parse.unquote"
+        | "urllib.parse.unquote_plus"
+        | "html.unescape"
+        | "base64.b64decode"
+        | "base64.urlsafe_b64decode"
+        | "base64.standard_b64decode"
+        | "base64.b32decode"
+        | "base64.b16decode"
+        | "bytes.fromhex"
+        | "binascii.unhexlify"
+        | "binascii.a2b_base64"
+        | "codecs.decode" => true,
+        "Buffer.from" => {
+            let coded = |coding: &Value| matches!(coding.text.as_deref(), Some("base64" | "hex" | "base64url"));
+            values.get(1).is_some_and(coded)
+        }
+        _ => false,
     }
 }
 

@@ -43,17 +43,20 @@ impl Engine<'_> {
                 let computed = self.eval(place, *value);
                 let computed = self.as_proven(computed);
                 self.assign(place, *target, computed, *value);
+                if let ExprKind::Function(function) = *self.unit(place).expr(*value) {
+                    self.defined(place, function);
+                }
                 false
             }
             Statement::Do(value) => {
                 self.never_came_back = false;
                 self.eval(place, *value);
-                self.proven_by_call(place, *value);
                 self.never_came_back && self.calls_the_bundle(place, *value)
             }
             Statement::Return(value) => {
                 self.proven_by_answer(place, *value);
                 let value = value.map(|value| self.eval(place, value)).unwrap_or_default();
+                self.exited();
                 returned.push(self.as_proven(value));
                 true
             }
@@ -71,11 +74,22 @@ impl Engine<'_> {
             Statement::Jump => true,
             Statement::If { test, then, otherwise } => {
                 self.eval(place, *test);
+                if otherwise.is_empty()
+                    && let Some(ends) = self.by_default(place, *test, then, returned)
+                {
+                    return ends;
+                }
                 let (mut first, mut second) = (Vec::new(), Vec::new());
+                let off = self.is_off_by_default(place, *test);
                 let (ends, (), ()) = self.branch(
                     |engine| {
                         engine.prove(place, *test, true);
-                        (engine.block(place, then, &mut first), ())
+                        let exits = if off { std::mem::take(&mut engine.exits) } else { Vec::new() };
+                        let ends = engine.block(place, then, &mut first);
+                        if off {
+                            engine.exits = exits;
+                        }
+                        (ends, ())
                     },
                     |engine| {
                         engine.prove(place, *test, false);
@@ -227,12 +241,34 @@ impl Engine<'_> {
     /// Stores into a member of what an expression holds.
     pub(super) fn store(&mut self, place: Place, of: ExprId, name: Option<String>, value: Value) {
         if let Some(class) = self.receiver(place, of) {
+            if let Some(name) = &name
+                && self.accessors.contains(name)
+                && let Some((unit, setter)) = self.program.method_of(class, &format!("set {name}"))
+            {
+                self.call_method(unit, setter, vec![value.clone()]);
+            }
             let (unit, class) = self.program.root_class(class);
             if let Some(name) = name {
                 let slot = self.heap.entry((unit, class, name)).or_default();
                 *slot = std::mem::take(slot).or(&value);
             }
             return;
+        }
+        // `this.tools[name] = run`, `options.headers.host = host`
+        let holder = match self.unit(place).expr(of) {
+            ExprKind::Member { of, name } => Some((*of, Some(name.clone()))),
+            ExprKind::Index { of, key: Some(key) } => Some((*of, self.unit(place).text(*key).map(str::to_owned))),
+            _ => None,
+        };
+        if let Some((holder, field)) = holder {
+            let mut held = self.eval(place, of);
+            if held.fields.is_none() && held.taints.is_empty() {
+                held.fields = Some(Rc::new(BTreeMap::new()));
+            }
+            self.charge(held.fields.as_ref().map_or(0, |fields| fields.len()));
+            held.absorb(&value.derived());
+            tables::keep(&mut held, name.unwrap_or_else(|| tables::ANY.to_owned()), &value);
+            return self.store(place, holder, field, held);
         }
         let ExprKind::Var(var) = self.unit(place).expr(of) else { return };
         let var = *var;

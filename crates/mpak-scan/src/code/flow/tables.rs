@@ -66,6 +66,11 @@ pub(super) fn of_table(path: &str, receiver: Option<&(Value, String)>, values: &
             return first.filter(|first| first.items.is_some()).cloned();
         }
         "Object.values" => return first.filter(|first| is_table(first)).map(members),
+        "Object.keys" => return first.filter(|first| is_table(first)).map(names),
+        // What an object holds, by the names of its class.
+        "dataclasses.asdict" | "attrs.asdict" | "attr.asdict" | "vars" | "dict" if values.len() == 1 => {
+            return first.filter(|first| is_table(first)).map(|first| Value { means: None, ..first.clone() });
+        }
         "Object.entries" => return first.filter(|first| is_table(first)).map(entries),
         "Object.assign" => return assigned(values),
         _ => {}
@@ -74,7 +79,9 @@ pub(super) fn of_table(path: &str, receiver: Option<&(Value, String)>, values: &
     match name.as_str() {
         "values" if values.is_empty() && is_table(table) => Some(members(table)),
         "items" | "entries" if values.is_empty() && is_table(table) => Some(entries(table)),
+        "keys" if values.is_empty() && is_table(table) => Some(names(table)),
         "copy" if values.is_empty() => Some(table.clone()),
+        "model_dump" | "_asdict" | "to_dict" if is_table(table) => Some(Value { means: None, ..table.clone() }),
         "concat" if table.items.is_some() => {
             let mut items: Vec<Value> = table.items.iter().flat_map(|items| items.iter().cloned()).collect();
             for value in values {
@@ -124,9 +131,10 @@ pub(super) fn keep_any(fields: &mut BTreeMap<String, Value>, value: &Value) {
     fields.insert(ANY.to_owned(), before.map_or_else(|| value.clone(), |before| before.or(value)));
 }
 
-/// Whether members are known, and nobody outside chooses them.
+/// Whether all members are known by their names, and nobody outside chooses these.
 fn is_table(value: &Value) -> bool {
-    value.fields.is_some() && value.taints.is_empty()
+    let all = value.fields.as_ref().is_some_and(|fields| !fields.contains_key(ANY) || value.taints.is_empty());
+    all && value.taints.iter().all(|taint| !taint.direct)
 }
 
 fn of_items(items: Vec<Value>) -> Value {
@@ -138,6 +146,11 @@ fn of_items(items: Vec<Value>) -> Value {
 fn members(table: &Value) -> Value {
     let fields = table.fields.iter().flat_map(|fields| fields.values());
     of_items(fields.take(MEMBERS_COUNT_MAX).cloned().collect())
+}
+
+fn names(table: &Value) -> Value {
+    let fields = table.fields.iter().flat_map(|fields| fields.keys());
+    of_items(fields.take(MEMBERS_COUNT_MAX).map(|name| Value::text(name)).collect())
 }
 
 fn entries(table: &Value) -> Value {
@@ -169,6 +182,7 @@ fn assigned(values: &[Value]) -> Option<Value> {
                 Rc::make_mut(held).extend(more.take(MEMBERS_COUNT_MAX * 8));
             }
             (held @ None, Some(more)) => *held = Some(Rc::clone(more)),
+            _ if !value.taints.is_empty() => keep(&mut all, ANY.to_owned(), &value.derived()),
             _ => {}
         }
     }

@@ -25,7 +25,7 @@ fn worst(files: &[(&str, &str)]) -> Danger {
 }
 
 #[track_caller]
-fn python(body: &str, bad: bool) {
+pub(super) fn python(body: &str, bad: bool) {
     let text = format!(
         "import os, subprocess, shlex, re, sqlite3, yaml, pickle, httpx, requests, ipaddress, io, zipfile\nfrom functools import partial\nfrom pathlib import Path\nfrom urllib.parse import urlparse\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n{body}"
     );
@@ -34,7 +34,7 @@ fn python(body: &str, bad: bool) {
 }
 
 #[track_caller]
-fn script(body: &str, bad: bool) {
+pub(super) fn script(body: &str, bad: bool) {
     let text = format!(
         "import axios from 'axios';\nimport {{ exec, execFile, execFileSync, spawn, spawnSync, execSync }} from 'child_process';\nimport {{ promisify }} from 'util';\nimport fs from 'fs/promises';\nimport path from 'path';\nimport {{ z }} from 'zod';\n{body}"
     );

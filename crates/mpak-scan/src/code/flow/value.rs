@@ -16,6 +16,9 @@ const TAINTS_COUNT_MAX: usize = 6;
 const JOINED_COUNT_MAX: usize = 2_048;
 /// Most parts of a value that are looked into for sources.
 const PARTS_COUNT_MAX: usize = 256;
+/// Most constant texts that one value is known to be one of, and the longest such text in bytes.
+const TEXTS_COUNT_MAX: usize = 4;
+const TEXTS_BYTES_MAX: usize = 64;
 /// Most things that one value is known to be one of.
 const MEANINGS_COUNT_MAX: usize = 64;
 
@@ -61,6 +64,10 @@ impl Safe {
     pub const QUOTED: Self = Self(1 << 7);
     /// The source's path was compared after its links were followed.
     pub const LINKS_SEEN: Self = Self(1 << 10);
+    /// Path without `..`.
+    pub const DOTLESS: Self = Self(1 << 11);
+    /// Path that does not begin at the root.
+    pub const ROOTLESS: Self = Self(1 << 12);
     /// Without a single quote that could end one: safe for a shell between single quotes.
     pub const BETWEEN_QUOTES: Self = Self(1 << 8);
 
@@ -86,6 +93,14 @@ impl Safe {
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
+}
+
+/// What two texts both begin with.
+fn common_begin(one: Option<&str>, other: Option<&str>) -> Option<Rc<str>> {
+    let (one, other) = (one?, other?);
+    let same = one.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b);
+    let end = same.last().map(|((at, c), _)| at + c.len_utf8())?;
+    Some(one[..end].into())
 }
 
 /// One place on the way of a value.
@@ -148,7 +163,10 @@ impl Taint {
         // A path that is checked with its links followed is known as far as its dots are resolved.
         let seen = proven.has(Safe::LINKS_SEEN) && self.resolved >= Resolved::Dots;
         let proven = if self.followed { proven.without(Safe::BELOW) } else { proven };
-        self.safe.and(if seen { proven.and(Safe::PATH) } else { proven })
+        let safe = self.safe.and(if seen { proven.and(Safe::PATH) } else { proven });
+        // Without `..` a path stays below what it is joined to, unless it begins at the root.
+        let stays = safe.has(Safe::DOTLESS.and(Safe::ROOTLESS)) && !self.followed;
+        if stays { safe.and(Safe::BELOW) } else { safe }
     }
 }
 
@@ -161,6 +179,8 @@ pub struct Value {
     pub text: Option<Rc<str>>,
     /// The text that it begins with, where that is constant.
     pub prefix: Option<Rc<str>>,
+    /// The few constant texts that it may be, where it is one of several.
+    pub texts: Option<Rc<[Rc<str>]>>,
     /// Members, where they are known one by one.
     pub fields: Option<Rc<BTreeMap<String, Value>>>,
     /// Elements, where they are known one by one.
@@ -300,12 +320,33 @@ impl Value {
         self.or_within(other, &mut left)
     }
 
+    /// The constant texts that it may be.
+    pub fn all_texts(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.text.iter().chain(self.texts.iter().flat_map(|texts| texts.iter()))
+    }
+
+    /// The texts of either of two values; none where one of them may be another text.
+    fn either_text(&self, other: &Self) -> Option<Rc<[Rc<str>]>> {
+        let constant = |value: &Self| value.taints.is_empty() && (value.text.is_some() || value.texts.is_some());
+        if !constant(self) || !constant(other) {
+            return None;
+        }
+        let mut all: Vec<Rc<str>> = Vec::new();
+        for text in self.all_texts().chain(other.all_texts()) {
+            if !all.contains(text) {
+                all.push(Rc::clone(text));
+            }
+        }
+        let few = all.len() <= TEXTS_COUNT_MAX && all.iter().all(|text| text.len() <= TEXTS_BYTES_MAX);
+        few.then(|| all.into())
+    }
+
     /// The same, going into so many parts: one part may stand in many others.
     fn or_within(mut self, other: &Self, left: &mut usize) -> Self {
         let Some(rest) = left.checked_sub(1) else {
             self.absorb(&other.derived());
             self.may_mean(other.means.as_ref());
-            (self.text, self.prefix, self.is) = (None, None, None);
+            (self.text, self.texts, self.prefix, self.is) = (None, None, None, None);
             return self;
         };
         *left = rest;
@@ -316,11 +357,12 @@ impl Value {
         if self.is != other.is {
             self.is = None;
         }
-        if self.text != other.text {
+        if self.text != other.text || self.texts.is_some() {
+            self.texts = self.either_text(other);
             self.text = None;
         }
         if self.prefix != other.prefix {
-            self.prefix = None;
+            self.prefix = common_begin(self.prefix.as_deref(), other.prefix.as_deref());
         }
         self.fields = match (self.fields, &other.fields) {
             (Some(a), Some(b)) if !Rc::ptr_eq(&a, b) => {

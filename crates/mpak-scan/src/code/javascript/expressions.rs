@@ -172,6 +172,11 @@ impl Lower {
                     let key = match self.key(&p.key) {
                         Ok(name) => {
                             let value = self.named(&p.value, &name);
+                            if p.kind == ast::PropertyKind::Get
+                                && let ExprKind::Function(getter) = *self.builder.unit().expr(value)
+                            {
+                                self.builder.function_mut(getter).accessor = true;
+                            }
                             members.push((Some(self.text(&name, at)), value));
                             continue;
                         }

@@ -3,6 +3,7 @@
 use oxc_ast::ast::{self, ArrowFunctionBody, BindingPattern, ClassElement, Expression, MethodDefinitionKind};
 use oxc_span::GetSpan;
 
+use super::super::builder::assign;
 use super::super::facts::{Block, Class, ClassId, ExprId, ExprKind, FunctionId, Param, Span, Statement};
 use super::Lower;
 
@@ -42,7 +43,16 @@ impl Lower {
         let mut made = Vec::with_capacity(params.items.len() + 1);
         for param in &params.items {
             let initializer = param.initializer.as_ref().map(|e| self.expr(e));
-            made.push(self.param(&param.pattern, param.type_annotation.as_deref(), initializer, false, &mut block));
+            let one = self.param(&param.pattern, param.type_annotation.as_deref(), initializer, false, &mut block);
+            // `constructor(private readonly root: string)` is a field as well.
+            if (param.accessibility.is_some() || param.readonly) && !one.name.is_empty() {
+                let span = self.span(param.span);
+                let of = self.builder.push(ExprKind::Free("this".to_owned()), span);
+                let target = self.builder.push(ExprKind::Member { of, name: one.name.clone() }, span);
+                let value = self.builder.push(ExprKind::Var(one.var), span);
+                block.push(assign(target, value));
+            }
+            made.push(one);
         }
         if let Some(rest) = &params.rest {
             made.push(self.param(&rest.rest.argument, rest.type_annotation.as_deref(), None, true, &mut block));
@@ -102,6 +112,7 @@ impl Lower {
                 ClassElement::MethodDefinition(m) => {
                     let name = match (m.kind, self.key(&m.key)) {
                         (MethodDefinitionKind::Constructor, _) => "__init__".to_owned(),
+                        (MethodDefinitionKind::Set, Ok(name)) => format!("set {name}"),
                         (_, Ok(name)) => name,
                         (_, Err(_)) => String::new(),
                     };
@@ -111,6 +122,7 @@ impl Lower {
                         let function = self.builder.function_mut(method);
                         function.name = Some(name.clone());
                         function.decorators = decorators;
+                        function.accessor = m.kind == MethodDefinitionKind::Get;
                         methods.push((name, method));
                     }
                 }

@@ -65,6 +65,11 @@ impl Program {
 
     /// Methods of this name in classes that extend a class.
     pub fn overrides(&self, class: ClassKey, name: &str) -> Vec<(UnitId, FunctionId)> {
+        self.overrides_with_cost(class, name).0
+    }
+
+    /// The same, with how many classes were looked at.
+    pub fn overrides_with_cost(&self, class: ClassKey, name: &str) -> (Vec<(UnitId, FunctionId)>, usize) {
         let families = self.families();
         let mut found = Vec::new();
         let mut open = vec![class];
@@ -80,7 +85,7 @@ impl Program {
                 open.push((unit, derived));
             }
         }
-        found
+        (found, seen)
     }
 
     /// What a member of a thing means.

@@ -13,10 +13,24 @@ impl Lower {
         let span = self.span(&def.name);
         let decorators = def.decorator_list.iter().map(|d| self.value(&d.expression, out)).collect();
         let function = self.function(Some(def.name.as_str()), &def.parameters, &Body::Statements(&def.body), span);
-        self.builder.function_mut(function).decorators = decorators;
+        let decorators: Vec<ExprId> = decorators;
+        let accessor = decorators.iter().any(|&decorator| self.makes_property(decorator));
+        let made = self.builder.function_mut(function);
+        (made.decorators, made.accessor) = (decorators, accessor);
         let target = self.name(def.name.as_str(), span);
         let value = self.builder.push(ExprKind::Function(function), span);
         out.push(assign(target, value));
+    }
+
+    /// `@property`, `@functools.cached_property`
+    fn makes_property(&self, decorator: ExprId) -> bool {
+        let unit = self.builder.unit();
+        let name = match unit.expr(decorator) {
+            ExprKind::Free(name) | ExprKind::Member { name, .. } => name,
+            ExprKind::Var(var) => &unit.vars[var.0 as usize].name,
+            _ => return false,
+        };
+        matches!(name.as_str(), "property" | "cached_property" | "computed_field" | "hybrid_property")
     }
 
     pub(super) fn function(

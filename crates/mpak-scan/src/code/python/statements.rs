@@ -74,7 +74,13 @@ impl Lower {
                         None => out.push(Statement::Do(value)),
                     }
                 }
-                out.extend(self.block(&s.body));
+                let body = self.block(&s.body);
+                // What raises in it is forgotten, with all that should have come behind.
+                if s.items.iter().any(|item| suppresses(&item.context_expr)) {
+                    out.push(Statement::Any(vec![body, Vec::new()]));
+                } else {
+                    out.extend(body);
+                }
             }
             Stmt::Match(s) => self.match_statement(s, out),
             Stmt::Raise(s) => {
@@ -187,6 +193,16 @@ impl Lower {
             let var = self.lookup(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
             self.builder.import(Import { var, module: module.clone(), member: Some(member.to_owned()), span });
         }
+    }
+}
+
+/// `contextlib.suppress(…)`
+fn suppresses(context: &Expr) -> bool {
+    let Expr::Call(call) = context else { return false };
+    match &*call.func {
+        Expr::Name(name) => name.id.as_str() == "suppress",
+        Expr::Attribute(member) => member.attr.as_str() == "suppress",
+        _ => false,
     }
 }
 

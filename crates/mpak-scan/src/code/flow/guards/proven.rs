@@ -23,6 +23,29 @@ pub(in crate::code::flow) struct Proof {
     proven: Option<HashMap<Origin, Safe>>,
 }
 
+/// Most calls around a text that only change its form.
+const FORMS_COUNT_MAX: usize = 8;
+
+/// Methods that change a text's case, or take off what stands around it.
+fn keeps_the_text(name: &str) -> bool {
+    matches!(
+        name,
+        "lower"
+            | "strip"
+            | "lstrip"
+            | "rstrip"
+            | "casefold"
+            | "toLowerCase"
+            | "toLocaleLowerCase"
+            | "trim"
+            | "trimEnd"
+            | "upper"
+            | "toUpperCase"
+            | "toString"
+            | "normalize"
+    )
+}
+
 impl Engine<'_> {
     /// What a function of the bundle proves of its arguments by its answer: it is run, and what holds at
     /// each place where it may give this answer holds for the caller.
@@ -88,9 +111,11 @@ impl Engine<'_> {
     /// `path.relative_to(root)` raises where the path is not below the root.
     pub(in crate::code::flow) fn proven_by_call(&mut self, place: Place, expr: ExprId) {
         let unit = self.program.unit(place.unit);
-        let ExprKind::Call { callee, .. } = unit.expr(expr) else { return };
+        let ExprKind::Call { callee, args, .. } = unit.expr(expr) else { return };
+        let Some(root) = args.first().map(|arg| arg.value) else { return };
         if let ExprKind::Member { of, name } = unit.expr(*callee)
             && name == "relative_to"
+            && !self.is_chosen(place, root)
         {
             self.mark_path(place, *of);
         }
@@ -117,6 +142,7 @@ impl Engine<'_> {
             ExprKind::Var(var) => {
                 // `host = urlparse(url).hostname`
                 if let &[only] = self.program.definitions(place.unit, *var)
+                    && let only = self.without_form(place, only)
                     && matches!(unit.expr(only), ExprKind::Member { name, .. } if is_host(name))
                 {
                     self.mark_subject(place, only);
@@ -124,16 +150,49 @@ impl Engine<'_> {
                 self.mark(place, subject, Safe::ALL);
                 self.mark_path(place, subject);
             }
+            // What a slice is says nothing of the rest.
+            ExprKind::Index { key: None, .. } => {}
             ExprKind::Member { .. } | ExprKind::Index { .. } => self.mark(place, subject, Safe::ALL),
-            ExprKind::Call { callee, .. } => {
-                if let ExprKind::Member { of, name } = unit.expr(*callee)
-                    && matches!(name.as_str(), "lower" | "strip" | "toLowerCase" | "trim" | "upper" | "toUpperCase")
-                {
-                    self.mark_subject(place, *of);
+            ExprKind::Call { .. } | ExprKind::Either(_) => {
+                let inner = self.without_form(place, subject);
+                if inner != subject {
+                    self.mark_subject(place, inner);
                 }
             }
             _ => {}
         }
+    }
+
+    /// What a text was before its case, blanks and dots around it were taken off: `(x or "").rstrip(".").lower()`.
+    fn without_form(&self, place: Place, text: ExprId) -> ExprId {
+        let unit = self.program.unit(place.unit);
+        let mut at = text;
+        for _ in 0..FORMS_COUNT_MAX {
+            at = match unit.expr(at) {
+                ExprKind::Call { callee, args, .. } => match unit.expr(*callee) {
+                    ExprKind::Member { of, name } if keeps_the_text(name) => *of,
+                    ExprKind::Free(name) if matches!(name.as_str(), "str" | "String") => match args.first() {
+                        Some(arg) => arg.value,
+                        None => break,
+                    },
+                    // `host.replace(/\.$/, "")`
+                    ExprKind::Member { of, name } if name == "replace" => match args
+                        .first()
+                        .map(|arg| unit.expr(arg.value))
+                    {
+                        Some(ExprKind::Pattern(pattern)) if pattern.ends_with('$') || pattern.starts_with('^') => *of,
+                        _ => break,
+                    },
+                    _ => break,
+                },
+                ExprKind::Either(ways) => match ways.as_slice() {
+                    &[first, other] if unit.text(other) == Some("") => first,
+                    _ => break,
+                },
+                _ => break,
+            };
+        }
+        at
     }
 
     /// Marks what was parsed, and the text that it was parsed from.
@@ -150,6 +209,7 @@ impl Engine<'_> {
             ExprKind::Var(_) => self.program.value(place.unit, subject),
             _ => (place.unit, subject),
         };
+        let subject = self.without_form(place, subject);
         let unit = self.program.unit(place.unit);
         if let Some(ExprKind::Member { of, name }) = unit.exprs.get(subject.0 as usize).map(|expr| &expr.kind)
             && matches!(name.as_str(), "hostname" | "host" | "netloc")
@@ -165,6 +225,45 @@ impl Engine<'_> {
     }
 
     pub(super) fn mark_path_at_least(&mut self, place: Place, subject: ExprId, at_least: Resolved) {
+        // `str(path)` is the path.
+        if let ExprKind::Call { callee, args, .. } = self.program.unit(place.unit).expr(subject) {
+            let unit = self.program.unit(place.unit);
+            let same = |name: &str| {
+                matches!(
+                    name,
+                    "str"
+                        | "String"
+                        | "fspath"
+                        | "as_posix"
+                        | "toString"
+                        | "__str__"
+                        | "__fspath__"
+                        | "toLowerCase"
+                        | "lower"
+                        | "normcase"
+                        | "concat"
+                        | "casefold"
+                )
+            };
+            let inner = match unit.expr(*callee) {
+                ExprKind::Free(name) if same(name) => args.first().map(|arg| arg.value),
+                ExprKind::Member { of, name } if same(name) => {
+                    Some(args.first().map_or(*of, |arg| if name == "concat" { *of } else { arg.value }))
+                }
+                _ => None,
+            };
+            if let Some(inner) = inner {
+                self.mark_path_at_least(place, inner, at_least);
+            }
+            return;
+        }
+        // `path + os.sep`
+        if let ExprKind::Join(parts) = self.program.unit(place.unit).expr(subject)
+            && let &[first, _] = parts.as_slice()
+            && matches!(self.program.unit(place.unit).expr(first), ExprKind::Var(_) | ExprKind::Call { .. })
+        {
+            return self.mark_path_at_least(place, first, at_least);
+        }
         let value = self.eval(place, subject);
         let ExprKind::Var(var) = self.program.unit(place.unit).expr(subject) else { return };
         let Some(resolved) = value.taints.iter().map(|taint| taint.resolved).min() else { return };

@@ -44,6 +44,8 @@ pub fn effect(path: &str) -> Option<Effect> {
         | "Math.floor"
         | "Math.round"
         | "Math.ceil"
+        | "dataclasses.fields"
+        | "attrs.fields"
         | "binascii.hexlify"
         | "datetime.date.fromisoformat"
         | "datetime.datetime.fromisoformat"
@@ -128,31 +130,4 @@ pub fn fixes_host(prefix: &str) -> bool {
         // A path alone goes to the host that the client was made with.
         None => prefix.starts_with('/') && !prefix.starts_with("//"),
     }
-}
-
-/// Whether a pattern that a whole text must match lets no dangerous character through.
-pub fn is_strict(pattern: &str) -> bool {
-    let inner = pattern.trim_start_matches('^').trim_end_matches('$');
-    let mut class = false;
-    let mut chars = inner.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('w' | 'd' | '.' | '-' | '_' | '/' | 'A' | 'Z' | 'z' | 'b' | '+' | ':' | '@' | '=') => {}
-                _ => return false,
-            },
-            '[' if !class => {
-                class = true;
-                if chars.peek() == Some(&'^') {
-                    return false;
-                }
-            }
-            ']' => class = false,
-            '.' if !class => return false,
-            '$' | '`' | ';' | '&' | '<' | '>' | '\'' | '"' | ' ' => return false,
-            '|' | '(' | ')' | '*' if class => return false,
-            _ => {}
-        }
-    }
-    true
 }

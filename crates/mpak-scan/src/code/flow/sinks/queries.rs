@@ -3,40 +3,121 @@
 /// Methods that run queries, whatever they are called on: databases come from too many places to be named.
 pub fn is_query(name: &str) -> bool {
     runs_whole_queries(name)
-        || matches!(name, "raw" | "prepare" | "fetchall" | "fetchrow" | "fetchval" | "sql" | "all" | "run" | "unsafe")
+        || matches!(
+            name,
+            "raw"
+                | "prepare"
+                | "prepareStatement"
+                | "fetch"
+                | "fetchall"
+                | "fetchone"
+                | "fetchrow"
+                | "fetchval"
+                | "fetch_all"
+                | "fetch_one"
+                | "fetch_val"
+                | "execute_fetchall"
+                | "execute_insert"
+                | "executeMultiple"
+                | "sql"
+                | "all"
+                | "get"
+                | "each"
+                | "iterate"
+                | "run"
+                | "exec"
+                | "pragma"
+                | "unsafe"
+                | "one"
+                | "oneOrNone"
+                | "many"
+                | "manyOrNone"
+                | "none"
+                | "any"
+                | "result"
+                | "cursor"
+                | "batch"
+                | "command"
+                | "extra"
+                | "createQueryJob"
+                | "createQueryStream"
+                | "query_df"
+                | "query_arrow"
+                | "query_np"
+                | "queryObject"
+                | "queryArray"
+                | "setQuery"
+                | "executeSql"
+                | "execute_sql"
+                | "execute_async"
+                | "execute_string"
+                | "stream"
+                | "submit"
+                | "scalars"
+                | "scalar"
+                | "select"
+                | "simple"
+        )
 }
+
+/// Members and keywords that hold a statement.
+pub const STATEMENTS: [&str; 10] =
+    ["sql", "text", "query", "sqlText", "statement", "queryString", "cypher", "operation", "stmt", "QueryString"];
 
 /// Whether a text is the begin of a statement of SQL or of a like language.
 pub fn is_statement(text: &str) -> bool {
     let text = text.trim_start().trim_start_matches('(');
     let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
     let rest = &text[first.len()..];
-    matches!(
-        first.to_ascii_uppercase().as_str(),
-        "SELECT"
-            | "INSERT"
-            | "UPDATE"
-            | "DELETE"
-            | "CREATE"
-            | "DROP"
-            | "ALTER"
-            | "REPLACE"
-            | "MERGE"
-            | "WITH"
-            | "PRAGMA"
-            | "TRUNCATE"
-            | "EXPLAIN"
-            | "DESCRIBE"
-            | "SHOW"
-            | "CALL"
-            | "GRANT"
-            | "ATTACH"
-            | "COPY"
-            | "USE"
-            | "MATCH"
-            | "VACUUM"
-            | "ANALYZE"
-    ) && rest.starts_with([' ', '\n', '\t', '(', '*'])
+    // `Create a summary of …` is a sentence.
+    let one_case = first.chars().all(|c| c.is_ascii_uppercase()) || first.chars().all(|c| c.is_ascii_lowercase());
+    one_case
+        && matches!(
+            first.to_ascii_uppercase().as_str(),
+            "SELECT"
+                | "INSERT"
+                | "UPDATE"
+                | "DELETE"
+                | "CREATE"
+                | "DROP"
+                | "ALTER"
+                | "REPLACE"
+                | "MERGE"
+                | "WITH"
+                | "PRAGMA"
+                | "TRUNCATE"
+                | "EXPLAIN"
+                | "DESCRIBE"
+                | "SHOW"
+                | "CALL"
+                | "GRANT"
+                | "ATTACH"
+                | "COPY"
+                | "USE"
+                | "MATCH"
+                | "VACUUM"
+                | "ANALYZE"
+                | "SET"
+                | "DETACH"
+                | "OPTIONAL"
+                | "UNWIND"
+                | "FOREACH"
+                | "REINDEX"
+                | "REFRESH"
+                | "REVOKE"
+                | "DECLARE"
+                | "EXEC"
+                | "EXECUTE"
+                | "UPSERT"
+                | "OPTIMIZE"
+                | "LOCK"
+                | "INSTALL"
+                | "VALUES"
+                | "CONSTRUCT"
+                | "ASK"
+                | "PREFIX"
+        )
+        && rest.starts_with([' ', '\n', '\t', '(', '*'])
 }
 
 /// Parameters that hold a whole query, as their name says: to run it is what the tool is for.
@@ -61,8 +142,13 @@ pub fn runs_whole_queries(name: &str) -> bool {
             | "$queryRawUnsafe"
             | "$executeRawUnsafe"
             | "exec_driver_sql"
+            | "queryRawUnsafe"
+            | "executeRawUnsafe"
+            | "query_and_wait"
             | "read_sql"
             | "read_sql_query"
+            | "read_database"
+            | "read_database_uri"
     )
 }
 
