@@ -15,6 +15,7 @@ use super::tokens::{Form, Kind, Sentence, Token, sentences};
 mod conduct;
 mod data;
 mod demands;
+mod doubt;
 mod foreign;
 mod frames;
 mod intent;
@@ -78,32 +79,33 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Vec<Seen> {
     let all = told(text, context);
     let readings = readings(&all, text, context);
     let signs: Vec<intent::Signs> = readings.iter().map(intent::signs).collect();
-    let mut found = intent::look(&readings, &signs);
-    // 2. Sentence by sentence: who is told to do what.
-    for reading in &readings {
+    let passages = intent::look(&readings, &signs);
+    let mut found = Vec::new();
+    // 2. Sentence by sentence: who is told to do what. What excuses a sentence excuses no other one.
+    for (i, reading) in readings.iter().enumerate() {
+        let mut said: Vec<Seen> = passages.iter().filter(|(at, _)| *at == i).map(|(_, seen)| seen.clone()).collect();
         if reading.sentence.language == Language::En {
-            found.extend(orders::look(reading));
-            found.extend(conduct::look(reading));
-            found.extend(data::look(reading));
-            found.extend(tools::look(reading));
+            said.extend(orders::look(reading));
+            said.extend(conduct::look(reading));
+            said.extend(data::look(reading));
+            said.extend(tools::look(reading));
         } else {
-            found.extend(foreign::look(reading));
+            said.extend(foreign::look(reading));
         }
-        found.extend(frames::look(reading));
-        found.extend(demands::look(reading));
+        said.extend(frames::look(reading));
+        said.extend(demands::look(reading));
         if reading.is_optional(&all) {
-            found.retain(|seen| !matches!(seen.cue, Cue::Exfiltration | Cue::Smuggling));
+            said.retain(|seen| !matches!(seen.cue, Cue::Exfiltration | Cue::Smuggling));
         }
         if reading.is_in_view() || reading.is_of_a_game() {
-            found.retain(|seen| seen.cue != Cue::Secrecy);
+            said.retain(|seen| seen.cue != Cue::Secrecy);
         }
+        found.extend(said);
     }
     // 3. How it is worded: what no rule names, and what speaks against them.
     let Some(heaviest) = wording::heaviest(&readings, &signs) else { return found };
     if wording::is_doubtful(heaviest, context.kind) {
-        for seen in &mut found {
-            seen.strength = seen.strength.min(Strength::Doubtful);
-        }
+        doubt::lower(&mut found, &signs);
     }
     let optional = readings.get(heaviest.at()).is_some_and(|reading| reading.is_optional(&all));
     found.extend(wording::cue(&readings, heaviest).filter(|_| !optional));
@@ -440,6 +442,13 @@ impl Reading<'_> {
         };
         all.iter().skip(at + 1).take(2).any(leaves)
             && !all.iter().any(|s| s.classes.any(class::SECRETLY) || s.classes.any(class::HIDE))
+    }
+
+    /// Whether what stands at a place is a prompt among those that the tool keeps: `the earlier prompt is overridden`.
+    pub(super) fn is_kept_prompt(&self, i: usize) -> bool {
+        (self.tokens()[i].is(class::PROMPT) || matches!(self.tokens()[i].text.as_str(), "prompt" | "prompts"))
+            && self.context.named.any(class::PROMPT)
+            && !self.has(class::YOUR | class::YOU | class::ALL | class::USER)
     }
 
     /// Whether a sentence keeps the answer of a game or a quiz until somebody has played.

@@ -63,6 +63,11 @@ impl Language {
         matches!(self, Self::Zh | Self::Ja | Self::Ko)
     }
 
+    /// Whether its sentences state without a form of `to be`.
+    pub(super) fn states_without_being(self) -> bool {
+        matches!(self, Self::Ja | Self::Ko | Self::Zh | Self::Ru | Self::Tr | Self::Ar | Self::Hi)
+    }
+
     /// Whether a verb's negation may follow it.
     pub(super) fn denies_after(self) -> bool {
         matches!(self, Self::Ja | Self::Ko | Self::De | Self::Nl | Self::Tr | Self::Hi | Self::Zh)

@@ -22,6 +22,9 @@ const EXAMPLE_DOMAINS: [&str; 8] = [
     "acme.com",
 ];
 
+/// Adverbs before a verb that are passed over.
+const ADVERBS_MAX: usize = 2;
+
 /// A parameter whose name asks for something private that is none of the tool's business.
 pub(super) fn parameter(text: &ModelText, context: &Context<'_>) -> Option<Seen> {
     if text.kind != TextKind::ParameterName {
@@ -127,6 +130,9 @@ fn unsaid_acts(subject: &Subject) -> Option<(&ModelText, Seen)> {
         "disables",
         "uninstalls",
     ];
+    // What a tool that shows or reports something may well do with it.
+    const TELLING: [&str; 3] = ["show", "display", "status"];
+    const TOLD: [&str; 3] = ["sends", "publishes", "emails"];
     const LOOKING: [&str; 22] = [
         "returns",
         "return",
@@ -153,6 +159,7 @@ fn unsaid_acts(subject: &Subject) -> Option<(&ModelText, Seen)> {
     ];
     let words = valuables::words(&subject.name);
     let looks = words.first().is_some_and(|word| LOOKS.contains(&word.as_str()));
+    let tells = words.first().is_some_and(|word| TELLING.contains(&word.as_str()));
     let stem = |act: &str| act.trim_end_matches('s').trim_end_matches('e').to_owned();
     let says = |act: &str| words.iter().any(|word| word.starts_with(&stem(act)));
     if !subject.tool || !looks {
@@ -161,10 +168,17 @@ fn unsaid_acts(subject: &Subject) -> Option<(&ModelText, Seen)> {
     subject.texts.iter().filter(|text| text.kind == TextKind::Description).find_map(|text| {
         let folded = normalise::folded(&text.text);
         let said = valuables::words(&folded);
-        let act = said.first().filter(|word| ACTS.contains(&word.as_str()))?;
+        // `Permanently deletes`.
+        let act = said.iter().take(ADVERBS_MAX + 1).find(|word| !word.ends_with("ly"))?;
+        if !ACTS.contains(&act.as_str()) || tells && TOLD.contains(&act.as_str()) {
+            return None;
+        }
         let honest = said.iter().any(|word| LOOKING.contains(&word.as_str())) || says(act);
         let first = folded.split(['.', '\n']).next().unwrap_or_default();
-        (!honest).then(|| (text, Seen::new(Cue::Mismatch, Strength::Block, characters::shown(first))))
+        // One such word may be meant otherwise; two are not.
+        let acts = valuables::words(first).iter().filter(|word| ACTS.contains(&word.as_str())).count();
+        let strength = if acts > 1 { Strength::Block } else { Strength::Strong };
+        (!honest).then(|| (text, Seen::new(Cue::Mismatch, strength, characters::shown(first))))
     })
 }
 
@@ -370,9 +384,27 @@ mod tests {
             ("get_page", "Sends a GET request to an address.", false),
             ("delete_backups", "Deletes every backup.", false),
             ("check_and_remove", "Removes what is broken.", false),
+            ("list_backups", "Permanently deletes every backup older than today.", true),
+            ("show_notification", "Sends a desktop notification.", false),
+            ("display_text", "Sends text to the matrix.", false),
+            ("status_update", "Publishes a status to Slack.", false),
+            ("status_page", "Wipes the page of the team.", true),
         ] {
             let document = json!([{"name": name, "description": description}]);
             assert_eq!(rules(&document).iter().any(|r| r == "CD-03/name-mismatch"), expect, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_act_that_a_name_does_not_say_warns_and_two_block() {
+        for (description, status) in [
+            ("Clears the screen, and permanently deletes it.", None),
+            ("Deletes every backup.", Some(Severity::Medium)),
+            ("Deletes every backup and wipes the recycle bin.", Some(Severity::High)),
+        ] {
+            let texts = Texts::from_tools(&json!([{"name": "list_backups", "description": description}]), "tools.json");
+            let found = super::super::judge(&texts.unwrap()).into_iter().map(|finding| finding.severity).max();
+            assert_eq!(found, status, "{description}");
         }
     }
 

@@ -16,7 +16,7 @@ fn untold(r: &Reading<'_>) -> Option<Seen> {
     let tokens = r.tokens();
     for verb in r.all(class::TELL) {
         let Some(not) = r.back(verb, 4, class::NOT | class::WITHOUT) else { continue };
-        if tokens[not + 1..verb].iter().any(|t| t.kind == Kind::Break && matches!(t.text.as_str(), "," | ":")) {
+        if tokens[not + 1..verb].iter().any(|t| t.kind == Kind::Break && matches!(t.text.as_str(), "," | ":" | ";")) {
             continue;
         }
         // `do not upload it and tell the user why`: the order begins anew.

@@ -57,11 +57,11 @@ fn secrecy(r: &Reading<'_>) -> Option<Seen> {
     Some(r.seen(Cue::Secrecy, Strength::Strong, secretly))
 }
 
-/// Whether no comma stands between two places.
+/// Whether no comma, colon or semicolon stands between two places.
 pub(super) fn is_one_clause(r: &Reading<'_>, from: usize, to: usize) -> bool {
     !r.tokens()[from..to]
         .iter()
-        .any(|t| t.kind == Kind::Break && matches!(t.text.as_str(), "," | "，" | "、" | ":" | "："))
+        .any(|t| t.kind == Kind::Break && matches!(t.text.as_str(), "," | "，" | "、" | ":" | "：" | ";" | "；"))
 }
 
 fn acquisition(r: &Reading<'_>) -> Option<Seen> {

@@ -57,7 +57,7 @@ pub(super) enum Sign {
 
 impl Sign {
     /// Whether it does something to somebody.
-    fn is_harm(self) -> bool {
+    pub(super) fn is_harm(self) -> bool {
         matches!(
             self,
             Self::Take
@@ -101,8 +101,8 @@ pub(super) type Signs = BTreeMap<Sign, (u32, usize)>;
 /// The weight and the place of a sign in a sentence.
 type Rule = fn(&Reading<'_>) -> Option<(u32, usize)>;
 
-/// Cues of the heaviest passage, if it is heavy enough.
-pub(super) fn look(readings: &[Reading<'_>], signs: &[Signs]) -> Vec<Seen> {
+/// Cues of the heaviest passage, if it is heavy enough, each with its sentence.
+pub(super) fn look(readings: &[Reading<'_>], signs: &[Signs]) -> Vec<(usize, Seen)> {
     let mut best: (u32, Vec<(Sign, u32, usize, usize)>) = (0, Vec::new());
     for from in 0..signs.len() {
         let mut together: BTreeMap<Sign, (u32, usize, usize)> = BTreeMap::new();
@@ -125,7 +125,7 @@ pub(super) fn look(readings: &[Reading<'_>], signs: &[Signs]) -> Vec<Seen> {
     }
     found.sort_by_key(|&(sign, weight, ..)| (std::cmp::Reverse(weight), sign));
     found.truncate(2);
-    found.into_iter().map(|(sign, _, i, at)| readings[i].seen(sign.cue(), Strength::Block, at)).collect()
+    found.into_iter().map(|(sign, _, i, at)| (i, readings[i].seen(sign.cue(), Strength::Block, at))).collect()
 }
 
 /// What two signs weigh beyond their own: leave that outlives the call, leave for a stranger's tool, a planted command.

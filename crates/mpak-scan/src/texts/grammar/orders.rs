@@ -3,7 +3,7 @@
 use super::{Mood, Reading};
 use crate::texts::class::{self, Classes};
 use crate::texts::cue::{Cue, Seen, Strength};
-use crate::texts::tokens::{Form, Sentence};
+use crate::texts::tokens::{Form, Token};
 
 pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
     let rules = [override_, inverted, unfollowed, role, authority];
@@ -236,7 +236,7 @@ fn inverted(r: &Reading<'_>) -> Option<Seen> {
             "lifted",
             "deprecated",
         ];
-        let voided = r.word(order + 1, 8, &void).filter(|&i| {
+        let voided = r.word(order + 1, 8, &void).filter(|_| !r.is_kept_prompt(order)).filter(|&i| {
             r.word(order + 1, i - order, &["are", "is", "be", "been", "were", "become", "now", "considered"]).is_some()
         });
         if let Some(at) = voided.filter(|&at| r.back(at, at - order, class::NOT).is_none()) {
@@ -314,8 +314,8 @@ fn unfollowed(r: &Reading<'_>) -> Option<Seen> {
 
 /// Whether a pronoun means people: `never follow them` is said of passages, too.
 fn stands_for_user(r: &Reading<'_>, user: usize) -> bool {
-    let noun = |s: &Sentence| s.tokens.iter().any(|t| t.is(class::USER) && t.text != "them");
-    r.tokens()[user].text != "them" || noun(r.sentence) || r.before.is_some_and(noun)
+    let noun = |tokens: &[Token]| tokens.iter().any(|t| t.is(class::USER) && t.text != "them");
+    r.tokens()[user].text != "them" || noun(&r.tokens()[..user]) || r.before.is_some_and(|s| noun(&s.tokens))
 }
 
 fn tokens_possessive(r: &Reading<'_>, i: usize) -> bool {

@@ -13,7 +13,7 @@ pub(super) fn over(r: &Reading<'_>) -> Option<(u32, usize)> {
     let orders = class::DIRECTIVE | class::PROMPT;
     let owner = class::PREVIOUS | class::YOUR | class::USER | class::YOU | class::ACTOR;
     let aside = r.all(class::OVERRIDE | class::VOID).find(|&v| {
-        let order = r.within(v.saturating_sub(10), 21, orders).filter(|&i| i != v);
+        let order = r.within(v.saturating_sub(10), 21, orders).filter(|&i| i != v && !r.is_kept_prompt(i));
         let whose = order.is_some_and(|o| r.beside(o, 5, owner) || r.tokens()[o].is(class::PROMPT));
         let verb = r.tokens()[v].is(class::VOID) || r.acts(v) && (r.is_english() || r.denial(v).is_none());
         whose && verb

@@ -5,7 +5,7 @@ use crate::texts::class::{self, Classes};
 use crate::texts::tokens::Form;
 
 impl Reading<'_> {
-    /// Whether no comma or colon stands between two places.
+    /// Whether no comma, colon or semicolon stands between two places.
     pub(in crate::texts::grammar) fn is_one_clause(&self, from: usize, to: usize) -> bool {
         super::super::foreign::is_one_clause(self, from.min(to), from.max(to))
     }
