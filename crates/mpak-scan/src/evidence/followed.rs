@@ -26,6 +26,8 @@ pub(super) struct Whole<'a> {
     pub(super) handlers: &'a [Handler],
     /// Files that scripts of a package manager run.
     pub(super) hooks: BTreeSet<String>,
+    /// Words that the manifest starts the server with.
+    pub(super) words: Vec<String>,
     /// Whether a file is the server's own.
     pub(super) is_own: &'a (dyn Fn(&str) -> bool + Sync),
 }
@@ -176,6 +178,9 @@ impl Whole<'_> {
             add(self.digests[part.ids[at].0 as usize].as_bytes());
             add(&[u8::from((self.is_own)(&unit.path)), u8::from(self.hooks.contains(&unit.path))]);
         }
+        for word in &self.words {
+            add(word.as_bytes());
+        }
         for handler in &part.handlers {
             add(format!("{handler:?}").as_bytes());
         }
@@ -198,7 +203,7 @@ impl Whole<'_> {
     }
 
     fn hits(&self, part: &Part) -> Hits {
-        malware::judge_program(&part.program, &part.handlers, !self.handlers.is_empty(), &self.hooks)
+        malware::judge_program(&part.program, &part.handlers, !self.handlers.is_empty(), &self.words, &self.hooks)
     }
 
     /// All code together.

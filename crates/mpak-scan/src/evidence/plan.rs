@@ -58,6 +58,16 @@ pub(super) struct Wanted {
     pub(super) large: bool,
 }
 
+/// Words that the manifest starts the server with, on whatever platform.
+fn start_words(document: &Value) -> Vec<String> {
+    let Some(config) = document.get("server").and_then(|server| server.get("mcp_config")) else { return Vec::new() };
+    let overrides = config.get("platform_overrides").and_then(Value::as_object);
+    let platforms = overrides.into_iter().flat_map(|platforms| platforms.values()).take(16);
+    let lists = std::iter::once(config).chain(platforms).filter_map(|of| of.get("args")?.as_array());
+    let words = lists.flatten().filter_map(Value::as_str);
+    words.filter(|word| word.len() < 200).take(256).map(str::to_owned).collect()
+}
+
 impl<'a> Plan<'a> {
     pub(super) fn new(
         items: &'a [Item],
@@ -66,7 +76,7 @@ impl<'a> Plan<'a> {
         cache: Option<&'a Cache>,
     ) -> Self {
         let entry = document.and_then(|document| document.get("server")?.get("entry_point")?.as_str());
-        let sources = Sources::new(items, entry);
+        let sources = Sources::new(items, entry, document.map(start_words).unwrap_or_default());
         let programs: BTreeSet<String> =
             dependencies::programs(items.iter().map(|item| (item.path.as_str(), item.bytes))).into_iter().collect();
         let numbers = |fits: &dyn Fn(&Item) -> bool| -> HashSet<usize> {

@@ -153,6 +153,8 @@ pub(super) struct Sources {
     /// By number: whether the file may be read as code.
     may_be_read: Vec<bool>,
     unread: Vec<(String, String)>,
+    /// Words that the manifest starts the server with.
+    words: Vec<String>,
 }
 
 /// What one file of source code gives.
@@ -165,9 +167,9 @@ pub(super) struct Read {
 
 impl Sources {
     /// From all files: the server's own ones first, then the others, as far as the limit reaches.
-    pub(super) fn new(items: &[Item], entry_point: Option<&str>) -> Self {
+    pub(super) fn new(items: &[Item], entry_point: Option<&str>, words: Vec<String>) -> Self {
         let ownership = Ownership::new(items.iter().map(|item| item.path.as_str()), entry_point);
-        let mut sources = Self { ownership, ..Self::default() };
+        let mut sources = Self { ownership, words, ..Self::default() };
         sources.choose(items);
         sources
     }
@@ -310,6 +312,7 @@ impl Sources {
             digests,
             handlers: &handlers,
             hooks: malware::hooks(&suspects),
+            words: self.words.clone(),
             is_own: &is_own,
         };
         let Followed { flows, whole, hits } = followed::follow(&whole, cache)?;
