@@ -115,10 +115,8 @@ fn listed(document: &Value, path: &str, depth: usize, found: &mut Vec<Subject>) 
                 || item.get("inputSchema").is_some())
     };
     match document {
-        Value::Array(items) => {
-            if items.iter().any(is_tool) {
-                found.extend(Texts::from_tools(document, path).unwrap_or_default().subjects);
-            }
+        Value::Array(items) if items.iter().any(is_tool) => {
+            found.extend(Texts::from_tools(document, path).unwrap_or_default().subjects);
         }
         Value::Object(members) => {
             if let Some(texts) = Texts::from_tools(document, path) {

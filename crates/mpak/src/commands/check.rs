@@ -31,6 +31,9 @@ pub struct Args {
     /// What a registry knows of the bundle from outside it, as JSON
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
+    /// Trusted root of Sigstore (`trusted_root.json`) to use instead of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub trust_root: Option<PathBuf>,
     /// Snapshot of advisories [default: ~/.mpak/advisories, if a trusted key signed it]
     #[arg(long, value_name = "FILE")]
     pub advisories: Option<PathBuf>,
@@ -63,7 +66,7 @@ pub fn run(args: &Args, settings: &Settings) -> CommandResult {
     let request = Request {
         remember: true,
         evidence: args.evidence.as_deref(),
-        trust_root: None,
+        trust_root: args.trust_root.as_deref(),
         advisories: args.advisories.as_deref(),
         suppressions: args.suppressions.as_deref(),
         policy: args.policy.as_deref(),

@@ -65,9 +65,15 @@ pub(super) async fn learn(state: &AppState, artifact_id: i64, artifact: &Publish
     if wants_bundles {
         known.is_complete = looked.is_complete;
         known.bundles.extend(looked.bundles.into_iter().map(|(_, bundle)| bundle));
+        order(&mut known.bundles);
     }
     known.account_created_at_ms = known.account_created_at_ms.or(account);
     Ok(known)
+}
+
+/// As they are read from the database later: the same knowledge is the same evidence.
+fn order(bundles: &mut [Value]) {
+    bundles.sort_by_cached_key(|bundle| *Sha256::of(bundle.to_string().as_bytes()).as_bytes());
 }
 
 async fn known(state: &AppState, artifact_id: i64, subject: Option<&Subject<'_>>) -> DbResult<Learned> {

@@ -226,7 +226,7 @@ fn together(values: Vec<Value>, between: &str) -> Value {
     if texts.len() == values.len() && !texts.is_empty() && values.iter().any(is_told) {
         json!(texts.join(between))
     } else {
-        values.into_iter().find(|value| value.is_object()).unwrap_or(Value::Null)
+        values.into_iter().find(Value::is_object).unwrap_or(Value::Null)
     }
 }
 
@@ -334,9 +334,7 @@ mod tests {
     fn time_is_bounded_where_texts_hold_each_other() {
         let mut source = "a0 = 'x ' * 2\n".to_owned();
         source.push_str("b0 = 'some words of the user '\n");
-        for i in 1..40 {
-            source.push_str(&format!("b{i} = b{} + b{} + b{}\n", i - 1, i - 1, i - 1));
-        }
+        source.extend((1..40).map(|i| format!("b{i} = b{0} + b{0} + b{0}\n", i - 1)));
         source.push_str(
             "@mcp.tool(description=b39)\ndef f(x: int): ...\ndef g(x):\n  return g(x) + g(x)\nh = g('a b')\n",
         );
