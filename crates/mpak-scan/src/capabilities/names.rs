@@ -181,7 +181,7 @@ impl<'p> Names<'p> {
             return known.clone();
         }
         let nested = self.active.borrow().len() >= NESTED_COUNT_MAX;
-        self.steps.set(self.steps.get().saturating_add(1).min(STEPS_MAX));
+        self.charge(1);
         if depth == 0 || nested || self.is_cut() || !self.active.borrow_mut().insert(key) {
             return Rc::from([]);
         }
@@ -205,7 +205,7 @@ impl<'p> Names<'p> {
     /// One step deeper on the walk for an expression, if there is one left.
     fn deeper(&self, depth: u32) -> Option<u32> {
         self.left.set(self.left.get().checked_sub(1)?);
-        self.steps.set(self.steps.get().saturating_add(1).min(STEPS_MAX));
+        self.charge(1);
         if self.is_cut() {
             return None;
         }
@@ -215,6 +215,11 @@ impl<'p> Names<'p> {
     /// Whether the work ended before the code did.
     pub(super) fn is_cut(&self) -> bool {
         self.steps.get() >= STEPS_MAX
+    }
+
+    /// Counts work that is more than a step.
+    fn charge(&self, steps: usize) {
+        self.steps.set(self.steps.get().saturating_add(steps as u64).min(STEPS_MAX));
     }
 
     /// How many steps the work took.

@@ -129,9 +129,14 @@ impl Builder {
         }
     }
 
-    /// Items put together with a text between them; none where one of them may be several.
+    /// Items put together with a text between them; none where one of them may be several, or where it comes to too
+    /// much text.
     pub(crate) fn join_between(&mut self, between: &str, items: &[ExprId], span: Span) -> Option<ExprId> {
         if items.iter().any(|&item| matches!(self.unit.expr(item), ExprKind::Spread(_))) {
+            return None;
+        }
+        // The text is written down once for each gap.
+        if between.len().saturating_mul(items.len()) > TEXT_BYTES_MAX {
             return None;
         }
         let mut parts = Vec::with_capacity(items.len() * 2);

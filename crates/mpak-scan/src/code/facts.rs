@@ -340,8 +340,21 @@ pub enum Comparison {
     In,
     /// `not in`.
     NotIn,
-    /// `<`, `<=`, `>`, `>=`.
-    Order,
+    /// `<`.
+    Less,
+    /// `<=`.
+    AtMost,
+    /// `>`.
+    More,
+    /// `>=`.
+    AtLeast,
+}
+
+impl Comparison {
+    /// Whether it asks which of two comes first.
+    pub fn is_order(self) -> bool {
+        matches!(self, Self::Less | Self::AtMost | Self::More | Self::AtLeast)
+    }
 }
 
 impl Unit {

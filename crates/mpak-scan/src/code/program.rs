@@ -256,7 +256,7 @@ impl Program {
                 },
                 // `Model.model_validate(…)` that the class inherits.
                 Meaning::Value(..) => self.made_by_class(unit, within, *callee, steps).unwrap_or(value),
-                _ => value,
+                Meaning::Instance(..) => value,
             },
             ExprKind::Either(ways) => match ways.first() {
                 Some(&first) => self.follow(unit, within, first, steps),

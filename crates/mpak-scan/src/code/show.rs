@@ -133,7 +133,10 @@ pub(crate) fn expr(unit: &Unit, id: ExprId) -> String {
                 Comparison::Unequal => "!=",
                 Comparison::In => "in",
                 Comparison::NotIn => "not in",
-                Comparison::Order => "<=>",
+                Comparison::Less => "<",
+                Comparison::AtMost => "<=",
+                Comparison::More => ">",
+                Comparison::AtLeast => ">=",
             };
             format!("({} {op} {})", expr(unit, *left), expr(unit, *right))
         }

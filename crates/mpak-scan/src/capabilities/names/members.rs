@@ -145,6 +145,7 @@ impl Names<'_> {
     fn global(&self, unit: UnitId, name: &str, depth: u32, out: &mut Vec<Sense>) {
         let Some(depth) = self.deeper(depth) else { return };
         let vars = &self.program.unit(unit).vars;
+        self.charge(vars.len());
         let found = vars.iter().position(|var| var.name == name && var.function == FunctionId::TOP);
         if let Some(at) = found.and_then(|at| u32::try_from(at).ok()) {
             self.variable(unit, VarId(at), depth, out);

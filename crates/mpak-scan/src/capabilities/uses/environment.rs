@@ -56,7 +56,8 @@ impl Finder<'_> {
         }
         let parent = self.names.layout(self.id).parent(at);
         let Some(ExprKind::Call { args, .. }) = parent.map(|parent| self.unit.expr(parent)) else { return false };
-        let beside: Vec<ExprId> = args.iter().map(|arg| arg.value).filter(|value| *value != at).collect();
+        let beside = args.iter().map(|arg| arg.value).filter(|value| *value != at);
+        let beside: Vec<ExprId> = beside.take(NAMES_COUNT_MAX).collect();
         let mut names: Vec<String> =
             beside.into_iter().flat_map(|value| self.names.element_texts(self.id, value)).collect();
         names.truncate(NAMES_COUNT_MAX);

@@ -170,7 +170,7 @@ impl Engine<'_> {
             return self.prove_deep(place, left, !equal, depth);
         }
         // `refused.length > 0`, `len(refused) == 0`
-        let none = if op == Comparison::Order { !holds } else { equal };
+        let none = equal || matches!((op, holds), (Comparison::More, false) | (Comparison::AtMost, true));
         if none && matches!(unit.expr(right), ExprKind::Number(number) if *number == 0.0) {
             if let ExprKind::Call { callee, args, .. } = unit.expr(left)
                 && matches!(unit.expr(*callee), ExprKind::Free(name) if name == "len")

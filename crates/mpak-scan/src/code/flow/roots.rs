@@ -1,6 +1,8 @@
 //! Where the run begins: handlers with what the model chooses, what decorators put around them, and functions that
 //! nobody in the bundle calls.
 
+use foldhash::HashMap;
+
 use super::super::facts::{ExprId, ExprKind, Function, FunctionId, Language, Unit};
 use super::super::program::{Meaning, UnitId};
 use super::super::tools::{self, Handler};
@@ -98,20 +100,23 @@ impl Engine<'_> {
     ) -> Vec<Value> {
         let inner = &self.program.unit(unit).function(function).params;
         let params = &self.program.unit(outer.0).function(outer.1).params;
-        let mut left: Vec<(&str, &Value)> = inner.iter().map(|param| param.name.as_str()).zip(args).collect();
+        let mut left: Vec<Option<(&str, &Value)>> =
+            inner.iter().map(|param| param.name.as_str()).zip(args).map(Some).collect();
+        let at: HashMap<&str, usize> = inner.iter().zip(0..left.len()).map(|(p, at)| (p.name.as_str(), at)).collect();
         let mut given = Vec::with_capacity(params.len());
         for param in params {
             if param.rest && params.iter().any(|other| other.keywords) {
                 given.push(Value::default().with_items(Vec::new()));
             } else if param.rest {
-                given.push(Value::default().with_items(left.drain(..).map(|(_, value)| value.clone()).collect()));
+                let rest = left.iter_mut().filter_map(Option::take);
+                given.push(Value::default().with_items(rest.map(|(_, value)| value.clone()).collect()));
             } else if param.keywords {
-                let fields = left.drain(..).map(|(name, value)| (name.to_owned(), value.clone())).collect();
+                let rest = left.iter_mut().filter_map(Option::take);
+                let fields = rest.map(|(name, value)| (name.to_owned(), value.clone())).collect();
                 given.push(Value::default().with_fields(fields));
-            } else if let Some(at) = left.iter().position(|(name, _)| *name == param.name) {
-                given.push(left.remove(at).1.clone());
             } else {
-                given.push(Value::default());
+                let same = at.get(param.name.as_str()).and_then(|at| left[*at].take());
+                given.push(same.map(|(_, value)| value.clone()).unwrap_or_default());
             }
         }
         given

@@ -27,7 +27,7 @@ fn worst(files: &[(&str, &str)]) -> Danger {
 #[track_caller]
 pub(super) fn python(body: &str, bad: bool) {
     let text = format!(
-        "import os, subprocess, shlex, re, sqlite3, yaml, pickle, httpx, requests, ipaddress, io, zipfile\nfrom functools import partial\nfrom pathlib import Path\nfrom urllib.parse import urlparse\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n{body}"
+        "import os, subprocess, shlex, re, sqlite3, yaml, pickle, httpx, requests, ipaddress, io, zipfile, psycopg\nfrom functools import partial\nfrom pathlib import Path\nfrom urllib.parse import urlparse\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n{body}"
     );
     let found = worst(&[("server.py", &text)]) >= Danger::High;
     assert_eq!(found, bad, "{:#?}\n{body}", judged(&[("server.py", &text)]));
@@ -108,6 +108,11 @@ fn paths_hosts_and_queries_in_python() {
             false,
         ),
         ("    c = sqlite3.connect('x.db')\n    return c.execute('select * from t where id = ' + p).fetchall()\n", true),
+        ("    c = psycopg.connect('x')\n    return c.execute(psycopg.sql.SQL(f'select * from {p}').format())\n", true),
+        (
+            "    c = psycopg.connect('x')\n    q = psycopg.sql.SQL('select * from {}').format(psycopg.sql.Identifier(p))\n    return c.execute(q)\n",
+            false,
+        ),
         ("    subprocess.run(shlex.join(['say', p]) + ' | play', shell=True)\n", false),
         ("    return os.popen(f'arp {ipaddress.IPv4Address(p)}').read()\n", false),
         ("    return zipfile.ZipFile(io.BytesIO(p))\n", false),
@@ -182,6 +187,8 @@ fn shells_paths_and_hosts_in_javascript() {
         ("const { hostname } = new URL(name); if (!hostname.endsWith('.a.test')) throw 1; return fetch(name)", false),
         ("const { hostname } = new URL(name); if (!hostname.endsWith('a.test')) throw 1; return fetch(name)", true),
         ("if (!name.endsWith('.png')) throw 1; return fetch(name)", true),
+        ("const bad = name.filter((x) => !HOSTS.has(x)); if (bad.length > 0) throw 1; for (const n of name) await fetch(n)", false),
+        ("const bad = name.filter((x) => !HOSTS.has(x)); if (bad.length < 0) throw 1; for (const n of name) await fetch(n)", true),
         ("if (name && !HOSTS.has(name)) throw 1; if (name) await fetch(name)", false),
         ("return __awaiter(this, void 0, void 0, function* () { exec(name); })", true),
         ("return axios.create({ baseURL: `https://${name}/v1` })", true),

@@ -286,7 +286,10 @@ impl Lower {
         let op = match operator {
             B::Equality | B::StrictEquality => Comparison::Equal,
             B::Inequality | B::StrictInequality => Comparison::Unequal,
-            B::LessThan | B::LessEqualThan | B::GreaterThan | B::GreaterEqualThan => Comparison::Order,
+            B::LessThan => Comparison::Less,
+            B::LessEqualThan => Comparison::AtMost,
+            B::GreaterThan => Comparison::More,
+            B::GreaterEqualThan => Comparison::AtLeast,
             B::In => Comparison::In,
             B::Addition => {
                 let unit = self.builder.unit();

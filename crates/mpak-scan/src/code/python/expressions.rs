@@ -236,7 +236,10 @@ impl Lower {
                 CmpOp::NotEq | CmpOp::IsNot => Comparison::Unequal,
                 CmpOp::In => Comparison::In,
                 CmpOp::NotIn => Comparison::NotIn,
-                CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE => Comparison::Order,
+                CmpOp::Lt => Comparison::Less,
+                CmpOp::LtE => Comparison::AtMost,
+                CmpOp::Gt => Comparison::More,
+                CmpOp::GtE => Comparison::AtLeast,
             };
             tests.push(self.builder.push(ExprKind::Compare { op, left, right }, span));
             left = right;

@@ -93,8 +93,6 @@ pub fn effect(path: &str) -> Option<Effect> {
         | "psycopg2.sql.Literal"
         | "psycopg2.sql.Placeholder"
         | "psycopg.sql.Placeholder"
-        | "psycopg2.sql.SQL().format"
-        | "psycopg.sql.SQL().format"
         | "psycopg.sql.Literal" => Effect::Makes(Safe::QUERY),
         "ldap.filter.escape_filter_chars"
         | "ldap.dn.escape_dn_chars"
