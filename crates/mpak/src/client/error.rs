@@ -43,16 +43,6 @@ pub enum ClientError {
         /// Whether the address itself was the key.
         is_signed: bool,
     },
-    /// 401, 403 of a store that the registry leads to for a file.
-    #[error("{host}, where {registry} leads for the file, does not allow it: {message}")]
-    DownloadDenied {
-        /// Who refused.
-        host: String,
-        /// Address of the registry.
-        registry: String,
-        /// What it says.
-        message: String,
-    },
     /// 4xx otherwise.
     #[error("{registry} refuses: {message}")]
     Refused {
@@ -173,12 +163,6 @@ impl From<ClientError> for CommandError {
                 );
                 (Kind::Refused, Some(hint))
             }
-            ClientError::DownloadDenied { .. } => (
-                Kind::Network,
-                Some(
-                    "try again: the address of a file is good for a short time, and each try gets a new one".to_owned(),
-                ),
-            ),
             ClientError::Refused { help, .. } => (Kind::Refused, help.clone()),
             ClientError::TokenInClear { .. } => (Kind::Refused, Some("use the registry's https address".to_owned())),
             ClientError::Busy { .. } | ClientError::Status { message: Some(_), .. } => {

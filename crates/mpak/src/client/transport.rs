@@ -119,14 +119,7 @@ impl Client {
                 tokio::time::sleep(wait).await;
                 continue;
             }
-            // Only the API is asked for JSON; files may be in a store, by an address that is good for a while.
-            let is_api = headers.contains_key(ACCEPT);
-            return self.checked(response, &url, what).await.map_err(|error| match error {
-                ClientError::DeniedElsewhere { host, registry, message } if !is_api => {
-                    ClientError::DownloadDenied { host, registry, message }
-                }
-                error => error,
-            });
+            return self.checked(response, &url, what).await;
         }
     }
 

@@ -69,6 +69,9 @@ fn zips() -> Vec<(&'static str, Vec<u8>, bool)> {
     ]
 }
 
+/// A way in for a bundle.
+type Door<'a> = &'a dyn Fn(&Bundle) -> Answer;
+
 #[test]
 fn c26_bombs_and_large_bundles_cost_little_memory_by_upload_and_by_announcement() {
     let world = World::new();
@@ -94,7 +97,7 @@ fn c26_bombs_and_large_bundles_cost_little_memory_by_upload_and_by_announcement(
         forge.asset(REPOSITORY, "v1.0.0", &bundle.file(), Delivery::Whole(bundle.bytes.clone()));
         Announcement::of(&issuer, bundle).begin(&registry.url).answer()
     };
-    let doors: [(&str, &dyn Fn(&Bundle) -> Answer); 2] = [("@up/widget", &upload), ("@acme/widget", &announce)];
+    let doors: [(&str, Door<'_>); 2] = [("@up/widget", &upload), ("@acme/widget", &announce)];
     // Whatever is made once is made by small ones.
     for (name, door) in doors {
         assert_eq!(door(&Bundle::new(&name.replace("widget", "first"), false)).json()["status"], "created");

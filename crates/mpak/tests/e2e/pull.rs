@@ -73,20 +73,6 @@ fn other_bytes_than_promised_are_never_written() {
     assert!(!world.path("x.mcpb").exists());
 }
 
-#[test]
-fn who_comes_too_late_to_a_store_is_told_to_try_again() {
-    let bytes = Server::new("tell", "1.0.0").bytes();
-    let store = StandIn::start(|_, _| Answer::status(403));
-    let to = format!("{}/signed", store.url);
-    let stand_in = StandIn::start(move |asked, _| match asked.path.as_str() {
-        "/x" => Answer::status(307).header("location", &to),
-        _ => Answer::json(&download("@acme/tell", "1.0.0", &bytes, "/x")),
-    });
-    let world = World::new().with("MPAK_REGISTRY_URL", &stand_in.url);
-    let told = world.mpak(&["pull", "@acme/tell", "-o", "x.mcpb"]).fails(6);
-    assert!(told.contains("try again") && !told.contains("public_url"), "{told}");
-}
-
 /// A token is the registry's that it was given for, also where that one leads elsewhere.
 #[test]
 fn who_is_led_to_another_address_is_told_that_the_token_does_not_go_there() {

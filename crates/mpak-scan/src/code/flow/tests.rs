@@ -187,8 +187,14 @@ fn shells_paths_and_hosts_in_javascript() {
         ("const { hostname } = new URL(name); if (!hostname.endsWith('.a.test')) throw 1; return fetch(name)", false),
         ("const { hostname } = new URL(name); if (!hostname.endsWith('a.test')) throw 1; return fetch(name)", true),
         ("if (!name.endsWith('.png')) throw 1; return fetch(name)", true),
-        ("const bad = name.filter((x) => !HOSTS.has(x)); if (bad.length > 0) throw 1; for (const n of name) await fetch(n)", false),
-        ("const bad = name.filter((x) => !HOSTS.has(x)); if (bad.length < 0) throw 1; for (const n of name) await fetch(n)", true),
+        (
+            "const bad = name.filter((x) => !HOSTS.has(x)); if (bad.length > 0) throw 1; for (const n of name) await fetch(n)",
+            false,
+        ),
+        (
+            "const bad = name.filter((x) => !HOSTS.has(x)); if (bad.length < 0) throw 1; for (const n of name) await fetch(n)",
+            true,
+        ),
         ("if (name && !HOSTS.has(name)) throw 1; if (name) await fetch(name)", false),
         ("return __awaiter(this, void 0, void 0, function* () { exec(name); })", true),
         ("return axios.create({ baseURL: `https://${name}/v1` })", true),
