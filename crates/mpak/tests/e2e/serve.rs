@@ -159,7 +159,17 @@ const KEYS: &[(&str, &[&str])] = &[
     ("database", &["url"]),
     (
         "storage",
-        &["url", "endpoint", "region", "path_style", "access_key_id", "secret_access_key", "mode", "downloads"],
+        &[
+            "url",
+            "endpoint",
+            "region",
+            "path_style",
+            "access_key_id",
+            "secret_access_key",
+            "mode",
+            "downloads",
+            "signed_url_seconds",
+        ],
     ),
     ("publishing", &["version_policy"]),
     ("outbound", &["allow_loopback", "proxy"]),

@@ -118,7 +118,8 @@ impl Text<'_> {
         } else {
             format!(" (up to L{possible} with publisher evidence)")
         };
-        let (run, all) = (report.controls_run, report.controls.len());
+        let all = report.controls.len();
+        let run = all - report.count(Status::NotRun);
         format!("L{}{name}{assessed}{hint}  score {}  {run} of {all} controls run", report.level, report.score)
     }
 
