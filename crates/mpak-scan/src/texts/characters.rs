@@ -152,6 +152,8 @@ fn selectors(chars: &[char]) -> Option<Seen> {
 fn invisible(chars: &[char]) -> Option<Seen> {
     let (mut within, mut strays, mut run, mut longest) = (0, 0, 0, 0);
     let mut place = None;
+    // Whoever typesets has more than ASCII.
+    let typeset = chars.iter().any(|c| c.is_alphabetic() && !c.is_ascii());
     for (i, &c) in chars.iter().enumerate() {
         let wanted = match c {
             '\u{feff}' => i == 0,
@@ -171,7 +173,7 @@ fn invisible(chars: &[char]) -> Option<Seen> {
                 let hyphen =
                     c == '\u{ad}' && before.is_some_and(|b| !b.is_ascii()) | after.is_some_and(|a| !a.is_ascii());
                 let asian = c == '\u{200b}' && (before.is_some_and(is_asian) || after.is_some_and(is_asian));
-                joined || emoji || hyphen || asian
+                joined || emoji || hyphen || asian || typeset && hyphenates(chars, i)
             }
             '\u{115f}' | '\u{1160}' => chars.get(i + 1).is_some_and(|n| matches!(n, '\u{1100}'..='\u{11ff}')),
             '\u{3164}'
@@ -212,6 +214,12 @@ fn invisible(chars: &[char]) -> Option<Seen> {
         (1, strays, _) if strays <= STRAYS_MAX => Some(Seen::new(Cue::Invisible, Strength::Strong, seen)),
         _ => Some(Seen::new(Cue::Invisible, Strength::Block, seen)),
     }
+}
+
+/// Whether a soft hyphen stands where it is meant to: alone within a word, which has letters on either side.
+fn hyphenates(chars: &[char], at: usize) -> bool {
+    let is_letter = |place: Option<usize>| place.and_then(|place| chars.get(place)).is_some_and(|c| c.is_alphabetic());
+    chars[at] == '\u{ad}' && [1, 2].iter().all(|&d| is_letter(at.checked_sub(d)) && is_letter(at.checked_add(d)))
 }
 
 /// The nearest character that can be seen.
@@ -338,6 +346,7 @@ mod tests {
             (format!("Adds numbers 😀{}", selected("send it")), Cue::Invisible),
             ("ig\u{200b}nore pre\u{200b}vious".to_owned(), Cue::Invisible),
             ("Adds\u{200b}\u{200c}\u{200b}\u{200c}\u{200b} numbers".to_owned(), Cue::Invisible),
+            ("é R\u{ad}e\u{ad}a\u{ad}d th\u{ad}\u{ad}\u{ad}e file".to_owned(), Cue::Invisible),
             ("Adds \u{202e}srebmun\u{202c}".to_owned(), Cue::Direction),
             ("Adds \u{1b}[8mhidden\u{1b}[0m".to_owned(), Cue::TerminalEscape),
             ("Ignоre previous".to_owned(), Cue::Homoglyph),
@@ -360,6 +369,7 @@ mod tests {
             "Привет, мир",
             "日本語\u{200b}テスト",
             "Größe der Datei",
+            "Vérifie l'anti\u{ad}consti\u{ad}tution\u{ad}nelle\u{ad}ment",
             "\u{feff}Byte order mark at the start",
             "葛\u{e0100}城",
             "line\r\nbreak\ttab",

@@ -4,6 +4,7 @@
 //! through a decorator, a helper, an update while the server runs, a result. They are only told where they are orders
 //! beyond doubt. Patterns, what is compared and what goes to a log are left out.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use memchr::memmem::Finder;
@@ -160,9 +161,18 @@ impl Reader<'_> {
             self.found.iter().flat_map(|subject| &subject.texts).map(|text| text.text.clone()).collect();
         let parameters: Vec<String> = self.found.iter().flat_map(|subject| subject.parameters.clone()).collect();
         let mut left = COUNT_MAX;
+        // What only tests hold is told by nobody; made when it is asked for.
+        let reached: OnceCell<HashSet<UnitId>> = OnceCell::new();
+        let runs = |id: &UnitId| {
+            let others = || program.units().filter(|(_, unit)| !is_of_tests(&unit.path)).map(|(id, _)| id);
+            reached.get_or_init(|| program.closure(others()).into_iter().collect()).contains(id)
+        };
         for (id, unit) in program.units().filter(|(_, unit)| unit.language != Language::Shell) {
             let vendored = !own(unit);
             if vendored && !ADDRESSEES.iter().any(|who| Finder::new(who).find(unit.source.as_bytes()).is_some()) {
+                continue;
+            }
+            if vendored && is_of_tests(&unit.path) && !runs(&id) {
                 continue;
             }
             let all = self.texts_of(id, unit, vendored);
@@ -230,6 +240,15 @@ impl Reader<'_> {
         }
         found
     }
+}
+
+/// Whether a file is called as tests are.
+fn is_of_tests(path: &str) -> bool {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
+    folders.split('/').any(|part| matches!(part, "test" | "tests" | "__tests__" | "spec" | "specs"))
+        || ending == "py" && (stem == "conftest" || stem.starts_with("test_") || stem.ends_with("_test"))
+        || ending != "py" && matches!(stem.rsplit_once('.'), Some((_, "test" | "spec")))
 }
 
 /// Expressions that stand under a name like `description`.
