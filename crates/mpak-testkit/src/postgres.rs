@@ -156,8 +156,11 @@ impl Drop for Held {
 impl Drop for Database {
     fn drop(&mut self) {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // A server that is stopped or gone takes its databases along.
-        let _ = run(&self.server.url("postgres"), async move |c| sqlx::raw_sql(AssertSqlSafe(sql)).execute(c).await);
+        let url = self.server.url("postgres");
+        // Nobody waits for it: whoever drops this may hold up a runtime with a connection that is half made, and
+        // PostgreSQL drops nothing before that one is made or, after a minute, given up. A server that is stopped or
+        // gone takes its databases along.
+        std::thread::spawn(move || run(&url, async move |c| sqlx::raw_sql(AssertSqlSafe(sql)).execute(c).await));
     }
 }
 
