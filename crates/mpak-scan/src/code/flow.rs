@@ -24,8 +24,6 @@ mod calls;
 mod entering;
 mod env;
 mod expressions;
-#[cfg(test)]
-mod forms;
 mod guards;
 mod implicit;
 mod input;

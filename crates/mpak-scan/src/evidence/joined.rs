@@ -14,8 +14,8 @@ use crate::code;
 use crate::malware::{Spoken, Suspect};
 
 /// Most bytes of one package, and of all.
-const PACKAGE_BYTES_MAX: u64 = 96 << 10;
-const ALL_BYTES_MAX: u64 = 384 << 10;
+const PACKAGE_BYTES_MAX: u64 = 32 << 10;
+const ALL_BYTES_MAX: u64 = 64 << 10;
 /// Most files of one package.
 const FILES_COUNT_MAX: usize = 64;
 

@@ -4,6 +4,8 @@ use super::*;
 use crate::code::read;
 use crate::code::tools::handlers;
 
+mod forms;
+
 /// The worst danger of each kind in some files, with the source's word.
 fn judged(files: &[(&str, &str)]) -> Vec<String> {
     let program = Program::new(files.iter().filter_map(|(path, text)| read(path, text.as_bytes())).collect());
@@ -25,7 +27,7 @@ fn worst(files: &[(&str, &str)]) -> Danger {
 }
 
 #[track_caller]
-pub(super) fn python(body: &str, bad: bool) {
+fn python(body: &str, bad: bool) {
     let text = format!(
         "import os, subprocess, shlex, re, sqlite3, yaml, pickle, httpx, requests, ipaddress, io, zipfile, psycopg\nfrom functools import partial\nfrom pathlib import Path\nfrom urllib.parse import urlparse\nfrom mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\n{body}"
     );
@@ -34,7 +36,7 @@ pub(super) fn python(body: &str, bad: bool) {
 }
 
 #[track_caller]
-pub(super) fn script(body: &str, bad: bool) {
+fn script(body: &str, bad: bool) {
     let text = format!(
         "import axios from 'axios';\nimport {{ exec, execFile, execFileSync, spawn, spawnSync, execSync }} from 'child_process';\nimport {{ promisify }} from 'util';\nimport fs from 'fs/promises';\nimport path from 'path';\nimport {{ z }} from 'zod';\n{body}"
     );

@@ -344,19 +344,7 @@ pub(in crate::texts) fn may_be_order(text: &str, vendored: bool) -> bool {
 
 /// A regular expression, SQL, markup or a script.
 fn is_pattern(text: &str) -> bool {
-    const SIGNS: [&str; 12] = [
-        "\\s",
-        "\\b",
-        "(?",
-        ".*",
-        ".+?",
-        "[^",
-        "SELECT ",
-        "INSERT ",
-        "CREATE TABLE",
-        "</div",
-        "</script",
-        "function (",
-    ];
+    const SIGNS: [&str; 12] =
+        ["\\s", "\\b", "(?", ".*", ".+?", "[^", "SELECT", "INSERT ", "CREATE TABLE", "</div", "</script", "function ("];
     SIGNS.iter().filter(|sign| text.contains(**sign)).count() > 0 && !text.contains("\\s ")
 }

@@ -1,6 +1,6 @@
 //! Forms of code through which text comes, and checks that hold or only look so: each with its twin.
 
-use super::tests::{python, script};
+use super::{python, script};
 
 fn tool(body: &str) -> String {
     format!("@mcp.tool()\ndef t(name: str, n: int) -> str:\n{body}")
