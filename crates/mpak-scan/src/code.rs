@@ -14,6 +14,7 @@ pub mod weak;
 
 mod builder;
 pub(crate) mod encoding;
+mod helpers;
 mod javascript;
 pub mod native;
 mod python;
@@ -23,6 +24,7 @@ mod show;
 
 use builder::Builder;
 use facts::{Language, Reading, Unit};
+pub(crate) use helpers::is_small_helper;
 
 /// Largest source file that is parsed.
 pub const SOURCE_BYTES_MAX: usize = 8 << 20;

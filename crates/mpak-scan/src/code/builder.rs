@@ -51,6 +51,7 @@ impl Builder {
             classes: Vec::new(),
             vars: Vec::new(),
             exprs: Vec::new(),
+            types: BTreeMap::new(),
             kept: BTreeMap::new(),
             comments: Vec::new(),
             source,
@@ -82,6 +83,11 @@ impl Builder {
     /// Comes back from a level.
     pub(crate) fn higher(&mut self) {
         self.depth -= 1;
+    }
+
+    /// Remembers the written type of a variable.
+    pub(crate) fn typed(&mut self, var: VarId, written: String) {
+        self.unit.types.entry(var).or_insert(written);
     }
 
     /// Adds an expression.

@@ -89,6 +89,8 @@ pub struct Unit {
     pub vars: Vec<Var>,
     /// All expressions.
     pub exprs: Vec<Expr>,
+    /// Types of variables that are no parameters, as the source spells them.
+    pub types: BTreeMap<VarId, String>,
     /// Tests that elements of a comprehension pass, by the element's expression.
     pub kept: BTreeMap<ExprId, Vec<ExprId>>,
     /// All comments, which only text controls ask for.
@@ -181,6 +183,8 @@ pub struct Class {
     pub fields: Vec<(String, ExprId)>,
     /// Types of Python's annotated fields, as the source spells them, in order.
     pub types: Vec<(String, String)>,
+    /// Types of TypeScript's fields, as the source spells them.
+    pub declared: Vec<(String, String)>,
     /// Where.
     pub span: Span,
 }

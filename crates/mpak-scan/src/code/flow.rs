@@ -22,13 +22,16 @@ use super::tools::{self, Handler};
 mod bounds;
 mod calls;
 mod entering;
+mod entities;
 mod env;
 mod expressions;
+mod feeding;
 mod guards;
 mod implicit;
 mod input;
 mod judge;
 mod names;
+mod passing;
 mod results;
 mod roots;
 mod settings;
@@ -146,6 +149,8 @@ fn followed<'p>(
         settled: HashMap::default(),
         bundled: program.units().filter(|(_, unit)| is_bundled(unit)).map(|(id, _)| id).collect(),
         listeners: BTreeMap::new(),
+        takers: BTreeSet::new(),
+        methods: passing::methods(program, first_party),
         registered: Vec::new(),
         registered_before: handlers.iter().map(|handler| (handler.unit, handler.function)).collect(),
         of_each: false,
@@ -174,6 +179,7 @@ fn followed<'p>(
         }
         engine.registered_ones(&mut top, 0);
     }
+    engine.run_takers(&mut top);
     let before = engine.registered.len();
     // 3. What nobody called.
     for (id, unit) in program.units().filter(|(_, unit)| first_party(unit)) {
@@ -282,6 +288,10 @@ struct Engine<'p> {
     bundled: BTreeSet<UnitId>,
     /// Functions that wait for events, by the event's name.
     listeners: BTreeMap<String, Functions>,
+    /// Functions that take something out of a queue.
+    takers: BTreeSet<(UnitId, FunctionId)>,
+    /// Methods of the server's own classes, by their names.
+    methods: BTreeMap<String, Functions>,
     /// Handlers that were found while code ran, and all that are known.
     registered: Vec<Handler>,
     registered_before: BTreeSet<(UnitId, FunctionId)>,

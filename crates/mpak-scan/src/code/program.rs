@@ -68,6 +68,8 @@ pub struct Program {
     /// What was asked for already: the same is asked in every round.
     meanings: Mutex<HashMap<(UnitId, FunctionId, ExprId), Meaning>>,
     families: OnceLock<Families>,
+    /// Small packages of others that start shells, by their names.
+    helpers: HashMap<String, UnitId>,
 }
 
 /// How far a name is still followed.
@@ -101,7 +103,8 @@ impl Program {
             let folder = unit.path.rsplit_once('/').map_or("", |(folder, _)| folder);
             neighbours.push(*first.entry((folder, unit.language == Language::Python)).or_insert(UnitId(at)));
         }
-        Self { units, links, by_path, neighbours, ..Self::default() }
+        let helpers = modules::helpers(&units);
+        Self { units, links, by_path, neighbours, helpers, ..Self::default() }
     }
 
     /// Some of the units as a program of their own, in the same order. They are shared, not copied.
@@ -317,7 +320,8 @@ impl Program {
             .take(DEFINITIONS_COUNT_MAX)
             .map(|&definition| self.follow(unit, within, definition, steps));
         let mut known = meanings.filter(|meaning| !matches!(meaning, Meaning::Value(..)));
-        known.next().unwrap_or_else(|| match definitions {
+        let known = known.next().or_else(|| self.of_type(unit, source.types.get(&var)?, steps.checked_sub(1)?));
+        known.unwrap_or_else(|| match definitions {
             // `const { api } = require("./client")`
             [only] if matches!(source.expr(*only), ExprKind::Member { .. }) => self.follow(unit, within, *only, steps),
             [only] => Meaning::Value(unit, *only),
@@ -367,11 +371,16 @@ impl Program {
                 Some(Meaning::Function(unit, function)) if self.unit(unit).function(function).accessor => {
                     self.answer(unit, function, steps)
                 }
-                Some(method) => Some(method),
-                None => {
+                Some(method) if !matches!(method, Meaning::Value(..)) => Some(method),
+                of_class => {
                     let fields = &self.links[unit.0 as usize].fields;
-                    let (within, value) = *fields.get(&(class, name.to_owned()))?.first()?;
-                    Some(self.follow(unit, within, value, steps.checked_sub(1)?))
+                    let assigned = fields.get(&(class, name.to_owned())).and_then(|assigned| assigned.first());
+                    let steps = steps.checked_sub(1)?;
+                    let known = assigned.map(|&(within, value)| self.follow(unit, within, value, steps));
+                    match known.or(of_class) {
+                        Some(known) if !matches!(known, Meaning::Value(..)) => Some(known),
+                        known => self.declared((unit, class), name, steps).or(known),
+                    }
                 }
             },
             Meaning::Value(unit, expr) => {
@@ -429,6 +438,12 @@ impl Program {
             Meaning::Unit(other) if other != unit => self.export(other, name, steps),
             _ => None,
         })
+    }
+
+    /// What a module that is one thing is: `module.exports = function …`.
+    pub fn offered(&self, unit: UnitId) -> Option<Meaning> {
+        let left = Cell::new(FOLLOWED_COUNT_MAX);
+        self.export(unit, "default", Steps { depth: STEPS_MAX, left: &left })
     }
 
     /// The class whose method a function is, or stands in.

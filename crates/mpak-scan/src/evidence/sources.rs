@@ -250,7 +250,7 @@ impl Sources {
     pub(super) fn read(&self, number: usize, fact: &FileFact, bytes: &[u8], own: bool) -> Option<Read> {
         let path = fact.path.as_str();
         let language = self.may_be_read[number].then(|| code::language(path, bytes))??;
-        if !own && !registers_tools(bytes) {
+        if !own && !registers_tools(bytes) && !code::is_small_helper(path, bytes) {
             return None;
         }
         let unit = catch_unwind(AssertUnwindSafe(|| code::read(path, bytes)));

@@ -22,7 +22,13 @@ impl Engine<'_> {
         {
             return self.call_function(place.unit, *function, Vec::new());
         }
-        let meaning = self.meaning(place, callee);
+        let mut meaning = self.meaning(place, callee);
+        // `const run = require("./run")`, where that is a function.
+        if let Meaning::Unit(unit) = *meaning
+            && let Some(offered) = self.program.offered(unit).filter(|offered| !matches!(offered, Meaning::Unit(_)))
+        {
+            meaning = Rc::new(offered);
+        }
         let receiver = match unit.expr(callee) {
             ExprKind::Member { of, name } => Some((self.eval(place, *of), name.clone())),
             ExprKind::Var(_) | ExprKind::Free(_) => None,
@@ -68,9 +74,15 @@ impl Engine<'_> {
                 return value;
             }
         }
+        if let Some(value) = self.by_name(place, expr, path.as_deref(), receiver.as_ref(), args, &values) {
+            return value;
+        }
         let path = path.or_else(|| receiver.as_ref().map(|(_, name)| format!("?.{name}"))).unwrap_or_default();
         self.registration(place, &path, args, &values);
         self.emitted(&path, args, &values, place);
+        if let Some(value) = self.passed(place, &path, receiver.as_ref(), args, &values) {
+            return value;
+        }
         // 2. Where text becomes action.
         self.sink(place, expr, &path, receiver.as_ref(), args, &values);
         // 3. Functions that are handed over.

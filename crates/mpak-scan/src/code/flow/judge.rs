@@ -33,6 +33,8 @@ impl Engine<'_> {
         values: &[Value],
     ) {
         let name = receiver.map_or("", |(_, name)| name.as_str());
+        self.fed(place, expr, path, receiver, args, values);
+        self.document(place, expr, path, args, values);
         if path.starts_with("git.Repo().git.") {
             return self.words_of_git(place, expr, path, args, values);
         }
@@ -249,34 +251,6 @@ impl Engine<'_> {
         }
     }
 
-    /// What an interpreter reads from its input: `run(["bash"], input=script)`.
-    fn input(&mut self, place: Place, expr: ExprId, path: &str, chosen: &[&Value], args: &[Arg], values: &[Value]) {
-        let mut words = Vec::new();
-        for value in chosen {
-            match &value.items {
-                Some(items) => words.extend(items.iter().map(|item| item.text.clone())),
-                None if value.fields.is_none() => words.push(value.text.clone()),
-                None => {}
-            }
-        }
-        let Some((Some(program), options)) = words.split_first() else { return };
-        let plain = |word: &Option<Rc<str>>| word.as_deref().is_some_and(|word| word.starts_with('-') && word != "-");
-        let options = options.iter().position(|word| word.as_deref() == Some("-")).map_or(options, |at| &options[..at]);
-        if !sinks::runs_a_script(program) || !options.iter().all(plain) {
-            return;
-        }
-        for (arg, value) in args.iter().zip(values) {
-            let given = match (&arg.name, &value.fields) {
-                (Some(name), _) if name == "input" => Some(value),
-                (None, Some(fields)) => fields.get("input"),
-                _ => None,
-            };
-            if let Some(given) = given {
-                self.texts(place, expr, path, SinkKind::Code, given, Argument::No);
-            }
-        }
-    }
-
     /// Whether options as they are known here, or as they are written, ask for a shell.
     fn says_shell(&self, place: Place, args: &[Arg], values: &[Value]) -> bool {
         for (arg, value) in args.iter().zip(values) {
@@ -346,6 +320,9 @@ impl Engine<'_> {
             }
         }
         let Some((program, rest)) = words.split_first() else { return };
+        if rest.is_empty() && sinks::splits_its_text(path) && self.split(place, expr, path, program) {
+            return;
+        }
         // 2. Who chooses the program runs what they like.
         if program.text.is_none() && program.taints.iter().any(|t| t.starts || program.prefix.is_none()) {
             self.texts(place, expr, path, SinkKind::Process, program, Argument::No);
@@ -355,6 +332,12 @@ impl Engine<'_> {
         let one = program.all_texts().find(dangerous).or_else(|| program.all_texts().next());
         let called = one.cloned().unwrap_or_default();
         self.remote(place, expr, path, &called, rest);
+        let texts: Vec<Option<&str>> = rest.iter().map(|word| word.text.as_deref()).collect();
+        if let Some(script) = sinks::script_word(&called, &texts).and_then(|at| rest.get(at))
+            && !script.taints.is_empty()
+        {
+            self.texts(place, expr, path, SinkKind::Code, script, Argument::No);
+        }
         let mut options_end = false;
         for (at, word) in rest.iter().enumerate() {
             if matches!(word.text.as_deref(), Some("--" | "--end-of-options")) {
@@ -387,6 +370,24 @@ impl Engine<'_> {
                 self.texts(place, expr, path, SinkKind::Process, word, argument);
             }
         }
+    }
+
+    /// A program with its arguments in one text, which is taken apart at its blanks; whether it was one.
+    fn split(&mut self, place: Place, expr: ExprId, path: &str, line: &Value) -> bool {
+        let Some(begin) = line.prefix.clone().filter(|_| line.text.is_none() && !line.taints.is_empty()) else {
+            return false;
+        };
+        let words: Vec<&str> = begin.split_whitespace().collect();
+        let Some(program) = words.first().filter(|_| begin.contains(' ')) else { return false };
+        let runs = words.windows(2).any(|pair| sinks::runs_its_argument(pair[0], pair[1]))
+            || sinks::shell_words_from(program, &words[1..].iter().copied().map(Some).collect::<Vec<_>>()).is_some();
+        if runs {
+            self.texts(place, expr, path, SinkKind::Code, line, Argument::No);
+        } else {
+            let starts = line.clone().each(|taint| taint.starts = true);
+            self.texts(place, expr, path, SinkKind::Process, &starts, Argument::Any);
+        }
+        true
     }
 
     /// What programs hand to a shell, on another machine or here, whatever the words are: `ssh host …`.

@@ -6,6 +6,7 @@ use super::super::facts::{Arg, ExprId, ExprKind, Language, Span};
 use super::super::program::{Meaning, makes_an_instance};
 use super::super::shapes;
 use super::input::reads_input;
+use super::passing::fills;
 use super::sinks::{self, Effect, SinkKind};
 use super::tables::of_table;
 use super::value::{Resolved, Safe, Source, Taint, Value};
@@ -34,6 +35,9 @@ impl Engine<'_> {
             let what = format!("`{path}` brings it from the network");
             return self.source(Source::Network, path, place.unit, span, what);
         }
+        if let Some(started) = self.started_program(place, path, args, values) {
+            return started;
+        }
         if reads_input(path) {
             return self.read_from_input(place, expr, path);
         }
@@ -60,8 +64,9 @@ impl Engine<'_> {
             return self.attribute(of, name);
         }
         // Lists grow in place.
-        if let Some((_, method)) = &receiver
-            && matches!(method.as_str(), "append" | "push" | "extend" | "insert" | "add" | "unshift" | "update")
+        if let Some((of, method)) = &receiver
+            && (matches!(method.as_str(), "append" | "push" | "extend" | "insert" | "add" | "unshift" | "update")
+                || fills(path, method, of))
         {
             self.grow(place, expr, values, method == "extend" || method == "update");
             return Value::default();
@@ -147,6 +152,11 @@ impl Engine<'_> {
                 | "rstrip"
         );
         // What a table holds is not what it is asked for.
+        let takes = matches!(name, "shift" | "popleft" | "get_nowait" | "receive" | "recv" | "take" | "dequeue")
+            && values.is_empty();
+        if takes && receiver.is_some() {
+            return self.part(&all, None);
+        }
         if matches!(name, "get" | "pop" | "setdefault" | "at") && receiver.is_some() {
             let text = values.first().and_then(|value| value.text.clone());
             let part = self.part(&all, text.as_deref());

@@ -12,7 +12,8 @@ mod scripts;
 pub use archives::{lists_members, names_a_member, opens_archives};
 pub use effects::{Effect, effect, fixes_host};
 pub use programs::{
-    has_dangerous_options, runs_a_script, runs_its_argument, runs_its_input, shell_words_from, takes_a_value,
+    has_a_value, has_dangerous_options, runs_a_script, runs_its_argument, runs_its_input, script_word,
+    shell_words_from, splits_its_text, takes_a_value,
 };
 pub use queries::{
     STATEMENTS, is_filter, is_filter_search, is_fragment, is_query, is_statement, names_a_query, runs_whole_queries,

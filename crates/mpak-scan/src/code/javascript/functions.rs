@@ -93,20 +93,24 @@ impl Lower {
             self.bind(pattern, value, out);
             (var, String::new())
         };
-        let annotation = annotation.and_then(|a| {
-            let span = a.type_annotation.span();
-            self.builder.unit().source.get(span.start as usize..span.end as usize).map(str::to_owned)
-        });
+        let annotation = annotation.and_then(|written| self.written(written));
         Param { var, name, annotation, default, rest, keywords: false }
+    }
+
+    /// A type as it is spelled.
+    pub(super) fn written(&self, annotation: &ast::TSTypeAnnotation<'_>) -> Option<String> {
+        let span = annotation.type_annotation.span();
+        self.builder.unit().source.get(span.start as usize..span.end as usize).map(str::to_owned)
     }
 
     pub(super) fn class(&mut self, c: &ast::Class<'_>, out: &mut Block) -> ExprId {
         let span = self.span(c.span);
         let bases = c.heritage.iter().map(|heritage| self.value(&heritage.expression, out)).collect();
         let name = c.id.as_ref().map(|id| id.name.to_string());
-        let id =
-            self.builder.class(Class { name, bases, methods: Vec::new(), fields: Vec::new(), types: Vec::new(), span });
-        let (mut methods, mut fields) = (Vec::new(), Vec::new());
+        let (types, declared) = (Vec::new(), Vec::new());
+        let class = Class { name, bases, methods: Vec::new(), fields: Vec::new(), types, declared, span };
+        let id = self.builder.class(class);
+        let (mut methods, mut fields, mut declared) = (Vec::new(), Vec::new(), Vec::new());
         for element in &c.body.body {
             match element {
                 ClassElement::MethodDefinition(m) => {
@@ -127,6 +131,9 @@ impl Lower {
                     }
                 }
                 ClassElement::PropertyDefinition(p) => {
+                    if let (Ok(name), Some(written)) = (self.key(&p.key), &p.type_annotation) {
+                        declared.extend(self.written(written).map(|written| (name, written)));
+                    }
                     if let (Ok(name), Some(value)) = (self.key(&p.key), &p.value) {
                         let value = self.named(value, &name);
                         if let ExprKind::Function(method) = *self.builder.unit().expr(value) {
@@ -141,7 +148,7 @@ impl Lower {
             }
         }
         let class = self.builder.class_mut(id);
-        (class.methods, class.fields) = (methods, fields);
+        (class.methods, class.fields, class.declared) = (methods, fields, declared);
         self.builder.push(ExprKind::Class(id), span)
     }
 }

@@ -257,6 +257,14 @@ impl Lower {
 
     pub(super) fn variables(&mut self, declaration: &ast::VariableDeclaration<'_>, out: &mut Block) {
         for declarator in &declaration.declarations {
+            if let (BindingPattern::BindingIdentifier(id), Some(written)) =
+                (&declarator.id, &declarator.type_annotation)
+            {
+                let var = self.var(id.symbol_id.get(), id.name.as_str());
+                if let Some(written) = self.written(written) {
+                    self.builder.typed(var, written);
+                }
+            }
             let Some(init) = &declarator.init else { continue };
             let value = match &declarator.id {
                 BindingPattern::BindingIdentifier(id) => self.named(init, id.name.as_str()),

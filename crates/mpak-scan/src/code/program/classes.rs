@@ -13,6 +13,8 @@ const BASES_DEPTH_MAX: usize = 12;
 pub(crate) const BASES_COUNT_MAX: usize = 16;
 /// Most overriding methods that one call may go to.
 const OVERRIDES_COUNT_MAX: usize = 48;
+/// Most typed fields of a class that are looked through.
+const TYPES_COUNT_MAX: usize = 64;
 
 /// A class of the bundle.
 pub type ClassKey = (UnitId, ClassId);
@@ -97,7 +99,21 @@ impl Program {
 
     /// What a parameter is, by the type that is written.
     pub(super) fn annotated(&self, unit: UnitId, param: &Param) -> Option<Meaning> {
-        let written = param.annotation.as_deref()?.trim().trim_matches(['"', '\'']);
+        let left = Cell::new(FOLLOWED_COUNT_MAX);
+        self.of_type(unit, param.annotation.as_deref()?, Steps { depth: STEPS_MAX, left: &left })
+    }
+
+    /// What a field of a class is, by the type that is written.
+    pub(super) fn declared(&self, (unit, class): ClassKey, name: &str, steps: Steps<'_>) -> Option<Meaning> {
+        let class = &self.unit(unit).classes[class.0 as usize];
+        let all = class.types.iter().chain(&class.declared).take(TYPES_COUNT_MAX);
+        let (_, written) = all.into_iter().find(|(field, _)| field == name)?;
+        self.of_type(unit, written, steps.checked_sub(1)?)
+    }
+
+    /// What a value of a written type is.
+    pub(super) fn of_type(&self, unit: UnitId, written: &str, steps: Steps<'_>) -> Option<Meaning> {
+        let written = written.trim().trim_matches(['"', '\'']);
         let written = written.trim_start_matches(':').trim();
         let written = ["Optional[", "typing.Optional[", "Annotated["]
             .iter()
@@ -111,8 +127,6 @@ impl Program {
         let mut parts = written.split('.');
         let first = parts.next()?;
         let imported = self.import_as(unit, first);
-        let left = Cell::new(FOLLOWED_COUNT_MAX);
-        let steps = Steps { depth: STEPS_MAX, left: &left };
         let mut meaning = match imported {
             Some(import) => self.imported(unit, import, steps),
             None => Meaning::Class(unit, self.class_of_name(unit, first)?),

@@ -1,8 +1,12 @@
 //! Which unit a module is, as another unit names it.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
-use super::super::facts::Language;
+use foldhash::HashMap;
+
+use super::super::facts::{Language, Unit};
+use crate::code;
+
 use super::{Program, UnitId};
 
 /// Most modules that are remembered of what one folder's files name.
@@ -69,7 +73,7 @@ impl Program {
 
     fn script_module(&self, folder: &str, module: &str) -> Option<UnitId> {
         if !module.starts_with('.') {
-            return None;
+            return self.helpers.get(module).copied();
         }
         let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
         for part in module.split('/') {
@@ -89,6 +93,33 @@ impl Program {
         let index = ["index.js", "index.mjs", "index.cjs", "index.ts"].map(|name| joined(&base, name));
         written.chain(extended).chain(typed).chain(index).find_map(|path| self.by_path.get(&path).copied())
     }
+}
+
+/// Small packages of others that start shells, by their names: what a handler gives them is followed. Those whose calls
+/// are known by their names are not among them.
+pub(super) fn helpers(units: &[Arc<Unit>]) -> HashMap<String, UnitId> {
+    let mut helpers: HashMap<String, UnitId> = HashMap::default();
+    for (unit, at) in units.iter().zip(0..) {
+        if unit.language == Language::Python || !code::is_small_helper(&unit.path, unit.source.as_bytes()) {
+            continue;
+        }
+        let Some((_, inner)) = unit.path.rsplit_once("node_modules/") else { continue };
+        let scope = if inner.starts_with('@') { inner.find('/').map_or(0, |at| at + 1) } else { 0 };
+        let Some(end) = inner[scope..].find('/').map(|at| scope + at) else { continue };
+        let (name, file) = (&inner[..end], &inner[end + 1..]);
+        let bare = &name[scope..];
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let begins = stem == bare
+            || stem.strip_prefix("lib/") == Some(bare)
+            || stem.strip_prefix("src/") == Some(bare)
+            || ["index", "main", "lib/index", "lib/main", "dist/index", "src/index", "build/index"].contains(&stem);
+        if begins {
+            helpers.insert(name.to_owned(), UnitId(at));
+        } else {
+            helpers.entry(name.to_owned()).or_insert(UnitId(at));
+        }
+    }
+    helpers
 }
 
 fn joined(folder: &str, name: &str) -> String {

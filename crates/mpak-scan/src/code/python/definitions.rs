@@ -109,6 +109,7 @@ impl Lower {
             methods: Vec::new(),
             fields: Vec::new(),
             types: Vec::new(),
+            declared: Vec::new(),
             span,
         };
         let id = self.builder.class(class);

@@ -1,6 +1,7 @@
 //! Statements: blocks, branches, loops, imports.
 
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, Stmt};
+use ruff_text_size::Ranged;
 
 use super::super::builder::{Chain, assign};
 use super::super::facts::{Block, ExprId, ExprKind, Import, Statement};
@@ -51,6 +52,17 @@ impl Lower {
                 if let Some(value) = &s.value {
                     let value = self.value(value, out);
                     self.assign_to(&s.target, value, out);
+                }
+                let target = out.last().and_then(|assigned| match assigned {
+                    Statement::Assign { target, .. } if s.value.is_some() => Some(*target),
+                    _ => None,
+                });
+                if let Some(ExprKind::Var(var)) = target.map(|target| self.builder.unit().expr(target)) {
+                    let var = *var;
+                    let written = self.builder.unit().source.get(s.annotation.range().to_std_range());
+                    if let Some(written) = written.map(str::to_owned) {
+                        self.builder.typed(var, written);
+                    }
                 }
             }
             Stmt::For(s) => self.for_loop(s, out),

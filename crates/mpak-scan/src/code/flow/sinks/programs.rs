@@ -15,7 +15,30 @@ pub fn runs_its_argument(program: &str, option: &str) -> bool {
         "python" | "node" | "perl" | "ruby" | "php" | "osascript" | "deno" | "bun" | "lua" | "r" => {
             matches!(option, "-c" | "-e" | "-p" | "-r" | "eval" | "--eval" | "--print")
         }
-        "sqlite" | "psql" | "mysql" => matches!(option, "-c" | "-e" | "-cmd" | "--command" | "--execute"),
+        "Rscript" | "R" | "julia" | "elixir" | "erl" | "ghci" | "groovy" | "swift" | "tsx" | "ts-node" | "luajit"
+        | "scala" | "kotlin" | "crystal" | "raku" | "clojure" | "bb" => {
+            matches!(option, "-e" | "--eval" | "--expr" | "-p" | "--print" | "-eval" | "-r")
+        }
+        "sqlite" | "psql" | "mysql" | "mariadb" | "duckdb" | "cqlsh" | "snowsql" => {
+            matches!(option, "-c" | "-e" | "-cmd" | "--command" | "--execute" | "-q" | "--query")
+        }
+        "clickhouse-client" | "clickhouse" | "trino" | "presto" | "sqlcmd" | "osqueryi" | "influx" => {
+            matches!(option, "-q" | "--query" | "-Q" | "--execute" | "-execute")
+        }
+        "mongo" | "mongosh" => option == "--eval",
+        "awk" | "gawk" | "mawk" => matches!(option, "-e" | "--source"),
+        "sed" | "gsed" => matches!(option, "-e" | "--expression" | "-ne" | "-Ee" | "-re"),
+        "vim" | "nvim" | "vi" => matches!(option, "-c" | "--cmd"),
+        "emacs" => matches!(option, "--eval" | "-eval" | "--execute"),
+        "gdb" => matches!(option, "-ex" | "-eval-command" | "--eval-command"),
+        "lldb" => matches!(option, "-o" | "--one-line"),
+        "gnuplot" => option == "-e",
+        "script" => option == "-c",
+        "npx" | "npm" | "pnpm" => matches!(option, "-c" | "--call"),
+        "flock" => option == "-c",
+        "nix-shell" => matches!(option, "--run" | "--command"),
+        "vagrant" => matches!(option, "-c" | "--command"),
+        "find" | "fd" => matches!(option, "-exec" | "-execdir" | "-ok" | "-x" | "-X" | "--exec"),
         _ => false,
     }
 }
@@ -24,7 +47,24 @@ pub fn runs_its_argument(program: &str, option: &str) -> bool {
 pub fn runs_its_input(program: &str) -> bool {
     matches!(
         bare(program),
-        "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "ash" | "python" | "node" | "perl" | "ruby" | "php"
+        "sh" | "bash"
+            | "zsh"
+            | "dash"
+            | "ksh"
+            | "fish"
+            | "ash"
+            | "python"
+            | "node"
+            | "perl"
+            | "ruby"
+            | "php"
+            | "R"
+            | "lua"
+            | "julia"
+            | "deno"
+            | "bun"
+            | "tsx"
+            | "ts-node"
     )
 }
 
@@ -61,12 +101,119 @@ pub fn shell_words_from(program: &str, words: &[Option<&str>]) -> Option<usize> 
             (words.get(at)? == &Some("shell")).then_some(at + 1)
         }
         "watch" => first_plain(0, &["-n", "--interval"]),
+        // All words behind the option are one line, in which `&` and `|` mean something.
+        "cmd" => {
+            let is_line = |word: Option<&str>| {
+                word.is_some_and(|word| word.eq_ignore_ascii_case("/c") || word.eq_ignore_ascii_case("/k"))
+            };
+            Some(words.iter().copied().position(is_line)? + 1)
+        }
+        "powershell" | "pwsh" => {
+            let is_line = |word: Option<&str>| {
+                word.is_some_and(|word| {
+                    let word = word.to_ascii_lowercase();
+                    word.len() > 1 && ("-command".starts_with(&word) || word == "/c" || word == "/command")
+                })
+            };
+            Some(words.iter().copied().position(is_line)? + 1)
+        }
+        // Keys that are typed into a terminal.
+        "tmux" => {
+            let is_keys = |word: Option<&str>| {
+                matches!(
+                    word,
+                    Some(
+                        "send-keys"
+                            | "send"
+                            | "new-session"
+                            | "new"
+                            | "new-window"
+                            | "neww"
+                            | "split-window"
+                            | "splitw"
+                            | "respawn-pane"
+                            | "run-shell"
+                            | "run"
+                            | "if-shell"
+                            | "pipe-pane"
+                    )
+                )
+            };
+            let at = words.iter().copied().position(is_keys)? + 1;
+            let valued = ["-t", "-s", "-n", "-c", "-F", "-x", "-y", "-e", "-N"];
+            // What is named by an option is no line.
+            first_plain(at, &valued)
+        }
+        "wsl" => {
+            let at = first_plain(0, &["-d", "--distribution", "-u", "--user", "--cd"])?;
+            (!words[..at].iter().any(|word| matches!(word, Some("-e" | "--exec")))).then_some(at)
+        }
+        "gcloud" => {
+            let at = words.iter().position(|word| word == &Some("--command"))?;
+            Some(at + 1)
+        }
+        "sudo" | "doas" | "nohup" | "env" | "nice" | "time" | "timeout" | "setsid" | "stdbuf" | "xvfb-run" => {
+            let known = |word: &&str| shell_words_from(word, &[]).is_some() || names_a_line(word);
+            let at = words.iter().position(|word| word.as_ref().is_some_and(known))?;
+            Some(shell_words_from(words[at]?, words.get(at + 1..)?)? + at + 1)
+        }
         "sshpass" => {
             let at = first_plain(0, &["-p", "-f", "-d", "-P"])?;
             let inner = words.get(at).copied().flatten()?;
             Some(shell_words_from(inner, words.get(at + 1..)?)? + at + 1)
         }
         _ => None,
+    }
+}
+
+/// Calls that take a program and its arguments in one text.
+pub fn splits_its_text(path: &str) -> bool {
+    path.starts_with("docker.") || path.starts_with("pexpect.") || path.starts_with("execa.")
+}
+
+/// Programs that hand words to a shell.
+fn names_a_line(program: &str) -> bool {
+    matches!(bare(program), "ssh" | "autossh" | "adb" | "sshpass" | "watch" | "cmd" | "powershell" | "pwsh" | "wsl")
+}
+
+/// Which word of a program's arguments is a program of its own, written in the program's language; none where a file
+/// holds it. Words that are not constant have no text.
+pub fn script_word(program: &str, words: &[Option<&str>]) -> Option<usize> {
+    let (valued, held, after): (&[&str], &[&str], usize) = match bare(program) {
+        "awk" | "gawk" | "mawk" | "nawk" => (&["-F", "-v", "--field-separator", "--assign"], &["-f", "--file"], 0),
+        "sed" | "gsed" => {
+            (&["-l", "--line-length"], &["-f", "--file", "-e", "--expression", "-ne", "-Ee", "-re", "-nE"], 0)
+        }
+        "sqlite" | "duckdb" => {
+            (&["-cmd", "-separator", "-init", "-newline", "-nullvalue", "-maxsize", "-c", "-s"], &["-init"], 1)
+        }
+        "osqueryi" => (&["--config_path", "--database_path"], &[], 0),
+        _ => return None,
+    };
+    if words.iter().any(|word| word.is_some_and(|word| held.contains(&word))) {
+        return None;
+    }
+    let (mut at, mut left) = (0, after);
+    while let Some(word) = words.get(at) {
+        match word {
+            Some(option) if valued.contains(option) => at += 2,
+            Some(option) if option.starts_with('-') && option.len() > 1 => at += 1,
+            _ if left > 0 => (at, left) = (at + 1, left - 1),
+            _ => return Some(at),
+        }
+    }
+    None
+}
+
+/// Options whose value is not the name of a script.
+pub fn has_a_value(program: &str, option: &str) -> bool {
+    match bare(program) {
+        "osascript" => matches!(option, "-l" | "-s"),
+        "python" => matches!(option, "-W" | "-X"),
+        "node" => matches!(option, "-r" | "--require" | "--import" | "--loader"),
+        "bash" | "sh" | "zsh" | "ksh" => matches!(option, "-o" | "+o" | "-O" | "--rcfile" | "--init-file"),
+        "perl" | "ruby" => option == "-I",
+        _ => false,
     }
 }
 
