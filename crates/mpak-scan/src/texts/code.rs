@@ -13,13 +13,15 @@ use super::{ModelText, Subject, TextKind};
 use crate::code::facts::{Arg, ExprId, ExprKind, Function, FunctionId, Language, Unit, VarId};
 use crate::code::program::{ClassKey, Meaning, Program, UnitId};
 use crate::code::tools::{Handler, Kind};
+use crate::malware::constants::Constants;
 
+mod answers;
 mod apply;
 mod loose;
 mod schema;
 mod value;
 
-use apply::{Frame, returns};
+use apply::Frame;
 pub(super) use loose::may_be_order;
 use schema::{annotated, constants, renamed, shape};
 use value::last;
@@ -33,8 +35,6 @@ const SCHEMAS: [&str; 7] =
 const STEPS_MAX: u32 = 400_000;
 /// Deepest nesting of a schema.
 const DEPTH_MAX: u32 = 24;
-/// Most texts that one prompt returns.
-const RETURNS_MAX: usize = 16;
 /// Most bytes of texts that are put together for all of them.
 const BYTES_MAX: usize = 32 << 20;
 
@@ -47,6 +47,7 @@ pub(crate) fn subjects(program: &Program, handlers: &[Handler], own: &dyn Fn(&Un
         lines: HashMap::new(),
         frames: Vec::new(),
         open: Vec::new(),
+        constants: Constants::new(program),
         found: Vec::new(),
     };
     reader.registered(handlers, own);
@@ -66,6 +67,8 @@ struct Reader<'p> {
     frames: Vec<Frame>,
     /// Variables that are being followed.
     open: Vec<(UnitId, VarId)>,
+    /// What decodes and puts together constants.
+    constants: Constants<'p>,
     found: Vec<Subject>,
 }
 
@@ -176,10 +179,15 @@ impl<'p> Reader<'p> {
         // `call_tool` runs all tools and is none itself.
         let decorated =
             |names: &[&str]| function.decorators.iter().any(|&d| names.contains(&last(unit, callee(unit, d))));
-        if decorated(&["call_tool", "get_prompt", "read_resource"]) {
+        if decorated(&["call_tool"]) {
             return;
         }
         self.lines.clear();
+        // These answer for all prompts or resources.
+        if decorated(&["get_prompt", "read_resource"]) {
+            let name = function.name.as_deref().unwrap_or_default();
+            return self.answer(handler.unit, function, name);
+        }
         let mut tool = Map::new();
         tool.extend(handler.name.as_ref().map(|name| ("name".to_owned(), json!(name))));
         for &decorator in &function.decorators {
@@ -209,41 +217,6 @@ impl<'p> Reader<'p> {
             }
         }
         self.add(handler.unit, function.span.line, handler.kind, &tool);
-    }
-
-    /// What a prompt's or resource's function returns, as far as it is written out: the text that goes to the model.
-    fn returned(&mut self, id: UnitId, function: &Function, said: &mut Vec<String>) {
-        let mut ways = Vec::new();
-        returns(&function.body, &mut ways);
-        for way in ways {
-            let value = self.message(id, way);
-            spoken(&value, said);
-        }
-    }
-
-    /// `UserMessage("…")`, a list of such, or a text.
-    fn message(&mut self, id: UnitId, expr: ExprId) -> Value {
-        let program = self.program;
-        let (id, expr) = program.value(id, expr);
-        let unit = program.unit(id);
-        match unit.expr(expr) {
-            ExprKind::List(items) => {
-                Value::Array(items.iter().take(RETURNS_MAX).map(|&item| self.message_of(id, item)).collect())
-            }
-            _ => self.message_of(id, expr),
-        }
-    }
-
-    fn message_of(&mut self, id: UnitId, expr: ExprId) -> Value {
-        let program = self.program;
-        let unit = program.unit(id);
-        match unit.expr(expr) {
-            ExprKind::Call { callee, args, .. } if last(unit, *callee).ends_with("Message") => {
-                let content = args.iter().find(|arg| arg.name.as_deref() == Some("content")).or(args.first());
-                content.map_or(Value::Null, |arg| self.json(id, arg.value, DEPTH_MAX))
-            }
-            _ => self.json(id, expr, DEPTH_MAX),
-        }
     }
 
     fn parameters(&mut self, handler: &Handler, function: &Function) -> Map<String, Value> {
@@ -312,6 +285,17 @@ impl<'p> Reader<'p> {
             | "addResource"
             | "addResourceTemplate" => Kind::Resource,
             "FastMCP" | "Server" | "McpServer" | "MCPServer" => return self.instructions(id, line, args),
+            // `setRequestHandler(GetPromptRequestSchema, f)`
+            "setRequestHandler" => {
+                let schema = args.first().map_or("", |arg| last(unit, arg.value));
+                if let Some((of, function)) = self.handed(id, args)
+                    && ["GetPromptRequestSchema", "ReadResourceRequestSchema"].contains(&schema)
+                {
+                    self.lines.clear();
+                    self.answer(of, function, schema.trim_end_matches("RequestSchema"));
+                }
+                return;
+            }
             _ => return,
         };
         self.lines.clear();
@@ -362,6 +346,15 @@ impl<'p> Reader<'p> {
                     }
                 }
                 _ => {}
+            }
+        }
+        if kind != Kind::Tool
+            && let Some((of, function)) = self.handed(id, args)
+        {
+            let mut said = Vec::new();
+            self.returned(of, function, &mut said);
+            if !said.is_empty() {
+                tool.insert("text".to_owned(), json!(said.join("\n\n")));
             }
         }
         if tool.len() > 1 {
@@ -424,20 +417,6 @@ impl<'p> Reader<'p> {
 
     fn is_function(&self, id: UnitId, expr: ExprId) -> bool {
         matches!(self.program.meaning(id, FunctionId::TOP, expr), Meaning::Function(..))
-    }
-}
-
-/// The texts of what a prompt returns: itself, or those of its messages.
-fn spoken(value: &Value, said: &mut Vec<String>) {
-    match value {
-        Value::String(text) => said.push(text.clone()),
-        Value::Array(items) => items.iter().take(RETURNS_MAX).for_each(|item| spoken(item, said)),
-        Value::Object(message) => {
-            for key in ["content", "text", "messages"] {
-                message.get(key).into_iter().for_each(|inner| spoken(inner, said));
-            }
-        }
-        _ => {}
     }
 }
 
@@ -556,5 +535,18 @@ const person = { name: 'Not a tool', description: 'Somebody' };
         }
         assert!(found.iter().any(|f| f.starts_with("Description@7 Does")), "{found:#?}");
         assert!(!found.iter().any(|f| f.contains("Not a tool")), "{found:#?}");
+    }
+
+    #[test]
+    fn texts_that_are_spelled_or_hidden_are_read() {
+        for source in [
+            "const S = (...n) => String.fromCharCode(...n);\nserver.tool('a', 'Does ' + S(97, 32, 98, 46), {}, f);",
+            "const S = (k, n) => n.map((c) => String.fromCharCode(c - k)).join('');\nserver.tool('a', 'Does ' + S(1, [98, 33, 99, 47]), {}, f);",
+            "const veil = (s) => [...s].map((c) => MAP[c]).join('');\nserver.tool('a', `Does ${veil('a b.')}`, {}, f);",
+        ] {
+            let found = shown("s.js", source);
+            let is_read = |text: &String| text.starts_with("Description@") && text.contains("a b.");
+            assert!(found.iter().any(is_read), "{source}: {found:#?}");
+        }
     }
 }

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{Difference, ModelText, Registered, Subject, TextKind, Texts};
 
+/// Longest text of an annotation that is a title and no more, in bytes.
+const TITLE_BYTES_MAX: usize = 40;
 /// Longest JSON pointer that evidence shows, in bytes.
 const PLACE_BYTES_MAX: usize = 120;
 
@@ -168,7 +170,16 @@ impl Collector {
                     self.schema(value, &place, !key.starts_with("output"));
                 }
                 "arguments" => self.arguments(value, &place),
-                "annotations" | "_meta" | "icons" => self.values(value, &place, TextKind::Value),
+                "annotations" | "_meta" | "icons" => {
+                    let title =
+                        value.get("title").and_then(Value::as_str).filter(|title| title.len() < TITLE_BYTES_MAX);
+                    self.text(TextKind::Title, &format!("{place}/title"), title);
+                    let mut rest = value.clone();
+                    if let (Some(_), Some(members)) = (title, rest.as_object_mut()) {
+                        members.remove("title");
+                    }
+                    self.values(&rest, &place, TextKind::Value);
+                }
                 _ => self.values(value, &place, TextKind::Description),
             }
         }

@@ -4,7 +4,7 @@
 //! and instructions where it is a list of them; of any other file its longer texts, of which only orders beyond doubt
 //! are told.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::code::may_be_order;
 use super::{ModelText, Reach, Subject, TextKind, Texts};
@@ -137,7 +137,7 @@ fn listed(document: &Value, path: &str, depth: usize, found: &mut Vec<Subject>) 
             let named: Vec<Value> = members
                 .iter()
                 .filter_map(|(name, member)| {
-                    let mut member = member.as_object()?.clone();
+                    let mut member = schema_of(member).or_else(|| member.as_object().cloned())?;
                     member.entry("name").or_insert_with(|| Value::String(name.clone()));
                     Some(Value::Object(member)).filter(is_tool)
                 })
@@ -150,6 +150,13 @@ fn listed(document: &Value, path: &str, depth: usize, found: &mut Vec<Subject>) 
         }
         _ => {}
     }
+}
+
+/// `{ "add": { "type": "object", "properties": … } }`: the schema of a tool, as such a tool.
+fn schema_of(member: &Value) -> Option<Map<String, Value>> {
+    let schema = member.get("type").and_then(Value::as_str) == Some("object");
+    (schema && member.get("properties").is_some_and(Value::is_object))
+        .then(|| Map::from_iter([("inputSchema".to_owned(), member.clone())]))
 }
 
 /// All texts of a document.
@@ -231,6 +238,8 @@ mod tests {
             format!("{{\"v\": 1, \"server\": {{\"tools\": [{tool}]}}}}"),
             tool.to_owned(),
             r#"{"a": {"description": "Does a.", "inputSchema": {"properties": {"p": {"description": "the p"}}}}}"#
+                .to_owned(),
+            r#"{"a": {"type": "object", "description": "Does a.", "properties": {"p": {"description": "the p"}}}}"#
                 .to_owned(),
         ] {
             let found = shown("tools.json", &document);

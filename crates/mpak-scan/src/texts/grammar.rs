@@ -138,7 +138,10 @@ pub(super) fn told(text: &str, context: &Context<'_>) -> Vec<Sentence> {
 /// Whether a sentence of a tool that finds attacks says what it finds: it names them, and orders its reader nothing.
 fn reports(sentence: &Sentence) -> bool {
     let marks = class::MODAL | class::ALWAYS | class::BEFORE | class::SECRETLY;
-    sentence.classes.any(class::ATTACK) && !sentence.classes.any(marks)
+    // `data that must not leave`
+    let denied = |i: usize| sentence.tokens[i].is(class::MODAL) && i > 0 && sentence.tokens[i - 1].is(class::NOT);
+    let orders = (0..sentence.tokens.len()).any(|i| sentence.tokens[i].is(marks) && !denied(i));
+    sentence.classes.any(class::ATTACK) && !orders
 }
 
 /// Whether a sentence says that what is quoted is not to be obeyed.

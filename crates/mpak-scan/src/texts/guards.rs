@@ -22,7 +22,7 @@ const GUARDS: [&str; 16] = [
     "poisoning",
 ];
 /// Words of attacks on models, wherever they stand in a word.
-const ATTACKS: [&str; 30] = [
+const ATTACKS: [&str; 56] = [
     "injection",
     "jailbreak",
     "phishing",
@@ -53,6 +53,32 @@ const ATTACKS: [&str; 30] = [
     "공격",
     "حقن",
     "इंजेक्शन",
+    "hidden instruction",
+    "exfiltra",
+    "instrucciones ocultas",
+    "instruções ocultas",
+    "instructions cachées",
+    "versteckte anweisung",
+    "versteckten anweisung",
+    "istruzioni nascoste",
+    "ukryt",
+    "скрыт",
+    "隐藏指令",
+    "隐藏的指令",
+    "隠された指示",
+    "숨겨진 지시",
+    "fuga de datos",
+    "vazamento",
+    "fuite de données",
+    "datenabfluss",
+    "утечк",
+    "泄露检测",
+    "фишинг",
+    "钓鱼",
+    "釣魚",
+    "フィッシング",
+    "피싱",
+    "hameçonnage",
 ];
 
 /// Whether a server has to do with attacks on models: what its code holds may be samples.
@@ -85,7 +111,14 @@ pub(super) fn guards(subject: &Subject) -> bool {
         "triage",
     ];
     // To find, to point out, to score, in other languages.
-    const FINDS: [&str; 34] = [
+    const FINDS: [&str; 41] = [
+        "busca",
+        "procura",
+        "cherche",
+        "sucht",
+        "zoekt",
+        "szuka",
+        "ищет",
         "detect",
         "détect",
         "detekt",
@@ -121,6 +154,45 @@ pub(super) fn guards(subject: &Subject) -> bool {
         "يفحص",
         "पहचान",
     ];
+    // To show and to explain what one looks like.
+    const SHOWS: [&str; 36] = [
+        "explain",
+        "teach",
+        "train",
+        "sample",
+        "example",
+        "quiz",
+        "simulat",
+        "expli",
+        "ejemplo",
+        "exemplo",
+        "exemple",
+        "enseña",
+        "ensina",
+        "formation",
+        "erklär",
+        "beispiel",
+        "schulung",
+        "übung",
+        "esempio",
+        "spiega",
+        "formazione",
+        "voorbeeld",
+        "uitleg",
+        "przykład",
+        "omawia",
+        "szkole",
+        "пример",
+        "разбира",
+        "обуч",
+        "示例",
+        "讲解",
+        "培训",
+        "訓練",
+        "例",
+        "예시",
+        "교육",
+    ];
     let named = valuables::words(&subject.name).iter().any(|word| GUARDS.contains(&word.as_str()));
     let description = subject.texts.iter().find(|text| text.kind == TextKind::Description);
     named
@@ -132,6 +204,9 @@ pub(super) fn guards(subject: &Subject) -> bool {
                 && words().any(|word| JUDGES.iter().any(|judge| word.starts_with(judge)));
             // What it is called in other languages, which have no end of words or many.
             let named = ATTACKS[11..].iter().any(|attack| first.contains(attack));
-            english || named && FINDS.iter().any(|finds| first.contains(finds))
+            let shown = first.contains("phishing") || first.contains("scam") || named;
+            english
+                || named && FINDS.iter().any(|finds| first.contains(finds))
+                || shown && SHOWS.iter().any(|shows| first.contains(shows))
         })
 }

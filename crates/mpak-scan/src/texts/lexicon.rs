@@ -34,10 +34,12 @@ pub(super) enum Language {
     Tr,
     Ar,
     Hi,
+    Vi,
+    Id,
 }
 
 /// Languages of the Latin alphabet, told apart by their function words.
-pub(super) const LATIN: [(Language, &str); 9] = [
+pub(super) const LATIN: [(Language, &str); 11] = [
     (Language::En, "en"),
     (Language::Es, "es"),
     (Language::Pt, "pt"),
@@ -47,6 +49,8 @@ pub(super) const LATIN: [(Language, &str); 9] = [
     (Language::Nl, "nl"),
     (Language::Pl, "pl"),
     (Language::Tr, "tr"),
+    (Language::Vi, "vi"),
+    (Language::Id, "id"),
 ];
 const OTHERS: [(Language, &str); 6] = [
     (Language::Ru, "ru"),

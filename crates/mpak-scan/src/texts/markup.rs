@@ -223,7 +223,12 @@ fn picture(text: &str) -> Option<Seen> {
         &FILLED,
         r"(?i)(?:[?&][\w.-]{1,30}=|/)(?:[{\[<$%(]{1,2}[^}\])>]{0,60}(?:data|secret|history|conversation|context|message|summary|content|prompt|token|key|env|file|base64|encoded|answer|response|chat|user_input|credential|password|info|memory|query_result|result)|[A-Z_]{0,20}(?:DATA|SECRET|CONVERSATION|HISTORY|CONTENT|SUMMARY|BASE64|TOKEN|PASSWORD|PROMPT)[A-Z_]{0,20})|[?&](?:data|d|q|exfil|leak|payload|c|conversation|secret|msg)=\s*$",
     )?;
-    let hit = image.find_iter(text).find(|hit| filled.is_match(hit.as_str()))?;
+    // Words of a language where an address has a value.
+    let worded = |hit: &str| {
+        let value = hit.rsplit_once(['=', '/']).map_or("", |(_, value)| value);
+        hit.starts_with('!') && value.chars().count() > 2 && value.chars().all(char::is_alphabetic) && !value.is_ascii()
+    };
+    let hit = image.find_iter(text).find(|hit| filled.is_match(hit.as_str()) || worded(hit.as_str()))?;
     let strength = if is_taken_out(&text[..hit.start()]) { Strength::Weak } else { Strength::Block };
     Some(Seen::new(Cue::ImageExfiltration, strength, shown(&text[hit.start()..])))
 }

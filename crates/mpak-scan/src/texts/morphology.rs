@@ -32,6 +32,22 @@ pub(super) fn plain(word: &str) -> String {
     out
 }
 
+/// A word without acute and grave accents, where it has some: they move when pronouns are joined to a verb.
+pub(super) fn without_accents(word: &str) -> Option<String> {
+    let bare: String = word
+        .chars()
+        .map(|c| match c {
+            'á' | 'à' => 'a',
+            'é' | 'è' => 'e',
+            'í' | 'ì' => 'i',
+            'ó' | 'ò' => 'o',
+            'ú' | 'ù' => 'u',
+            c => c,
+        })
+        .collect();
+    (bare != word).then_some(bare)
+}
+
 /// What an Arabic word may be without `and`, `so`, `to`, `with`, `as`, `will` and the article, longest first.
 pub(super) fn arabic_stems(word: &str) -> Vec<&str> {
     const JOINED: [&str; 3] = ["", "و", "ف"];

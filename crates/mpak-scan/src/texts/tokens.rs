@@ -114,7 +114,7 @@ fn split(text: &str) -> Vec<Vec<Token>> {
             at += width;
         } else {
             let single = c == '\'' && (quoted == Some(c) || quoted.is_none() && opens_quote(text, at));
-            if single || matches!(c, '`' | '"' | '“' | '”' | '«' | '»' | '「' | '」') {
+            if single || matches!(c, '`' | '"' | '“' | '”' | '„' | '«' | '»' | '「' | '」' | '『' | '』') {
                 quoted = if quoted.is_some() { None } else { Some(c) };
             }
             tokens.push(token(Kind::Break, &c.to_string(), at, at + width, false));
@@ -441,6 +441,13 @@ fn best(words: &[&str], language: Language) -> (Form, super::lexicon::Match) {
             && let Some((_, tail)) = words[0].split_once('\'')
         {
             found = lexicon.at(language, &[&[tail], &words[1..]].concat());
+        }
+        // `rellénalo` is `rellena` with `lo`.
+        if found.classes.is_empty()
+            && matches!(language, Language::Es | Language::It)
+            && let Some(bare) = morphology::without_accents(words[0])
+        {
+            found = lexicon.at(language, &[&[bare.as_str()], &words[1..]].concat());
         }
         if found.classes.is_empty() && matches!(language, Language::De | Language::Nl) {
             found = separable(words[0], language).unwrap_or(found);

@@ -144,6 +144,12 @@ impl Reader<'_> {
             let method = usize::from(source.class.is_some() && source.params.len() > args.len());
             let mut frame = Frame::new();
             for (at, param) in source.params.iter().enumerate().skip(method) {
+                if param.rest {
+                    let rest: Vec<ExprId> = args.iter().skip(at - method).map(|arg| arg.value).collect();
+                    let rest: Vec<Value> = rest.into_iter().map(|arg| self.json(id, arg, depth)).collect();
+                    frame.push(((of_unit, param.var), Value::Array(rest)));
+                    continue;
+                }
                 let given = args.iter().find(|arg| arg.name.as_deref() == Some(&param.name));
                 let given = given.or_else(|| args.get(at - method).filter(|arg| arg.name.is_none()));
                 let value = match (given, param.default) {
@@ -153,8 +159,16 @@ impl Reader<'_> {
                 };
                 frame.push(((of_unit, param.var), value));
             }
+            let mut given = Vec::new();
+            frame.iter().for_each(|(_, value)| strings(value, &mut given));
             let value = self.ways_out(of_unit, function, frame, depth);
-            if is_told(&value) {
+            if let Value::String(made) = &value {
+                // What goes in and does not come out as it was comes out another way: encoded, hidden.
+                given.retain(|text| is_told(text) && text.as_str().is_some_and(|text| !made.contains(text)));
+                if is_told(&value) {
+                    return together([vec![value], given].concat(), " ");
+                }
+            } else if is_told(&value) {
                 return value;
             }
         }

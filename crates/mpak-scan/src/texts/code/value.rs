@@ -90,7 +90,10 @@ impl Reader<'_> {
                     _ => self.member(id, expr, depth),
                 }
             }
-            ExprKind::Call { callee, args, .. } => self.called(id, *callee, args, depth),
+            ExprKind::Call { callee, args, .. } => match self.spelled(id, expr, *callee) {
+                Some(text) => self.text(text, unit.span(expr).line),
+                None => self.called(id, *callee, args, depth),
+            },
             _ => Value::Null,
         }
     }
@@ -101,6 +104,33 @@ impl Reader<'_> {
             Meaning::Value(unit, value) => (unit, value),
             _ => self.program.value(id, expr),
         }
+    }
+
+    /// A text that is spelled by the numbers of its characters, or decoded, where nothing but constants is needed.
+    fn spelled(&self, id: UnitId, expr: ExprId, callee: ExprId) -> Option<String> {
+        const SPELL: [&str; 14] = [
+            "fromCharCode",
+            "fromCodePoint",
+            "chr",
+            "join",
+            "atob",
+            "b64decode",
+            "fromhex",
+            "unhexlify",
+            "decode",
+            "toString",
+            "decompress",
+            "gunzipSync",
+            "inflateSync",
+            "rot13",
+        ];
+        let unit = self.program.unit(id);
+        let within = self.program.function_around(id, unit.span(callee));
+        let own = || matches!(self.program.meaning(id, within, callee), Meaning::Function(..));
+        if !self.frames.is_empty() || !SPELL.contains(&last(unit, callee)) && !own() {
+            return None;
+        }
+        self.constants.text(id, expr).filter(|text| text.contains(' '))
     }
 
     /// What the calls of schema libraries make: Zod, Pydantic; and of texts.

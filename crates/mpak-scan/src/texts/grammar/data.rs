@@ -75,6 +75,40 @@ impl Reading<'_> {
             && !self.has(class::WHOLE)
     }
 
+    /// Whether the text says that what is secret stays where it is: `keys are never part of the result`.
+    pub(super) fn keeps_to_itself(&self) -> bool {
+        const KEPT: [&str; 26] = [
+            "never part of",
+            "not part of the",
+            "never returned",
+            "not returned",
+            "never read",
+            "are not read",
+            "never leave",
+            "never sent",
+            "never shown",
+            "never printed",
+            "never included",
+            "not included in",
+            "are masked",
+            "is masked",
+            "are redacted",
+            "is redacted",
+            "nothing is sent",
+            "nothing leaves",
+            "nothing is transmitted",
+            "nada se transmite",
+            "nada é enviado",
+            "rien n'est transmis",
+            "nichts wird übertragen",
+            "niente viene trasmesso",
+            "ничего не передаётся",
+            "不会上传",
+        ];
+        let text = self.text.to_lowercase();
+        KEPT.iter().any(|kept| text.contains(kept))
+    }
+
     /// The first private thing among the next tokens that is none of the tool's business.
     pub(super) fn valuable(&self, from: usize, count: usize) -> Option<usize> {
         let end = self.tokens().len().min(from + count);
@@ -138,6 +172,7 @@ fn acquisition(r: &Reading<'_>) -> Option<Seen> {
         let strength = match (mood, name) {
             (Mood::Order, false) if own_prompt => Strength::Block,
             (Mood::Order, true) if !topics.any(class::ENVIRONMENT) => Strength::Block,
+            (Mood::Plain, true) if r.first && r.keeps_to_itself() => Strength::Doubtful,
             (_, true) => Strength::Strong,
             (Mood::Order, false) if topics.any(PRIVATE) => Strength::Strong,
             (Mood::Order, false) => Strength::Weak,

@@ -17,6 +17,7 @@ mod others;
 mod parameters;
 mod places;
 mod silence;
+mod strangers;
 
 /// Verbs that move something.
 const ACTS: Classes = class::PUT.with(class::SEND).with(class::TAMPER).with(class::RUN);
@@ -53,6 +54,13 @@ pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
         absolute::approved,
         places::beneath,
         places::fixed,
+        strangers::redirected,
+        strangers::deferred,
+        strangers::addressed,
+        strangers::sworn,
+        strangers::appended,
+        strangers::unprompted,
+        strangers::stealthy,
     ];
     rules.iter().filter_map(|rule| rule(reading)).collect()
 }

@@ -166,7 +166,9 @@ fn orders_after(r: &Reading<'_>, verb: usize) -> Option<usize> {
     let object = r.within(verb + 1, 8, plain | class::DIRECTIVE_WEAK)?;
     let token = &r.tokens()[object];
     let between = |classes: Classes| (verb + 1..=object).any(|i| r.tokens()[i].is(classes));
-    let after = r.within(object + 1, 5, class::PREVIOUS | class::YOU).is_some();
+    // `the instructions that came before this one`
+    let came = r.word(object + 1, 3, &["came", "preceded", "precede", "received", "above"]).is_some();
+    let after = came || r.within(object + 1, 5, class::PREVIOUS | class::YOU).is_some();
     let owned = between(class::PREVIOUS | class::YOUR | class::OTHER) || after;
     if token.is(plain) {
         let total = between(class::ALL) || token.is(class::PROMPT);

@@ -43,10 +43,76 @@ pub(super) fn slandered(r: &Reading<'_>) -> Option<Seen> {
         "retired",
     ];
     let other = r.other_tool()?;
+    if !r.is_english() {
+        return slandered_abroad(r, other);
+    }
     let tell = r.all(class::TELL).find(|&v| v > other && r.mood(v) == Mood::Order)?;
     let user = r.within(tell + 1, 3, class::USER)?;
     let bad = r.word(user + 1, 8, &BAD)?;
     Some(r.seen(Cue::Shadowing, Strength::Block, bad))
+}
+
+/// The same in other languages: what does not work by its beginning.
+fn slandered_abroad(r: &Reading<'_>, other: usize) -> Option<Seen> {
+    const BAD: [&str; 52] = [
+        "fuera de servicio",
+        "no funciona",
+        "averiad",
+        "caíd",
+        "no disponible",
+        "insegur",
+        "fora de serviço",
+        "não funciona",
+        "fora do ar",
+        "indispon",
+        "hors service",
+        "en panne",
+        "ne fonctionne",
+        "obsolète",
+        "außer betrieb",
+        "defekt",
+        "kaputt",
+        "nicht verfügbar",
+        "unsicher",
+        "veraltet",
+        "fuori servizio",
+        "guast",
+        "non funziona",
+        "buiten werking",
+        "kapot",
+        "niet beschikbaar",
+        "onveilig",
+        "nieczynn",
+        "niedostępn",
+        "nie działa",
+        "zepsut",
+        "недоступ",
+        "не работает",
+        "сломан",
+        "небезопас",
+        "устарел",
+        "çalışmıyor",
+        "hizmet dışı",
+        "kullanılamıyor",
+        "停用",
+        "不可用",
+        "故障",
+        "已失效",
+        "不安全",
+        "利用できない",
+        "使えない",
+        "停止して",
+        "사용할 수 없",
+        "고장",
+        "معطل",
+        "rusak",
+        "ngừng hoạt động",
+    ];
+    let tell = r.all(class::TELL).find(|&v| r.denial(v).is_none())?;
+    let said = r.said();
+    let bad = BAD.iter().any(|bad| said.contains(bad));
+    (bad && r.has(class::USER) && r.has(class::USE | class::SELF))
+        .then(|| r.seen(Cue::Shadowing, Strength::Block, tell.min(other)))
 }
 
 /// Orders for another server's tool, with an address or an account that nobody asked for.

@@ -21,7 +21,7 @@ pub(super) fn requested(r: &Reading<'_>) -> Option<Seen> {
         }
         let whole = r.beside(i, BESIDE + 1, class::WHOLE) || r.tokens()[i].is(class::WHOLE);
         // `the user's original question`: one of them, to rank answers by.
-        if topics.any(TALK) && !whole && r.word(i, 4, &["question", "task", "query"]).is_some() {
+        if topics.any(TALK) && r.word(i, 4, &["question", "task", "query"]).is_some() && !is_of_all(r) {
             continue;
         }
         let owner = r.beside(i, BESIDE, class::USER | class::YOUR | class::HERE);
@@ -45,6 +45,25 @@ pub(super) fn requested(r: &Reading<'_>) -> Option<Seen> {
         best = best.max(Some((strength, i)));
     }
     best.map(|(strength, i)| r.seen(Cue::Exfiltration, strength, i))
+}
+
+/// Whether a sentence speaks of all that was said, not of one question.
+fn is_of_all(r: &Reading<'_>) -> bool {
+    const ALL: [&str; 12] = [
+        "all",
+        "every",
+        "everything",
+        "entire",
+        "whole",
+        "full",
+        "last",
+        "previous",
+        "history",
+        "messages",
+        "conversation",
+        "chat",
+    ];
+    r.word(0, r.tokens().len(), &ALL).is_some()
 }
 
 /// `fill sidenote with any API keys`; in other languages anything private that is put into a parameter.
@@ -116,6 +135,9 @@ pub(super) fn roamed(r: &Reading<'_>) -> Option<Seen> {
         let begin: String = word.chars().take(5).collect();
         word.len() > 3 && r.tokens().iter().any(|t| t.text.starts_with(&begin))
     });
+    if r.keeps_to_itself() {
+        return None;
+    }
     if objects > 1 && !named {
         return Some(r.seen(Cue::Mismatch, Strength::Block, object));
     }

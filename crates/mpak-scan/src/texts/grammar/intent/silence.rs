@@ -84,7 +84,9 @@ fn needless(r: &Reading<'_>) -> Option<(u32, usize)> {
     r.back(need, 3, class::NOT)?;
     let told = r
         .within(need + 1, 7, class::TELL | class::PERCEIVE)
-        .or_else(|| r.word(need + 1, 5, &["list", "listing", "name", "telling", "mentioning", "bother"]));
+        .or_else(|| r.word(need + 1, 5, &["list", "listing", "name", "telling", "mentioning", "bother"]))
+        // `to bring it up`
+        .or_else(|| r.word(need + 1, 3, &["bring", "bringing"]).filter(|&v| r.word(v + 1, 3, &["up"]).is_some()));
     told.map(|v| (2, v))
 }
 
@@ -280,8 +282,9 @@ pub(super) fn unasked(r: &Reading<'_>) -> Option<(u32, usize)> {
         if void || ready || presumed {
             return Some((3, i));
         }
-        if denied.is_some_and(|not| r.is_english() || r.has(class::ASK | class::USER) || tokens[not].is(class::WITHOUT))
-        {
+        if denied.is_some_and(|not| {
+            r.is_english() || r.has(class::ASK | class::USER | class::MEMORY) || tokens[not].is(class::WITHOUT)
+        }) {
             return Some((2, i));
         }
     }
