@@ -167,7 +167,7 @@ pub(crate) async fn explain(
     let grant = binding::may(&mut *state.db.read().await?, &identity, &package, &version).await?;
     let how = match grant {
         Grant::Trusted(_) => "the repository is a trusted publisher of the package",
-        Grant::New => "the package is new, and the scope the owner's or free",
+        Grant::New => "the package is new or only the operator's so far, and the scope the owner's or no owner's yet",
     };
     Ok(http::json(&PublishPermission { allowed: true, because: how.to_owned(), identity: json!(identity) }))
 }

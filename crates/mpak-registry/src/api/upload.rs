@@ -91,7 +91,7 @@ async fn claim(state: &AppState, name: &str, version: &str, platform: &str, head
     let publisher = match asker {
         Err(identity) => workload::publisher(state, identity, package, &version).await?,
         Ok(publisher) => {
-            binding::tokens_may(&mut *state.db.read().await?, &package).await?;
+            binding::tokens_may(&mut *state.db.read().await?, &publisher).await?;
             publisher
         }
     };

@@ -10,7 +10,7 @@ use mpak_bundle::name::PackageName;
 use super::error::AuthError;
 use super::session;
 use super::token::{self, covers};
-use crate::db::{Connection, owners, packages, users};
+use crate::db::{Connection, owners, packages, scopes, users};
 use crate::state::AppState;
 
 /// What somebody wants to do.
@@ -134,6 +134,9 @@ impl Person {
         match owners::standing(c, package.as_str(), self.user_id).await? {
             owners::Standing::Owner => Ok(()),
             owners::Standing::NoPackage if action == Action::Publish => {
+                if let Some(owner) = scopes::owner(c, package.scope()).await? {
+                    return Err(AuthError::ScopeOwned { scope: package.scope().to_owned(), owner });
+                }
                 if owners::scope_is_open(c, package.scope(), self.user_id).await? {
                     return Ok(());
                 }
@@ -240,6 +243,26 @@ impl Actor {
         // 2. What its person may.
         match self.person() {
             Some(person) => person.may(c, action, package).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether they may become the owner of what is not theirs yet, by a claim or a transfer: the token says so for
+    /// one of the package's names, and the person's role.
+    ///
+    /// # Errors
+    /// [`AuthError`] says what is missing.
+    pub(crate) async fn may_take(&self, c: &mut Connection, names: &[&PackageName]) -> Result<(), AuthError> {
+        let mut granted = self.granted(Action::Own, None);
+        for name in names {
+            granted = self.granted(Action::Own, Some(name));
+            if granted.is_ok() {
+                break;
+            }
+        }
+        granted?;
+        match self.person() {
+            Some(person) => person.may(c, Action::Own, None).await,
             None => Ok(()),
         }
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::identity::Identity;
+use super::token::Publisher;
 use crate::db::trusted_publishers::{New, TrustedPublisher};
 use crate::db::{
     Connection, DbError, DbResult, events, owners, packages, scopes, spent_identities, trusted_publishers,
@@ -51,13 +52,21 @@ pub(crate) enum BindingError {
         /// Which issuer.
         issuer: String,
     },
-    /// There are packages of others in the scope, which nobody claimed by identity.
-    #[error("the scope `@{scope}` is in use and belongs to no owner at `{issuer}`")]
-    ScopeInUse {
+    /// A new package by a token that was given to somebody, in a scope of an owner who publishes by builds.
+    #[error("the scope `@{scope}` belongs to `{owner}`, whose builds make the packages in it; tokens make none")]
+    ScopeOwned {
         /// Without `@`.
         scope: String,
-        /// Of the identity.
-        issuer: String,
+        /// As people call them.
+        owner: String,
+    },
+    /// The package has another name now.
+    #[error("`{package}` is called `{to}` now")]
+    Renamed {
+        /// As asked for.
+        package: String,
+        /// The new name.
+        to: String,
     },
     /// The package is published from elsewhere.
     #[error("`{package}` is not published from `{repository}`, but from {expected}")]
@@ -119,12 +128,15 @@ impl From<BindingError> for ApiError {
                 issuer,
                 "ask an administrator for `mpak trust add @scope/name --issuer … --repository …`".to_owned(),
             ),
-            BindingError::ScopeInUse { scope, issuer } => refusal(
+            BindingError::ScopeOwned { scope, owner } => refusal(
                 Code::Forbidden,
-                "a scope without packages, or an entry by an administrator or owner".to_owned(),
-                format!("@{scope} at {issuer}"),
-                "ask an administrator for `mpak trust add @scope/name --issuer … --repository …`".to_owned(),
+                format!("a build of a repository of `{owner}`"),
+                format!("a token, for a new package in @{scope}"),
+                "publish it from a workflow of theirs, or under another scope".to_owned(),
             ),
+            BindingError::Renamed { to, .. } => {
+                refusal(Code::Retired, to.clone(), "a former name".to_owned(), format!("publish as `{to}`"))
+            }
             BindingError::NotTrusted { package, repository, expected } => refusal(
                 Code::Forbidden,
                 expected,
@@ -171,7 +183,7 @@ pub(crate) async fn may(
     }
     // 2. The repository is trusted by name of the package. What is there already is asked for first, so that
     //    whoever publishes meanwhile is not taken for somebody without an entry.
-    let published = packages::find(c, package.as_str()).await?.is_some();
+    let there = packages::find_any(c, package.as_str()).await?.filter(|there| there.state != packages::REMOVED);
     let trusted = trusted_publishers::list(c, package.as_str()).await?;
     let own = trusted.iter().find(|t| t.is(&identity.issuer, &identity.repository_id, &identity.repository));
     if let Some(own) = own {
@@ -180,10 +192,25 @@ pub(crate) async fn may(
         }
         return Ok(Grant::Trusted(own.clone()));
     }
-    // 3. The scope is its owner's, or free and named like them.
+    // 3. A former name is told to those who published under it.
+    if there.is_none()
+        && let Some(to) = packages::renamed(c, package.as_str()).await?
+    {
+        let mut now = trusted_publishers::list(c, &to).await?.into_iter();
+        if !now.any(|t| t.is(&identity.issuer, &identity.repository_id, &identity.repository)) {
+            check_scope(c, identity, package.scope()).await?;
+        }
+        return Err(BindingError::Renamed { package: package.to_string(), to });
+    }
+    // 4. The scope is its owner's, or no owner's yet and named like them.
     check_scope(c, identity, package.scope()).await?;
-    // 4. Nobody else publishes the package.
-    if published || !trusted.is_empty() {
+    // 5. Nobody else publishes the package: neither repositories nor people. What only the operator put there, for
+    //    the registry, is the scope's owner's from their first publish on.
+    let is_free = match &there {
+        Some(there) => owners::is_operators(c, there.id).await?,
+        None => true,
+    };
+    if !trusted.is_empty() || !is_free {
         let (package, repository) = (package.to_string(), identity.repository.clone());
         return Err(BindingError::NotTrusted { package, repository, expected: told(&trusted) });
     }
@@ -202,7 +229,6 @@ async fn same_owner(c: &mut Connection, identity: &Identity, scope: &str) -> Res
 async fn check_scope(c: &mut Connection, identity: &Identity, scope: &str) -> Result<(), BindingError> {
     let mismatch =
         |required: String| BindingError::Scope { scope: scope.to_owned(), owner: identity.owner.clone(), required };
-    let in_use = scopes::has_packages(c, scope).await?;
     match scopes::find(c, scope).await? {
         Some(scopes::Scope { issuer: Some(issuer), owner_id: Some(owner_id), owner_name, .. }) => {
             if (issuer.as_str(), owner_id.as_str()) == (&*identity.issuer, &*identity.owner_id) {
@@ -219,14 +245,14 @@ async fn check_scope(c: &mut Connection, identity: &Identity, scope: &str) -> Re
         None if !identity.owner.eq_ignore_ascii_case(scope) => {
             Err(mismatch("the package scope to match the repository owner".to_owned()))
         }
-        None if in_use => Err(BindingError::ScopeInUse { scope: scope.to_owned(), issuer: identity.issuer.clone() }),
+        // Packages of tokens give nobody the scope.
         None => Ok(()),
     }
 }
 
 fn told(trusted: &[TrustedPublisher]) -> String {
     if trusted.is_empty() {
-        return "no repository".to_owned();
+        return "no repository: its owners publish it by token".to_owned();
     }
     trusted.iter().map(|t| format!("`{}`", t.repository)).collect::<Vec<_>>().join(", ")
 }
@@ -313,12 +339,22 @@ async fn note(
     events::append(c, event).await.map(|_seq| ())
 }
 
-/// Whether a token of ours may publish a package: not one that is published by identities, unless two of
-/// its owners allow it.
-pub(crate) async fn tokens_may(c: &mut Connection, package: &PackageName) -> Result<(), BindingError> {
+/// Whether a token of ours may publish its package: not one that is published by identities, unless two of its
+/// owners allow it, and no new one in a scope of an identity's owner. What people may, `actor` says.
+pub(crate) async fn tokens_may(c: &mut Connection, publisher: &Publisher) -> Result<(), BindingError> {
+    let package = publisher.package();
+    // 1. What identities publish.
     let trusted = trusted_publishers::list(c, package.as_str()).await?;
-    if trusted.is_empty() || owners::allowing_tokens(c, package.as_str()).await? >= OWNERS_FOR_TOKENS {
-        return Ok(());
+    if !trusted.is_empty() && owners::allowing_tokens(c, package.as_str()).await? < OWNERS_FOR_TOKENS {
+        return Err(BindingError::TokensRefused { package: package.to_string(), expected: told(&trusted) });
     }
-    Err(BindingError::TokensRefused { package: package.to_string(), expected: told(&trusted) })
+    // 2. Where they publish.
+    let is_somebodys = publisher.user_id().is_none() && !publisher.is_operators();
+    if is_somebodys
+        && let Some(owner) = scopes::owner(c, package.scope()).await?
+        && packages::find_any(c, package.as_str()).await?.is_none()
+    {
+        return Err(BindingError::ScopeOwned { scope: package.scope().to_owned(), owner });
+    }
+    Ok(())
 }

@@ -87,6 +87,14 @@ pub(crate) enum AuthError {
         /// Without `@`.
         scope: String,
     },
+    /// A first publish by token into a scope whose owner publishes by what they build.
+    #[error("the scope `@{scope}` belongs to `{owner}`, whose builds make the packages in it; tokens make none")]
+    ScopeOwned {
+        /// Without `@`.
+        scope: String,
+        /// As people call them.
+        owner: String,
+    },
     /// Our fault.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -148,6 +156,12 @@ impl From<AuthError> for ApiError {
                 "an owner of a package in the scope, or a scope that nobody uses",
                 login,
                 "publish under another scope, or ask an owner there to publish first and to add you with `mpak owner add`",
+            ),
+            AuthError::ScopeOwned { owner, scope } => refusal(
+                Code::Forbidden,
+                &format!("a build of a repository of `{owner}`"),
+                format!("a token, for a new package in @{scope}"),
+                "publish it from a workflow of theirs, or under another scope",
             ),
         }
     }

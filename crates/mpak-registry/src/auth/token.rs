@@ -13,7 +13,7 @@ use mpak_bundle::name::PackageName;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::actor::{Action, Actor, GRANTS, Role, person};
+use super::actor::{Action, GRANTS, Person, Role, person};
 use super::error::AuthError;
 use super::identity::Identity;
 use crate::db::{Connection, Db, DbError, events, tokens};
@@ -31,6 +31,9 @@ pub(crate) const PUBLISH: &str = "publish";
 /// The action that holds all others.
 pub(crate) const ADMIN: &str = "admin";
 
+/// The pattern that covers all packages.
+const EVERYTHING: &str = "*";
+
 /// The proof that the asker may publish a package.
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
@@ -43,7 +46,13 @@ pub(crate) struct Publisher {
 #[derive(Clone, Debug)]
 enum By {
     /// By a token of ours, perhaps a person's.
-    Token { id: i64, name: String, user_id: Option<i64> },
+    Token {
+        id: i64,
+        name: String,
+        person: Option<Person>,
+        /// Nobody's, and for all packages: the operator's own. A narrower one was given to somebody.
+        is_operators: bool,
+    },
     /// By an identity that an issuer vouches for.
     Workload(Arc<Identity>),
 }
@@ -83,10 +92,16 @@ impl Publisher {
         }
     }
 
-    /// Whose rate counts.
+    /// Whether it is a token of the operator's own, who acts for the registry.
+    pub(crate) fn is_operators(&self) -> bool {
+        matches!(self.by, By::Token { is_operators: true, .. })
+    }
+
+    /// Whose rate counts: a person's, whatever their tokens are called and how many they have.
     pub(crate) fn owner(&self) -> String {
         match &self.by {
-            By::Token { .. } => self.actor(),
+            By::Token { person: Some(person), .. } => format!("user {}", person.user_id),
+            By::Token { id, .. } => format!("token {id}"),
             By::Workload(identity) => format!("{} {}", identity.issuer, identity.owner_id),
         }
     }
@@ -94,7 +109,7 @@ impl Publisher {
     /// The person behind it, who owns what they publish first.
     pub(crate) fn user_id(&self) -> Option<i64> {
         match &self.by {
-            By::Token { user_id, .. } => *user_id,
+            By::Token { person, .. } => person.as_ref().map(|person| person.user_id),
             By::Workload(_) => None,
         }
     }
@@ -102,6 +117,7 @@ impl Publisher {
     /// The actor of events.
     pub(crate) fn actor(&self) -> String {
         match &self.by {
+            By::Token { person: Some(person), .. } => format!("user:{}", person.login),
             By::Token { name, .. } => format!("token:{name}"),
             By::Workload(identity) => identity.actor_name(),
         }
@@ -122,12 +138,16 @@ pub(crate) async fn publisher(
         return Err(AuthError::Scope { name: row.name, action: PUBLISH, package: package.to_string(), allowed });
     }
     // A person's token never allows more than its person.
+    let mut whose = None;
     if let Some(user_id) = row.user_id {
         let mut c = db.read().await?;
         let person = person(&mut c, user_id).await?;
-        Actor::Person(person).may(&mut c, Action::Publish, Some(package)).await?;
+        person.may(&mut c, Action::Publish, Some(package)).await?;
+        whose = Some(person);
     }
-    Ok(Publisher { package: package.clone(), by: By::Token { id: row.id, name: row.name, user_id: row.user_id } })
+    let is_operators = whose.is_none() && allowed.iter().any(|pattern| pattern == EVERYTHING);
+    let by = By::Token { id: row.id, name: row.name, person: whose, is_operators };
+    Ok(Publisher { package: package.clone(), by })
 }
 
 /// The valid token that a request carries.
@@ -219,7 +239,7 @@ pub(super) fn list(json: &str) -> Result<Vec<String>, DbError> {
 pub(super) fn covers(pattern: &str, package: &PackageName) -> bool {
     match pattern.strip_suffix("/*") {
         Some(scope) => scope.strip_prefix('@') == Some(package.scope()),
-        None => pattern == "*" || pattern == package.as_str(),
+        None => pattern == EVERYTHING || pattern == package.as_str(),
     }
 }
 

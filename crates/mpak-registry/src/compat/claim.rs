@@ -97,9 +97,10 @@ pub(crate) async fn claim(
     } else {
         serde_json::from_slice(&body).map_err(|e| bad(&format!("the body is not valid JSON: {e}")))?
     };
-    // 2. What is claimed, from which repository.
+    // 2. What is claimed, from which repository, by somebody who may own it.
     let mut c = state.db.read().await?;
     let (name, package) = found(&mut c, &scope, &name).await?;
+    actor.may_take(&mut c, &[&name]).await?;
     unclaimed(&mut c, &package).await?;
     let own = own_repository(&mut c, &state, name.as_str()).await?;
     let own = own.ok_or_else(|| bad("No repository: no publish pinned this package to one"))?;

@@ -21,10 +21,12 @@ use crate::search::{self, Found};
 use crate::state::AppState;
 
 pub(crate) mod flat;
+mod looking;
 mod name;
 pub(crate) mod official;
 mod project;
 pub(crate) mod record;
+mod since;
 
 use record::{Record, Told};
 

@@ -102,19 +102,37 @@ pub(crate) async fn allowing_tokens(c: &mut Connection, package: &str) -> DbResu
     Ok(on!(c => sqlx::query_scalar(sql).bind(package).fetch_one(c).await)?)
 }
 
-/// Whether somebody may begin a package in a scope (without `@`): nobody else's is in it, no workload owns
-/// it, or they own one of its packages.
+/// Whether somebody may begin a package in a scope (without `@`) that no workload owns: nobody else's is in it and
+/// it is not reserved, or they own one of its packages. What was taken away or deleted keeps no scope.
 ///
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn scope_is_open(c: &mut Connection, scope: &str, user_id: i64) -> DbResult<bool> {
     let pattern = format!("@{scope}/%");
     let sql = "SELECT count(*) FROM packages p JOIN owners o ON o.package_id = p.id \
-               WHERE p.name LIKE $1 AND o.user_id = $2";
+               WHERE p.name LIKE $1 AND o.user_id = $2 AND p.state <> 'removed'";
     let own: i64 = on!(c => sqlx::query_scalar(sql).bind(&pattern).bind(user_id).fetch_one(c).await)?;
-    let sql = "SELECT count(*) FROM packages WHERE name LIKE $1";
+    let sql = "SELECT count(*) FROM packages WHERE name LIKE $1 AND state <> 'removed'";
     let all: i64 = on!(c => sqlx::query_scalar(sql).bind(&pattern).fetch_one(c).await)?;
     let sql = "SELECT count(*) FROM scopes WHERE scope = $1";
     let taken: i64 = on!(c => sqlx::query_scalar(sql).bind(scope).fetch_one(c).await)?;
     Ok(own > 0 || (all == 0 && taken == 0))
+}
+
+/// In the event of a publish by a token of the operator's own.
+pub(crate) const BY_OPERATOR: &str = "operator";
+
+/// Whether all that was ever published of a package came from the operator's own tokens, and nobody owns it.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn is_operators(c: &mut Connection, package_id: i64) -> DbResult<bool> {
+    // Texts of others stand in the payload with their quotes escaped.
+    let sql = "SELECT count(*), count(CASE WHEN e.payload_json LIKE $2 THEN 1 END) FROM events e \
+               WHERE e.kind = 'artifact_published' AND (e.package IN (SELECT name FROM packages WHERE id = $1) \
+               OR e.package IN (SELECT name FROM aliases WHERE package_id = $1)) \
+               AND NOT EXISTS (SELECT 1 FROM owners o WHERE o.package_id = $1)";
+    let mark = format!("%\"{BY_OPERATOR}\":true%");
+    let (all, own): (i64, i64) = on!(c => sqlx::query_as(sql).bind(package_id).bind(&mark).fetch_one(c).await)?;
+    Ok(all > 0 && all == own)
 }

@@ -15,6 +15,16 @@ pub(crate) struct Scope {
     pub(crate) owner_name: Option<String>,
     /// Why it is reserved.
     pub(crate) reserved_reason: Option<String>,
+    /// Since when.
+    pub(crate) created_at_ms: i64,
+}
+
+impl Scope {
+    /// Whose it is, as people call them; nothing when it is reserved.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        let id = self.owner_id.as_deref().filter(|_| self.issuer.is_some())?;
+        Some(self.owner_name.as_deref().unwrap_or(id))
+    }
 }
 
 /// Finds a scope, without `@`.
@@ -22,7 +32,7 @@ pub(crate) struct Scope {
 /// # Errors
 /// [`super::DbError`].
 pub(crate) async fn find(c: &mut Connection, scope: &str) -> DbResult<Option<Scope>> {
-    let sql = "SELECT issuer, owner_id, owner_name, reserved_reason FROM scopes WHERE scope = $1";
+    let sql = "SELECT issuer, owner_id, owner_name, reserved_reason, created_at_ms FROM scopes WHERE scope = $1";
     Ok(on!(c => sqlx::query_as(sql).bind(scope).fetch_optional(c).await)?)
 }
 
@@ -42,13 +52,10 @@ pub(crate) async fn give(
     Ok(())
 }
 
-/// Whether any package has this scope, in whatever state.
+/// Whose a scope is, by what they build; nothing when it is nobody's or reserved.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn has_packages(c: &mut Connection, scope: &str) -> DbResult<bool> {
-    // `_` and `%` are no characters of scopes that can be published to.
-    let sql = "SELECT count(*) FROM packages WHERE name LIKE $1";
-    let pattern = format!("@{scope}/%");
-    Ok(on!(c => sqlx::query_scalar::<_, i64>(sql).bind(pattern).fetch_one(c).await)? > 0)
+pub(crate) async fn owner(c: &mut Connection, scope: &str) -> DbResult<Option<String>> {
+    Ok(find(c, scope).await?.and_then(|scope| scope.owner().map(str::to_owned)))
 }

@@ -1,7 +1,7 @@
 //! Versions as server lists show them, with what was said about them after their publish; and which
 //! packages changed since when.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::FromRow;
 
@@ -137,44 +137,79 @@ pub(crate) async fn naming_themselves(c: &mut Connection, scope: &str) -> DbResu
     Ok(on!(c => sqlx::query_as(sql).bind(&from).bind(&to).fetch_all(c).await)?)
 }
 
-/// Deleted versions, of one package or of all, since a time: under the name that their package has now, and
+/// Deleted versions of some packages since a time: under the name that their package has now, and
 /// under each name that it had while they were there. A former name is gone, too, and says what follows it. What
 /// was never public is not among them.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn gone(c: &mut Connection, package: Option<&str>, since_ms: i64) -> DbResult<Vec<Gone>> {
+pub(crate) async fn gone(c: &mut Connection, packages: &[&str], since_ms: i64) -> DbResult<Vec<Gone>> {
     const SEEN: &str = "NOT EXISTS (SELECT 1 FROM tombstones h WHERE h.package = t.package \
         AND h.version = e.version AND h.hidden = 1) AND NOT EXISTS (SELECT 1 FROM packages q \
         JOIN versions w ON w.package_id = q.id JOIN unseen_versions u ON u.version_id = w.id \
         WHERE q.name = t.package AND w.version = e.version)";
     const PUBLISHED: &str = "e.kind = 'artifact_published' AND (t.version = e.version OR t.version = '')";
-    const ASKED: &str = "t.hidden = 0 AND t.at_ms >= $1 AND ($2 = '' OR t.package = $2)";
+    let names = dialect!(c,
+        sqlite: "(SELECT value FROM json_each($2))",
+        postgres: "(SELECT json_array_elements_text(CAST($2 AS JSON)))",
+    );
+    let asked = format!("t.hidden = 0 AND t.at_ms >= $1 AND t.package IN {names}");
     let sql = format!(
         "SELECT package, version, CAST(min(published_at_ms) AS BIGINT) AS published_at_ms, \
          CAST(max(at_ms) AS BIGINT) AS at_ms, max(reason) AS reason FROM (\
          SELECT t.package, e.version, e.at_ms AS published_at_ms, t.at_ms, t.reason \
-         FROM tombstones t JOIN events e ON e.package = t.package AND {PUBLISHED} WHERE {ASKED} AND {SEEN} \
+         FROM tombstones t JOIN events e ON e.package = t.package AND {PUBLISHED} WHERE {asked} AND {SEEN} \
          UNION ALL SELECT t.package, e.version, e.at_ms AS published_at_ms, t.at_ms, t.reason \
          FROM tombstones t JOIN packages p ON p.name = t.package JOIN aliases a ON a.package_id = p.id \
-         JOIN events e ON e.package = a.name AND {PUBLISHED} WHERE {ASKED} AND {SEEN} \
+         JOIN events e ON e.package = a.name AND {PUBLISHED} WHERE {asked} AND {SEEN} \
          UNION ALL SELECT a.name AS package, v.version, v.published_at_ms, a.at_ms, 'Renamed to ' || p.name || '.' \
          FROM aliases a JOIN packages p ON p.id = a.package_id JOIN versions v ON v.package_id = p.id \
-         WHERE p.state = 'public' AND v.published_at_ms <= a.at_ms AND a.at_ms >= $1 AND ($2 = '' OR a.name = $2)\
+         WHERE p.state = 'public' AND v.published_at_ms <= a.at_ms AND a.at_ms >= $1 AND a.name IN {names}\
          ) AS gone GROUP BY package, version ORDER BY package, version"
     );
-    let package = package.unwrap_or_default();
     let sql = sqlx::AssertSqlSafe(sql);
-    Ok(on!(c => sqlx::query_as(sql).bind(since_ms).bind(package).fetch_all(c).await)?)
+    Ok(on!(c => sqlx::query_as(sql).bind(since_ms).bind(array(packages)).fetch_all(c).await)?)
 }
 
-/// Names of packages that something happened to since a time, sorted by their bytes.
+/// The next names from one on, in the order of their bytes, of which something is gone since a time: at most so
+/// many.
 ///
 /// # Errors
 /// [`super::DbError`].
-pub(crate) async fn changed_since(c: &mut Connection, since_ms: i64) -> DbResult<Vec<String>> {
-    let sql = "SELECT DISTINCT package FROM events WHERE at_ms >= $1 AND package IS NOT NULL";
-    let mut names: Vec<String> = on!(c => sqlx::query_scalar(sql).bind(since_ms).fetch_all(c).await)?;
-    names.sort_unstable();
-    Ok(names)
+pub(crate) async fn names_gone(c: &mut Connection, from: &str, since_ms: i64, count: i64) -> DbResult<Vec<String>> {
+    let sql = "SELECT name FROM (SELECT name FROM (SELECT DISTINCT package AS name FROM tombstones \
+               WHERE package >= $1 AND hidden = 0 AND at_ms >= $2 ORDER BY package LIMIT $3) AS t \
+               UNION SELECT name FROM (SELECT name FROM aliases WHERE name >= $1 AND at_ms >= $2 \
+               ORDER BY name LIMIT $3) AS a) AS gone ORDER BY name LIMIT $3";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(from).bind(since_ms).bind(count).fetch_all(c).await)?)
+}
+
+/// Names of packages that something happened to since a time; nothing where more than so many things happened.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn changed_since(c: &mut Connection, since_ms: i64, max: i64) -> DbResult<Option<BTreeSet<String>>> {
+    let sql = "SELECT package FROM events WHERE at_ms >= $1 LIMIT $2";
+    let rows: Vec<Option<String>> =
+        on!(c => sqlx::query_scalar(sql).bind(since_ms).bind(max.saturating_add(1)).fetch_all(c).await)?;
+    let few = i64::try_from(rows.len()).is_ok_and(|count| count <= max);
+    Ok(few.then(|| rows.into_iter().flatten().collect()))
+}
+
+/// Those of some packages that have a version of since a time.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn published_since(c: &mut Connection, names: &[&str], since_ms: i64) -> DbResult<HashSet<String>> {
+    let among = dialect!(c,
+        sqlite: "p.name IN (SELECT value FROM json_each($1))",
+        postgres: "p.name IN (SELECT json_array_elements_text(CAST($1 AS JSON)))",
+    );
+    let sql = format!(
+        "SELECT p.name FROM packages p WHERE {among} AND p.state = 'public' AND EXISTS \
+         (SELECT 1 FROM versions v WHERE v.package_id = p.id AND v.published_at_ms >= $2)"
+    );
+    let sql = sqlx::AssertSqlSafe(sql);
+    let rows: Vec<String> = on!(c => sqlx::query_scalar(sql).bind(array(names)).bind(since_ms).fetch_all(c).await)?;
+    Ok(rows.into_iter().collect())
 }

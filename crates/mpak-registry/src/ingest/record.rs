@@ -234,7 +234,7 @@ pub(crate) async fn record(
     let package = upload.publisher.package();
     match upload.publisher.identity() {
         Some(identity) => binding::bind(&mut tx, identity, package, &upload.version, now_ms).await?,
-        None => binding::tokens_may(&mut tx, package).await?,
+        None => binding::tokens_may(&mut tx, &upload.publisher).await?,
     }
     if let Some(user_id) = upload.publisher.user_id() {
         actor::person(&mut tx, user_id).await?.may(&mut tx, Action::Publish, Some(package)).await?;
@@ -298,6 +298,9 @@ async fn append_event(c: &mut Connection, stored: &Stored, now_ms: i64) -> DbRes
     }
     if let Some(user_id) = upload.publisher.user_id() {
         payload["user_id"] = user_id.into();
+    }
+    if upload.publisher.is_operators() {
+        payload[owners::BY_OPERATOR] = true.into();
     }
     if let Some(release) = &upload.release {
         payload["release"] = json!({"tag": release.tag, "url": release.url, "tag_sha": release.tag_sha});

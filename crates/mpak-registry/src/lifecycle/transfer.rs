@@ -10,8 +10,8 @@ use serde_json::json;
 use super::{By, LifecycleError, LifecycleResult, note, opened, owners as people, refresh};
 use crate::auth::actor::Action;
 use crate::db::transfers::{self, Transfer};
-use crate::db::{Connection, Db, DbResult, owners, packages, reservations, tombstones, users};
-use crate::ingest::scan;
+use crate::db::{Connection, Db, DbResult, owners, packages, reservations, scopes, tombstones, users};
+use crate::ingest::{review, scan};
 use crate::state::AppState;
 
 /// Between acceptance and effect, so that an owner who did not ask for it can object.
@@ -34,6 +34,7 @@ pub(crate) async fn request(
     wish: Wish<'_>,
 ) -> LifecycleResult<Transfer> {
     let now_ms = state.clock().now_ms();
+    let suspicion = suspicion(state, by, wish.name).await?;
     let mut tx = state.db.write().await?;
     // 1. What it is about.
     let package = opened(&mut tx, by, Action::Own, name).await?;
@@ -71,8 +72,9 @@ pub(crate) async fn request(
     let id = transfers::insert(&mut tx, new).await?;
     let payload = json!({"name": target.as_str(), "owner": owner.as_ref().map(|o| &o.login)});
     note(&mut tx, by, "transfer_requested", &package.name, None, &payload, now_ms).await?;
-    // 4. Nobody else has to agree to another name in the own scope.
-    if owner.is_none() && target.scope() == name.scope() {
+    // 4. Nobody else has to agree to another name in the own scope, unless names are not theirs to take.
+    let is_open = suspicion.is_none() && (by.is_admin() || names_are_open(&mut tx, target.scope()).await?);
+    if owner.is_none() && target.scope() == name.scope() && is_open {
         accept_now(&mut tx, by, &package.name, id, now_ms).await?;
     }
     let transfer = transfers::open(&mut tx, package.id).await?;
@@ -80,15 +82,33 @@ pub(crate) async fn request(
     transfer.ok_or(LifecycleError::NoTransfer { package: package.name })
 }
 
+/// Why a new name waits for an administrator, as a first publish under it would.
+async fn suspicion(state: &AppState, by: By<'_>, name: Option<&str>) -> LifecycleResult<Option<String>> {
+    match name.and_then(|name| PackageName::publishable(name).ok()) {
+        Some(name) if !by.is_admin() => Ok(review::review(state, &name).await?),
+        _ => Ok(None),
+    }
+}
+
+/// Whether tokens and people take new names in a scope: not where they are made by the builds of its owner.
+async fn names_are_open(c: &mut Connection, scope: &str) -> DbResult<bool> {
+    Ok(scopes::owner(c, scope).await?.is_none())
+}
+
 /// Accepts a transfer for the other side.
 pub(crate) async fn accept(state: &AppState, by: By<'_>, name: &PackageName) -> LifecycleResult<Transfer> {
     let now_ms = state.clock().now_ms();
+    let target = target_of(state, name).await?;
+    let suspicion = suspicion(state, by, target.as_deref()).await?;
     let mut tx = state.db.write().await?;
     let package = packages::find(&mut tx, name.as_str()).await?.ok_or(LifecycleError::NoPackage)?;
     let no_transfer = || LifecycleError::NoTransfer { package: package.name.clone() };
     let transfer = transfers::open(&mut tx, package.id).await?.ok_or_else(no_transfer)?;
     if transfer.state == "requested" {
         other_side(&mut tx, by, &package.name, &transfer).await?;
+        if let Some(reason) = suspicion {
+            return Err(LifecycleError::NotTheOtherSide { needed: format!("an administrator: {reason}") });
+        }
         accept_now(&mut tx, by, &package.name, transfer.id, now_ms).await?;
     }
     let transfer = transfers::open(&mut tx, package.id).await?.ok_or_else(no_transfer)?;
@@ -96,17 +116,35 @@ pub(crate) async fn accept(state: &AppState, by: By<'_>, name: &PackageName) -> 
     Ok(transfer)
 }
 
+/// The new name that an open transfer would give.
+async fn target_of(state: &AppState, name: &PackageName) -> DbResult<Option<String>> {
+    let mut c = state.db.read().await?;
+    let Some(package) = packages::find(&mut c, name.as_str()).await? else { return Ok(None) };
+    let transfer = transfers::open(&mut c, package.id).await?;
+    Ok(transfer.map(|transfer| transfer.target_name).filter(|target| *target != package.name))
+}
+
+/// Whether somebody may become the owner; see [`crate::auth::actor::Actor::may_take`].
+async fn may_take(c: &mut Connection, by: By<'_>, package: &str, transfer: &Transfer) -> LifecycleResult<()> {
+    let By::Actor(actor) = by else { return Ok(()) };
+    let names: Vec<PackageName> =
+        [package, &transfer.target_name].iter().filter_map(|name| PackageName::lookup(name).ok()).collect();
+    Ok(actor.may_take(c, &names.iter().collect::<Vec<_>>()).await?)
+}
+
 /// Whether they are the side that has to accept.
 async fn other_side(c: &mut Connection, by: By<'_>, package: &str, transfer: &Transfer) -> LifecycleResult<()> {
     if by.is_admin() {
         return Ok(());
     }
-    if let By::Actor(actor) = by {
-        actor.may(c, Action::Own, None).await?;
-    }
+    may_take(c, by, package, transfer).await?;
     let user_id = by.user_id().ok_or(LifecycleError::NoPerson)?;
     let (scope, new_scope) = (scope_of(package), scope_of(&transfer.target_name));
     let right_person = transfer.target_user_id.is_none_or(|id| id == user_id);
+    if package != transfer.target_name && !names_are_open(c, new_scope).await? {
+        let needed = format!("an administrator: new names in `@{new_scope}` are made by the builds of its owner");
+        return Err(LifecycleError::NotTheOtherSide { needed });
+    }
     let right_scope = scope == new_scope || packages::owns_in_scope(c, new_scope, user_id).await?;
     if right_person && right_scope {
         return Ok(());
@@ -142,7 +180,9 @@ pub(crate) async fn cancel(state: &AppState, by: By<'_>, name: &PackageName) -> 
     let no_transfer = || LifecycleError::NoTransfer { package: package.name.clone() };
     let transfer = transfers::open(&mut tx, package.id).await?.ok_or_else(no_transfer)?;
     let is_target = transfer.target_user_id.is_some() && transfer.target_user_id == by.user_id();
-    if !is_target {
+    if is_target {
+        may_take(&mut tx, by, &package.name, &transfer).await?;
+    } else {
         opened(&mut tx, by, Action::Own, name).await?;
     }
     transfers::end(&mut tx, transfer.id, "cancelled").await?;
@@ -194,7 +234,8 @@ async fn apply(c: &mut Connection, transfer: &Transfer, now_ms: i64) -> Lifecycl
     let (from, to) = (package.name.as_str(), transfer.target_name.as_str());
     // 1. What could be taken then may not be so now.
     let target = PackageName::publishable(to)?;
-    let possible = from == to || free(c, &target, package.id).await.is_ok();
+    let possible =
+        from == to || (free(c, &target, package.id).await.is_ok() && still_open(c, &target, transfer).await?);
     if !possible || package.state != packages::PUBLIC {
         transfers::end(c, transfer.id, "cancelled").await?;
         note(c, By::Operator, "transfer_cancelled", from, None, &json!({"reason": "not possible any more"}), now_ms)
@@ -224,6 +265,13 @@ async fn apply(c: &mut Connection, transfer: &Transfer, now_ms: i64) -> Lifecycl
         note(c, By::Operator, "transferred", from, None, &payload, now_ms).await?;
     }
     Ok(vec![from.to_owned(), to.to_owned()])
+}
+
+/// Whether the scope is not given to an owner since the transfer was accepted.
+async fn still_open(c: &mut Connection, target: &PackageName, transfer: &Transfer) -> DbResult<bool> {
+    let accepted_at_ms = transfer.effective_at_ms - NOTICE_MS;
+    let scope = scopes::find(c, target.scope()).await?;
+    Ok(scope.is_none_or(|scope| scope.owner().is_none() || scope.created_at_ms <= accepted_at_ms))
 }
 
 /// The same, with search brought up to date.

@@ -4,7 +4,7 @@ use mpak_registry::admin;
 use serde_json::{Value, json};
 
 use crate::ci::Ci;
-use crate::world::bundle;
+use crate::world::{bundle, change_rows};
 
 const NAME: &str = "@acme/widget";
 
@@ -110,6 +110,23 @@ async fn only_a_maintainer_named_in_the_packages_own_repository_claims_it() {
     );
     // The maintainer; then nobody else.
     ci.forge.file("acme/widget", "main", "mpak.json", proof(NAME, "ada-at-hub"));
+    // With a token that is for owning, and a role that may publish.
+    for narrow in [
+        "UPDATE tokens SET actions_json = '[\"read\",\"publish\",\"yank\"]' WHERE name = 'ada''s first'",
+        "UPDATE tokens SET actions_json = '[\"manage\"]', packages_json = '[\"@other/*\"]' WHERE name = 'ada''s first'",
+        "UPDATE tokens SET packages_json = '[\"*\"]' WHERE name = 'ada''s first'",
+    ] {
+        change_rows(&ci.registry, narrow).await;
+        let role = if narrow.contains("[\"*\"]") { "reader" } else { "publisher" };
+        let of_role = [
+            "UPDATE users SET role = 'reader' WHERE login = 'ada'",
+            "UPDATE users SET role = 'publisher' WHERE login = 'ada'",
+        ];
+        change_rows(&ci.registry, of_role[usize::from(role == "publisher")]).await;
+        let (status, body) = claim(&ci, &ada, json!({})).await;
+        assert_eq!(status, 403, "{narrow}: {body}");
+        change_rows(&ci.registry, of_role[1]).await;
+    }
     let (status, body) = claim(&ci, &ada, json!({"github_repo": "https://github.com/acme/widget"})).await;
     assert_eq!((status, &body["package"]["claimed_by"]), (200, &json!("ada")), "{body}");
     let bob = account(&ci, "bob", Some("ada-at-hub")).await;

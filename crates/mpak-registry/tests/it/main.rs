@@ -35,6 +35,7 @@ mod repository_readme;
 mod restart;
 mod routes;
 mod scans;
+mod scopes;
 mod search;
 mod sessions;
 mod sign_in;

@@ -76,18 +76,6 @@ async fn another_repository_of_the_same_owner_needs_an_entry() {
 }
 
 #[tokio::test]
-async fn a_scope_with_packages_of_others_is_not_taken_by_name() {
-    let ci = Ci::start().await;
-    ci.registry.publish("@acme/tool", "1.0.0", "any", &bundle("@acme/tool", "1.0.0")).await;
-    for (repository, name) in [("acme/widget", NAME), ("acme/tool", "@acme/tool")] {
-        let announced = ci.release(repository, name, "2.0.0", ("any", "any"));
-        let (status, body) = ci.announce(&announced).await;
-        assert_eq!(status, 403, "{body}");
-        assert!(message(&body).contains("the scope `@acme` is in use"), "{body}");
-    }
-}
-
-#[tokio::test]
 async fn tokens_are_refused_for_what_identities_publish() {
     let ci = Ci::start().await;
     ci.publish("acme/widget", NAME, "1.0.0").await;

@@ -68,6 +68,8 @@ mod restart;
 mod routes;
 #[path = "../it/scans.rs"]
 mod scans;
+#[path = "../it/scopes.rs"]
+mod scopes;
 #[path = "../it/search.rs"]
 mod search;
 #[path = "../it/sessions.rs"]

@@ -10,7 +10,7 @@ use mpak_api::server::{Endpoints, FlatList, FlatServer, Health, Info, ServerVers
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{BRIEFLY, ENTRY_BYTES, ServerError, ServerResult, Shape, name, quoted, record, write_latest};
+use super::{BRIEFLY, ENTRY_BYTES, ServerError, ServerResult, Shape, name, quoted, record, since, write_latest};
 use crate::auth::asker;
 use crate::clock::rfc3339;
 use crate::db::servers::{self, Wanted};
@@ -112,33 +112,32 @@ pub(crate) async fn search(
 }
 
 async fn page(state: &AppState, asked: Asked, headers: &HeaderMap) -> ServerResult {
-    let page = select(state, &asked).await?;
-    let mut body = Vec::with_capacity(page.entries.len() * ENTRY_BYTES + ENTRY_BYTES);
+    let (entries, next) = select(state, &asked).await?;
+    let mut body = Vec::with_capacity(entries.len() * ENTRY_BYTES + ENTRY_BYTES);
     body.extend_from_slice(br#"{"servers":["#);
-    let count = write_latest(state, &page.entries, Shape::Flat, &state.base_url(headers), &mut body).await?;
-    let end = asked.offset.saturating_add(asked.limit);
-    let next = if end < page.total { format!(",\"next_cursor\":\"{end}\"") } else { String::new() };
+    let count = write_latest(state, &entries, Shape::Flat, &state.base_url(headers), &mut body).await?;
+    let next = next.map(|next| format!(",\"next_cursor\":\"{next}\"")).unwrap_or_default();
     body.extend_from_slice(format!("],\"metadata\":{{\"count\":{count}{next}}}}}").as_bytes());
     Ok(cached(json_text(body), BRIEFLY))
 }
 
-/// The packages of a page by name, and how many there are on all.
-async fn select(state: &AppState, asked: &Asked) -> Result<Page, ApiError> {
+/// The packages of a page by name, and where the next one begins.
+type Selected = (Vec<Found>, Option<usize>);
+
+async fn select(state: &AppState, asked: &Asked) -> Result<Selected, ApiError> {
     let Asked { offset, limit, .. } = *asked;
     let reader = asker::current().reader;
     if let Some(since_ms) = asked.updated_since_ms {
-        let changed = servers::changed_since(&mut *state.db.read().await?, since_ms).await?;
-        let text = asked.text.trim().to_lowercase();
-        let entries = changed.iter().filter_map(|name| state.search.entry(&reader, name));
-        let entries: Vec<Found> = entries.filter(|entry| text.is_empty() || entry.contains(&text)).collect();
-        let total = entries.len();
-        return Ok(Page { entries: entries.into_iter().skip(offset).take(limit).collect(), total });
+        return since::select(state, (since_ms, &asked.text.trim().to_lowercase()), offset, limit).await;
     }
-    if asked.text.trim().is_empty() {
-        return Ok(state.search.page_by_name(&reader, offset, limit));
-    }
-    let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset, reader };
-    search::find(state, query).await.map_err(|e| ApiError::internal(&e))
+    let Page { entries, total } = if asked.text.trim().is_empty() {
+        state.search.page_by_name(&reader, offset, limit)
+    } else {
+        let query = Query { text: asked.text.clone(), server_type: None, sort: Sort::Name, limit, offset, reader };
+        search::find(state, query).await.map_err(|e| ApiError::internal(&e))?
+    };
+    let end = offset.saturating_add(limit);
+    Ok((entries, (end < total).then_some(end)))
 }
 
 /// `GET /v1/servers/{name}`

@@ -106,6 +106,14 @@ pub(super) fn has_one(package: &str) -> bool {
     PackageName::lookup(package).is_ok_and(|package| is_name(&derived(&package)))
 }
 
+/// Whether a lower-case text can be a piece of a derived name without being one of the package's own: where it
+/// reaches into a namespace.
+pub(super) fn reaches_namespaces(text: &str) -> bool {
+    let spaces = CURATED.iter().map(|(_, namespace)| *namespace).chain(["dev.mpak."]);
+    let reaches = |space: &str| space.contains(text) || (0..space.len()).any(|at| text.starts_with(&space[at..]));
+    text.is_empty() || spaces.into_iter().any(reaches)
+}
+
 /// Whether a lower-case text is a piece of a package's derived name.
 pub(super) fn is_piece(package: &str, text: &str) -> bool {
     PackageName::lookup(package).is_ok_and(|package| derived(&package).contains(text))

@@ -5,7 +5,7 @@
 //! version has the status `deleted` and is listed only when asked for, or when a time is given, so that
 //! whoever mirrors us sees that it went. Spec: MCP registry API v0.1.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::flat::package;
+use super::looking::{Looking, Stretch};
 use super::record::{self, Record, Told};
 use super::{BRIEFLY, ENTRY_BYTES, ServerError, ServerResult, Shape, name, quoted, write_latest};
 use crate::auth::asker;
 use crate::db::servers::{self, Gone, Wanted};
 use crate::db::{Connection, DbResult};
 use crate::http::{cached, json, json_text};
-use crate::search::Found;
 use crate::state::AppState;
 
 /// Entries of a page, usually and at most.
@@ -31,10 +31,10 @@ const LIMIT: usize = 30;
 const LIMIT_MAX: usize = 100;
 /// Longest text that is searched for.
 const QUERY_CHARS_MAX: usize = 200;
-/// Packages that are read in one go, and that one request looks at. A page may have fewer entries than
-/// asked for, with a cursor that goes on.
-const PACKAGES_AT_ONCE: usize = 128;
+/// Packages that one request reads. A page may have fewer entries than asked for, with a cursor that goes on.
 const PACKAGES_COUNT_MAX: usize = 4_096;
+/// What a stretch without any counts for.
+const STRETCH_COUNT_MIN: usize = 32;
 /// Versions of one package that one answer lists.
 const VERSIONS_COUNT_MAX: usize = 1_000;
 
@@ -67,14 +67,14 @@ pub(crate) async fn version() -> Response {
 
 /// What a list is asked for.
 #[derive(Debug, PartialEq, Eq)]
-struct Asked {
-    after: Option<(String, String)>,
+pub(super) struct Asked {
+    pub(super) after: Option<(String, String)>,
     limit: usize,
     /// In lower case.
-    search: String,
-    since_ms: Option<i64>,
+    pub(super) search: String,
+    pub(super) since_ms: Option<i64>,
     version: Option<String>,
-    include_deleted: bool,
+    pub(super) include_deleted: bool,
 }
 
 impl Asked {
@@ -187,28 +187,18 @@ async fn latest_page(state: &AppState, asked: &Asked, base: &str) -> Result<Page
     Ok(((entries, count), next))
 }
 
-/// Looks at packages by name, some at a time, until the page is full.
+/// Looks at packages by name, some at a time, until the page is full or enough was looked at.
 async fn page(state: &AppState, c: &mut Connection, asked: &Asked, base: &str) -> Result<Page, ServerError> {
-    let changed = match asked.since_ms {
-        Some(since_ms) => Some(servers::changed_since(c, since_ms).await?.into_iter().collect::<BTreeSet<_>>()),
-        None => None,
-    };
-    let mut gone: BTreeMap<String, Vec<Gone>> = BTreeMap::new();
-    if asked.include_deleted {
-        for entry in servers::gone(c, None, asked.since_ms.unwrap_or(0)).await? {
-            gone.entry(entry.package.clone()).or_default().push(entry);
-        }
-    }
+    let mut looking = Looking::begin(c, asked).await?;
     let mut entries: Vec<Entry> = Vec::new();
-    let mut from = asked.after.as_ref().map(|(package, _)| package.clone()).unwrap_or_default();
     let mut looked_at = 0;
     loop {
         // 1. The next packages that may have something.
-        let names = next_names(state, asked, &from, changed.as_ref(), &gone);
-        let Some(last) = names.last().cloned() else { return Ok((written(&entries), None)) };
-        looked_at += names.len();
+        let stretch = looking.on(state, c, asked).await?;
+        looked_at += stretch.names.len().max(STRETCH_COUNT_MIN);
         // 2. Their versions, in a fixed order.
-        for entry in versions_of(state, c, &names, asked, &gone, base).await? {
+        let gone = gone_of(c, &stretch, asked).await?;
+        for entry in versions_of(state, c, &stretch.names, asked, &gone, base).await? {
             // 3. As many as still fit.
             if entries.len() == asked.limit {
                 let next = entries.last().map(|last| cursor(&last.package, &last.version));
@@ -216,58 +206,30 @@ async fn page(state: &AppState, c: &mut Connection, asked: &Asked, base: &str) -
             }
             entries.push(entry);
         }
-        if looked_at >= PACKAGES_COUNT_MAX {
-            return Ok((written(&entries), Some(cursor(&last, "\u{10ffff}"))));
+        let Some(end) = stretch.end else { return Ok((written(&entries), None)) };
+        if looked_at >= PACKAGES_COUNT_MAX || looking.is_tired() {
+            return Ok((written(&entries), Some(cursor(&end, "\u{10ffff}"))));
         }
-        from = format!("{last}\u{1}");
     }
+}
+
+/// Deleted versions by the name that they had.
+type GoneByName = BTreeMap<String, Vec<Gone>>;
+
+async fn gone_of(c: &mut Connection, stretch: &Stretch, asked: &Asked) -> DbResult<GoneByName> {
+    let mut by_name = GoneByName::new();
+    let names: Vec<&str> = stretch.gone.iter().map(String::as_str).collect();
+    if !names.is_empty() {
+        for gone in servers::gone(c, &names, asked.since_ms.unwrap_or(0)).await? {
+            by_name.entry(gone.package.clone()).or_default().push(gone);
+        }
+    }
+    Ok(by_name)
 }
 
 fn written(entries: &[Entry]) -> (Vec<u8>, usize) {
     let texts: Vec<&str> = entries.iter().map(|entry| entry.json.as_str()).collect();
     (texts.join(",").into_bytes(), texts.len())
-}
-
-/// Names from `from` on, of packages that are there or were deleted, that the question is about.
-fn next_names(
-    state: &AppState,
-    asked: &Asked,
-    from: &str,
-    changed: Option<&BTreeSet<String>>,
-    gone: &BTreeMap<String, Vec<Gone>>,
-) -> Vec<String> {
-    let searched = |name: &str, entry: Option<&Found>| {
-        let text = &asked.search;
-        text.is_empty() || name::is_piece(name, text) || entry.is_some_and(|e| e.contains(text))
-    };
-    let reader = asker::current().reader;
-    let mut names = BTreeSet::new();
-    if let Some(changed) = changed {
-        for name in changed.range(from.to_owned()..) {
-            let entry = state.search.entry(&reader, name);
-            if entry.is_some() && searched(name, entry.as_ref()) {
-                names.insert(name.clone());
-            }
-            if names.len() == PACKAGES_AT_ONCE {
-                break;
-            }
-        }
-    } else {
-        let mut from = from.to_owned();
-        while names.len() < PACKAGES_AT_ONCE {
-            let some = state.search.from_name(&reader, &from, 1_024);
-            let Some(last) = some.last() else { break };
-            from = format!("{}\u{1}", last.name());
-            let fitting = some.iter().filter(|e| searched(e.name(), Some(e)));
-            names.extend(fitting.map(|e| e.name().to_owned()));
-        }
-    }
-    let deleted = gone
-        .range(from.to_owned()..)
-        .map(|(name, _)| name)
-        .filter(|name| reader.may_read(name) && searched(name, None));
-    names.extend(deleted.take(PACKAGES_AT_ONCE).cloned());
-    names.into_iter().take(PACKAGES_AT_ONCE).collect()
 }
 
 /// An entry of a page, and its place.
@@ -289,7 +251,7 @@ async fn versions_of(
     c: &mut Connection,
     names: &[String],
     asked: &Asked,
-    gone: &BTreeMap<String, Vec<Gone>>,
+    gone: &GoneByName,
     base: &str,
 ) -> Result<Vec<Entry>, ServerError> {
     let after = asked.after.as_ref().map_or(("", ""), |(package, version)| (package, version));
@@ -345,7 +307,7 @@ async fn package_or_gone(state: &AppState, wanted: &str, deleted: bool) -> Resul
     }
     let readable = |package: &String| asker::current().reader.may_read(package);
     let Some(package) = name::underived_text(wanted).filter(readable) else { return found };
-    let gone = servers::gone(&mut *state.db.read().await?, Some(&package), 0).await?;
+    let gone = servers::gone(&mut *state.db.read().await?, &[&package], 0).await?;
     if gone.is_empty() { found } else { Ok(package) }
 }
 
@@ -369,7 +331,7 @@ pub(crate) async fn all_versions(
     let base = state.base_url(&headers);
     let mut entries = record::each(&mut c, rows, |record| official(&state, record, &base)).await?;
     if deleted {
-        for gone in servers::gone(&mut c, Some(&package), 0).await? {
+        for gone in servers::gone(&mut c, &[&package], 0).await? {
             entries.extend(gone_entry(&mut c, &gone).await?);
         }
     }
@@ -426,7 +388,7 @@ async fn one(state: &AppState, wanted: &str, version: &str, deleted: bool, heade
     if let Some(entry) = record::each(&mut c, rows, |record| official(state, record, &base)).await?.first() {
         return Ok(json(entry));
     }
-    let all = if deleted { servers::gone(&mut c, Some(&package), 0).await? } else { Vec::new() };
+    let all = if deleted { servers::gone(&mut c, &[&package], 0).await? } else { Vec::new() };
     let gone = all.iter().find(|gone| gone.version == version).ok_or_else(not_found)?;
     let entry = gone_entry(&mut c, gone).await?.ok_or_else(not_found)?;
     Ok(json(&entry))
