@@ -108,7 +108,7 @@ pub enum SchemaVersion {
 pub struct Certification {
     /// 0 to 4.
     pub level: Option<u8>,
-    /// `L1 Basic`, `L2 Verified`, `L3 Hardened`, `L4 Certified`: as existing clients have it.
+    /// `L1 Basic`, `L2 Standard`, `L3 Verified`, `L4 Attested`.
     pub level_name: Option<String>,
     /// Passed.
     pub controls_passed: Option<u64>,

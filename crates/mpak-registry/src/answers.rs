@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use mpak_api::bundle::{Detail, DetailVersion, Summary};
+use mpak_scan::level;
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
@@ -87,10 +88,10 @@ fn certification(reached: &Certified) -> Value {
     })
 }
 
-/// The names of levels that existing clients know; ours are those of MTF.
-fn wire_level_name(level: i64) -> Option<&'static str> {
-    let names = ["L1 Basic", "L2 Verified", "L3 Hardened", "L4 Certified"];
-    usize::try_from(level).ok()?.checked_sub(1).and_then(|at| names.get(at).copied())
+/// As badges and pages name levels, too.
+fn wire_level_name(level: i64) -> Option<String> {
+    let number = u8::try_from(level).ok().filter(|level| *level > 0)?;
+    level::name(number).map(|name| format!("L{level} {name}"))
 }
 
 fn offered(gathered: &Gathered) -> Vec<u8> {
@@ -188,6 +189,21 @@ mod tests {
             claims_count: i64::from(random.below(2) == 0),
         };
         Gathered { row, versions, artifacts, certified: Vec::new(), flat: Vec::new(), official: Vec::new() }
+    }
+
+    #[test]
+    fn levels_are_named_as_everywhere() {
+        for (level, expect) in [
+            (0, None),
+            (1, Some("L1 Basic")),
+            (2, Some("L2 Standard")),
+            (3, Some("L3 Verified")),
+            (4, Some("L4 Attested")),
+            (5, None),
+            (-1, None),
+        ] {
+            assert_eq!(wire_level_name(level).as_deref(), expect, "{level}");
+        }
     }
 
     #[test]

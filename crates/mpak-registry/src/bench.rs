@@ -1,18 +1,29 @@
 //! For benchmarks: a catalogue of invented packages, as large as wanted and the same for the same seed,
 //! and a route that answers so many fixed bytes through the same server and middleware.
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::extract::Path as UrlPath;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use mpak_bundle::collect::collect;
 use mpak_bundle::digest::Sha256;
+use mpak_bundle::durable;
+use mpak_bundle::limits::Limits;
+use mpak_bundle::pack::PackOptions;
 use mpak_bundle::platform::Platform;
+use mpak_scan::controls::CONTROLS;
+use mpak_scan::report::ruleset;
 use serde_json::{Value, json};
 
-use crate::config::Database;
-use crate::db::{self, Connection, Db, DbResult, artifacts, blobs, downloads, events, packages, versions};
-use crate::server::{ServeError, create_data};
+use crate::config::{Config, Database};
+use crate::db::scans::Basis;
+use crate::db::{self, Connection, Db, DbResult, artifacts, blobs, downloads, events, packages, scans, versions};
+use crate::public_files;
+use crate::server::{self, ServeError, create_data};
 
 pub(crate) mod words;
 
@@ -22,6 +33,8 @@ use words::{Random, capital};
 const BATCH: u64 = 5_000;
 /// Different bundles behind all versions.
 const BUNDLES: u64 = 4;
+/// How often is looked whether everything that follows from the rows is made.
+const LOOK: Duration = Duration::from_millis(100);
 /// Versions of each package.
 pub const VERSIONS_COUNT: u64 = 3;
 /// First publish of the first package: 2025-01-01.
@@ -30,44 +43,114 @@ const START_MS: i64 = 1_735_689_600_000;
 const FLOOR_BYTES_MAX: usize = 1 << 20;
 
 /// Writes so many invented packages with three versions each into a new data folder, and tells how many are
-/// written now and then. Their bytes are not there: only what reads and searches ask for is.
+/// written now and then. It is left as by a registry that has run: all is scanned and indexed, and the static files
+/// are there, so that the next start has nothing to make. All versions share a few small bundles.
 ///
 /// # Errors
 /// [`ServeError`] when the folder or its database cannot be written.
 pub fn catalogue(data: &Path, count: u64, seed: u64, mut progress: impl FnMut(u64)) -> Result<(), ServeError> {
     let data_error = |source| ServeError::Data { path: data.display().to_string(), source };
     create_data(data).map_err(data_error)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    let bundles = pack(data).map_err(data_error)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
     runtime.block_on(async {
+        // 1. What is known.
         let db = Db::open(&Database::Sqlite(data.join(db::FILE))).await?;
-        prepare(&db).await?;
+        let mut tx = db.write().await?;
+        for (sha256, bytes) in &bundles {
+            blobs::insert(&mut tx, sha256, *bytes, START_MS).await?;
+        }
+        tx.commit().await?;
+        let scanned = Scanned::new();
         let mut written = 0;
         while written < count {
             let mut tx = db.write().await?;
             for number in written..count.min(written + BATCH) {
-                write(&mut tx, &Invented::new(seed, number)).await?;
+                write(&mut tx, &Invented::new(seed, number), &bundles, &scanned).await?;
             }
             tx.commit().await?;
             written = count.min(written + BATCH);
             progress(written);
         }
         db.close().await;
-        Ok(())
+        // 2. What follows from it.
+        settle(data).await
     })
 }
 
-/// The bundles that all packages share.
-async fn prepare(db: &Db) -> DbResult<()> {
-    let mut tx = db.write().await?;
-    for number in 0..BUNDLES {
-        let sha256 = bundle(number);
-        blobs::insert(&mut tx, &sha256, 4_096 + number, START_MS).await?;
+/// Lets a registry run until it has made everything that it makes of the rows.
+async fn settle(data: &Path) -> Result<(), ServeError> {
+    let mut config = Config::new(data, SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.scanning.enabled = false;
+    let running = server::start(config).await?;
+    while !public_files::are_current(running.state()).await? {
+        tokio::time::sleep(LOOK).await;
     }
-    tx.commit().await
+    running.stop().await;
+    Ok(())
 }
 
-fn bundle(number: u64) -> Sha256 {
-    Sha256::of(format!("invented bundle {number}").as_bytes())
+/// The bundles that all packages share, with their lengths; written to where blobs are.
+fn pack(data: &Path) -> io::Result<Vec<(Sha256, u64)>> {
+    let folder = tempfile::tempdir_in(data)?;
+    let source = folder.path().join("source");
+    std::fs::create_dir_all(source.join("server"))?;
+    let mut all = Vec::new();
+    for number in 0..BUNDLES {
+        let manifest = json!({
+            "manifest_version": "0.3", "name": "invented", "version": "1.0.0", "description": "Invented.",
+            "author": {"name": "Nobody"},
+            "server": {"type": "node", "entry_point": "server/main.js",
+                "mcp_config": {"command": "node", "args": ["${__dirname}/server/main.js"]}},
+        });
+        durable::replace_derived(&source.join("manifest.json"), manifest.to_string().as_bytes(), 0o644)?;
+        let main = format!("console.error({number})\n");
+        durable::replace_derived(&source.join("server/main.js"), main.as_bytes(), 0o644)?;
+        let out = folder.path().join("invented.mcpb");
+        let collected = collect(&source, &Limits::default(), &[]).map_err(io::Error::other)?;
+        let packed = mpak_bundle::pack::pack(&collected, &out, &PackOptions::default()).map_err(io::Error::other)?;
+        let hex = packed.sha256.to_string();
+        let place = data.join("blobs/sha256").join(&hex[..2]);
+        std::fs::create_dir_all(&place)?;
+        std::fs::rename(&out, place.join(&hex[2..]))?;
+        all.push((packed.sha256, packed.bytes));
+    }
+    Ok(all)
+}
+
+/// What scans of this program came to.
+struct Scanned {
+    basis: Basis,
+    report_json: String,
+}
+
+impl Scanned {
+    /// The least that a report says.
+    fn new() -> Self {
+        let basis = Basis { ruleset: ruleset(CONTROLS), ..Basis::default() };
+        let report = json!({
+            "level": 1, "score": 80, "ruleset": basis.ruleset, "advisories": null, "controls_run": CONTROLS.len(),
+            "controls": [],
+        });
+        Self { report_json: report.to_string(), basis }
+    }
+
+    fn of(&self, artifact_id: i64) -> scans::New<'_> {
+        let controls = i64::try_from(CONTROLS.len()).unwrap_or(0);
+        scans::New {
+            artifact_id,
+            basis: &self.basis,
+            outcome: String::new(),
+            level: Some(1),
+            score: 80,
+            counts: [controls, 0, controls],
+            report_json: self.report_json.clone(),
+        }
+    }
 }
 
 /// A package with all that is said about it.
@@ -83,7 +166,7 @@ struct InventedVersion {
     manifest: Value,
     platform: Platform,
     downloads: u64,
-    bundle: u64,
+    bundle: usize,
 }
 
 impl Invented {
@@ -106,7 +189,7 @@ impl Invented {
                 manifest,
                 platform: Platform::ANY,
                 downloads: popular / (VERSIONS_COUNT - n),
-                bundle: (number + n) % BUNDLES,
+                bundle: usize::try_from((number + n) % BUNDLES).unwrap_or(0),
             }
         });
         Self { name: format!("@{scope}-{publisher}/{base}"), created_at_ms, versions: versions.collect() }
@@ -144,7 +227,7 @@ fn manifest(random: &mut Random, base: &str, scope: &str, publisher: u64, topic:
     })
 }
 
-async fn write(c: &mut Connection, invented: &Invented) -> DbResult<()> {
+async fn write(c: &mut Connection, invented: &Invented, bundles: &[(Sha256, u64)], scanned: &Scanned) -> DbResult<()> {
     let latest = invented.versions.last().map_or("", |v| v.version.as_str());
     let package_id = packages::insert(c, &invented.name, latest, invented.created_at_ms).await?;
     for version in &invented.versions {
@@ -178,16 +261,18 @@ async fn write(c: &mut Connection, invented: &Invented) -> DbResult<()> {
             },
         )
         .await?;
+        let (sha256, size_bytes) = bundles[version.bundle % bundles.len()];
         let artifact = artifacts::New {
             version_id,
             platform: version.platform,
-            sha256: bundle(version.bundle),
-            size_bytes: 4_096 + version.bundle,
+            sha256,
+            size_bytes,
             published_at_ms: version.published_at_ms,
             source_url: None,
             event_seq,
         };
         let artifact_id = artifacts::insert(c, artifact).await?;
+        scans::put(c, &scanned.of(artifact_id), version.published_at_ms).await?;
         if version.downloads > 0 {
             downloads::add(c, &[(artifact_id, version.downloads)]).await?;
         }

@@ -72,8 +72,10 @@ pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
     }
     // Only what is announced is written from pages.
     let methods = if request.uri().path().starts_with("/v1/bundles") { "GET, HEAD, POST" } else { "GET, HEAD" };
-    let preflight =
-        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    // Whoever asks from a page, also without naming a method, is told what pages may.
+    let headers = request.headers();
+    let asks = headers.contains_key(header::ORIGIN) || headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let preflight = request.method() == Method::OPTIONS && asks;
     let mut response = if preflight {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;

@@ -82,6 +82,17 @@ pub(crate) async fn keep(state: AppState, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Whether the files tell of the last event.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn are_current(state: &AppState) -> Result<bool, DbError> {
+    let mut c = state.db.read().await?;
+    let told_to = made_for(&state.config.access, reindexes::last(&mut c).await?);
+    let through = Place::of(state).through(&told_to).await.unwrap_or(0);
+    Ok(events::packages_after(&mut c, through, 1).await?.is_empty())
+}
+
 /// Writes the files of the packages that the next events are about; `false` when there is no event, or
 /// another replica writes them.
 async fn follow(state: &AppState, place: &Place, (seen, told_to): (&mut i64, &str)) -> Result<bool, PublicError> {

@@ -52,7 +52,7 @@ impl Rates {
     /// As configured.
     pub(crate) fn new(config: &config::Rates) -> Self {
         Self {
-            requests: Buckets::new(config.reads_per_minute),
+            requests: Buckets::new(config.reads()),
             publishes: Buckets::new(config.publishes_per_minute),
             connections: Mutex::default(),
             proxy_told: AtomicBool::new(false),
@@ -86,6 +86,16 @@ impl Rates {
             }
         }
         client
+    }
+
+    /// Whether somebody on this machine asks, without anybody in between, and the operator set no rate for reads.
+    fn is_free(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+        let peer = peer.to_canonical();
+        self.config.reads_per_minute.is_none()
+            && peer.is_loopback()
+            && !self.is_trusted(peer)
+            && !forwarded.iter().any(|name| headers.contains_key(*name))
     }
 
     /// The address of whoever sent a request.
@@ -226,7 +236,7 @@ fn too_fast(per_minute: u32, retry: Duration) -> ApiError {
 /// Around every request: refuses what comes too fast, and tells each client what is left.
 pub(crate) async fn limit(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let per_minute = state.config.rates.reads_per_minute;
+    let per_minute = state.config.rates.reads();
     let Some(Peer(peer)) = request.extensions().get().copied() else { return next.run(request).await };
     // A benchmark asks as fast as it can.
     if per_minute == 0 || state.config.floor || matches!(path, "/health" | "/ready") {
@@ -235,6 +245,7 @@ pub(crate) async fn limit(State(state): State<AppState>, request: Request, next:
     let client = network_of(state.rates.client(peer, request.headers()));
     let (mut response, remaining, reset) = match state.rates.requests.take(&client, Instant::now()) {
         Taken::Yes { remaining, reset } => (next.run(request).await, remaining, reset),
+        Taken::No { retry } if state.rates.is_free(peer, request.headers()) => (next.run(request).await, 0, retry),
         Taken::No { retry } => (refused(path, per_minute, retry), 0, retry),
     };
     let headers = response.headers_mut();
@@ -286,6 +297,36 @@ mod tests {
             }
             let client = rates.client(peer.parse().unwrap(), &headers);
             assert_eq!(client, expect.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn this_machine_asks_freely_unless_somebody_is_in_between() {
+        let check = |rates: &Rates, peer: &str, header: Option<&str>, free: bool| {
+            let mut headers = HeaderMap::new();
+            if let Some(name) = header {
+                headers.insert(header::HeaderName::from_bytes(name.as_bytes()).unwrap(), "x".parse().unwrap());
+            }
+            assert_eq!(rates.is_free(peer.parse().unwrap(), &headers), free, "{peer} {header:?}");
+        };
+        let usual = rates(&[]);
+        for (peer, header, free) in [
+            ("127.0.0.1", None, true),
+            ("::1", None, true),
+            ("::ffff:127.0.0.1", None, true),
+            ("127.0.0.1", Some("x-forwarded-for"), false),
+            ("127.0.0.1", Some("forwarded"), false),
+            ("127.0.0.1", Some("x-real-ip"), false),
+            ("127.0.0.1", Some("via"), false),
+            ("10.0.0.1", None, false),
+            ("203.0.113.9", None, false),
+        ] {
+            check(&usual, peer, header, free);
+        }
+        check(&rates(&["127.0.0.1"]), "127.0.0.1", None, false);
+        for set in [0, 6_000] {
+            let set = Rates::new(&config::Rates { reads_per_minute: Some(set), ..config::Rates::default() });
+            check(&set, "127.0.0.1", None, false);
         }
     }
 

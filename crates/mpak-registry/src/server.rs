@@ -213,6 +213,11 @@ impl Running {
         self.sign_in_link.as_deref()
     }
 
+    /// What it works with.
+    pub(crate) fn state(&self) -> &AppState {
+        &self.state
+    }
+
     /// Stops it in order: requests that were accepted finish, counts are written.
     pub async fn stop(self) {
         self.stop.send_replace(true);

@@ -36,8 +36,11 @@ impl FromArgMatches for Flags {
         for key in KEYS {
             let values: Vec<&str> =
                 matches.get_many::<String>(key.path).into_iter().flatten().map(String::as_str).collect();
-            if !values.is_empty() {
-                self.0.push((key.path, values.join(",")));
+            let joined = values.join(",");
+            match key.kind {
+                _ if values.is_empty() => {}
+                ValueKind::Issuers => self.0.push((key.path, format!("[{joined}]"))),
+                _ => self.0.push((key.path, joined)),
             }
         }
         Ok(())
@@ -66,7 +69,7 @@ fn flag(key: &'static Key) -> Arg {
     let arg = if let Some(alias) = key.alias { arg.visible_alias(alias) } else { arg };
     match key.kind {
         ValueKind::Flag => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        ValueKind::Texts | ValueKind::Networks => arg.action(ArgAction::Append),
+        ValueKind::Texts | ValueKind::Networks | ValueKind::Issuers => arg.action(ArgAction::Append),
         _ => arg,
     }
 }

@@ -163,8 +163,10 @@ pub(crate) struct Issuer {
     pub(crate) default_scopes: bool,
     /// API for releases and files, without a slash at its end.
     pub(crate) api_url: Option<Url>,
-    /// As configured, besides the registry's own address; empty: for announce, [`ANNOUNCE_AUDIENCE`].
+    /// As configured, besides the registry's own address.
     audience: Vec<String>,
+    /// Whether [`ANNOUNCE_AUDIENCE`] is one for announcements, listed or not.
+    default_audience: bool,
     pub(crate) keys: Arc<Keys>,
 }
 
@@ -189,10 +191,11 @@ impl Issuer {
     /// Audiences that are accepted for a purpose; `own` is the registry's address.
     pub(crate) fn audiences(&self, purpose: Purpose, own: &str) -> Vec<String> {
         let mut all = vec![own.to_owned()];
-        if self.audience.is_empty() {
-            all.push(ANNOUNCE_AUDIENCE.to_owned());
-        } else {
-            all.extend(self.audience.iter().filter(|audience| *audience != own).cloned());
+        let usual = self.default_audience.then_some(ANNOUNCE_AUDIENCE);
+        for audience in usual.into_iter().chain(self.audience.iter().map(String::as_str)) {
+            if !all.iter().any(|known| known == audience) {
+                all.push(audience.to_owned());
+            }
         }
         if purpose == Purpose::Upload {
             all.retain(|audience| audience.trim_end_matches('/') != ANNOUNCE_AUDIENCE || own == ANNOUNCE_AUDIENCE);
@@ -200,7 +203,7 @@ impl Issuer {
         all
     }
 
-    fn new(configured: &config::Issuer) -> Result<Self, IssuerError> {
+    fn new(configured: &config::Issuer, default_audience: bool) -> Result<Self, IssuerError> {
         let issuer = configured.issuer.as_str().trim_end_matches('/').to_owned();
         let known = || mappings().keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let name = match (&configured.mapping, configured.kind) {
@@ -221,6 +224,7 @@ impl Issuer {
             default_scopes: configured.default_scopes.unwrap_or(mapping.default_scopes),
             api_url,
             audience: configured.audience.clone(),
+            default_audience,
             keys: Keys::new(&issuer, configured.jwks_url.clone()),
             issuer,
         })
@@ -254,7 +258,7 @@ impl Issuers {
         };
         let mut all: Vec<Issuer> = Vec::new();
         for one in configured {
-            let issuer = Issuer::new(one)?;
+            let issuer = Issuer::new(one, publishing.default_audience)?;
             if all.iter().any(|known| known.issuer == issuer.issuer) {
                 return Err(IssuerError::Twice { issuer: issuer.issuer });
             }
@@ -343,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_private_instance_does_not_get_the_public_api() {
-        let own = Issuer::new(&configured(IssuerKind::Github, None)).unwrap();
+        let own = Issuer::new(&configured(IssuerKind::Github, None), true).unwrap();
         assert_eq!(own.api_url, None);
         let public = Issuers::new(&Publishing::default()).unwrap();
         assert!(public.all()[0].api_url.is_some());
@@ -351,7 +355,7 @@ mod tests {
 
     #[test]
     fn wrong_configuration_is_told() {
-        let error = |one: config::Issuer| Issuer::new(&one).err().unwrap().to_string();
+        let error = |one: config::Issuer| Issuer::new(&one, true).err().unwrap().to_string();
         assert!(
             error(configured(IssuerKind::Generic, Some("jenkins")))
                 .contains("no mapping `jenkins`, expected one of `buildkite`")
@@ -365,13 +369,18 @@ mod tests {
     fn uploads_need_the_registrys_own_audience() {
         let mut one = configured(IssuerKind::Github, None);
         let own = "https://registry.example";
-        let usual = Issuer::new(&one).unwrap();
+        let usual = Issuer::new(&one, true).unwrap();
         assert_eq!(usual.audiences(Purpose::Upload, own), [own]);
         assert_eq!(usual.audiences(Purpose::Announce, own), [own, ANNOUNCE_AUDIENCE]);
         one.audience = vec![ANNOUNCE_AUDIENCE.to_owned(), "mpak".to_owned()];
-        let chosen = Issuer::new(&one).unwrap();
+        let chosen = Issuer::new(&one, true).unwrap();
         assert_eq!(chosen.audiences(Purpose::Upload, own), [own, "mpak"]);
         assert_eq!(chosen.audiences(Purpose::Announce, own), [own, ANNOUNCE_AUDIENCE, "mpak"]);
+        // Own audiences take the usual one away only where the operator says so.
+        one.audience = vec![own.to_owned(), "mpak".to_owned()];
+        let audiences = |usual| Issuer::new(&one, usual).unwrap().audiences(Purpose::Announce, own);
+        assert_eq!(audiences(true), [own, ANNOUNCE_AUDIENCE, "mpak"]);
+        assert_eq!(audiences(false), [own, "mpak"]);
     }
 
     #[test]
@@ -384,7 +393,7 @@ mod tests {
         ] {
             let mut one = configured(IssuerKind::Generic, None);
             one.issuer = Url::parse(issuer).unwrap();
-            let read = Issuer::new(&one).unwrap();
+            let read = Issuer::new(&one, true).unwrap();
             assert_eq!(read.mapping_name, mapping, "{issuer}");
             assert!(!read.default_scopes, "{issuer}");
         }

@@ -43,7 +43,7 @@ const QUERY_CHARS_MAX: usize = 200;
 #[utoipa::path(
     get, path = "/v1/bundles/search", tag = "bundles",
     params(("q" = Option<String>, Query, max_length = 200), ("type" = Option<String>, Query, description = "node, python, binary or uv"),
-        ("sort" = Option<String>, Query, description = "downloads, recent or name"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
+        ("sort" = Option<String>, Query, description = "downloads (usual), recent, name or relevance"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
         ("offset" = Option<u64>, Query)),
     responses((status = 200, description = "A page of results", body = mpak_api::bundle::SearchResponse)),
 )]
@@ -94,13 +94,12 @@ fn search_query(query: Option<&str>) -> ApiResult<Query> {
     let mut params = Params::new(query);
     let text = params.text("q", QUERY_CHARS_MAX).unwrap_or_default();
     let server_type = params.word("type", &["node", "python", "binary", "uv"]);
-    let sort = match params.word("sort", &["downloads", "recent", "name"]).as_deref() {
+    let sort = match params.word("sort", &["downloads", "recent", "name", "relevance"]).as_deref() {
         Some("recent") => Sort::Recent,
         Some("name") => Sort::Name,
-        Some(_) => Sort::Downloads,
-        // Existing clients always get downloads; with words and no wish, the best match comes first.
-        None if text.trim().is_empty() => Sort::Downloads,
-        None => Sort::Relevance,
+        Some("relevance") if !text.trim().is_empty() => Sort::Relevance,
+        // What existing clients expect where they say nothing.
+        _ => Sort::Downloads,
     };
     let limit = params.number("limit", 1, 100, 20);
     let offset = params.number("offset", 0, usize::MAX, 0);

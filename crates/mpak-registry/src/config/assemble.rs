@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
 
-use super::load::{ISSUERS, LoadError, Place, Values};
+use super::load::{LoadError, Place, Values};
 use super::{Access, Config, Database, Outbound, Publishing, Rates, Secret, SignIn, Storage};
 
 /// The file's shape, with everything that has a default filled in.
@@ -45,6 +45,7 @@ struct DatabaseSection {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ScanSection {
+    enabled: bool,
     timeout_seconds: u64,
     memory_megabytes: u64,
     trust_root: Option<PathBuf>,
@@ -87,7 +88,7 @@ struct LimitsSection {
 }
 
 /// Makes one configuration of all values.
-pub(super) fn config(values: &Values, issuers: Option<&Value>) -> Result<Config, LoadError> {
+pub(super) fn config(values: &Values) -> Result<Config, LoadError> {
     let mut table = Table::new();
     for (path, (value, _)) in values {
         // Empty lists of a section that nobody configured do not make it.
@@ -95,9 +96,6 @@ pub(super) fn config(values: &Values, issuers: Option<&Value>) -> Result<Config,
             continue;
         }
         insert(&mut table, path, value.clone());
-    }
-    if let Some(issuers) = issuers {
-        insert(&mut table, ISSUERS, issuers.clone());
     }
     let incomplete = |e: &toml::de::Error| LoadError::Incomplete { reason: e.message().to_owned() };
     let parsed: Parsed = table.try_into().map_err(|e| incomplete(&e))?;
@@ -138,6 +136,7 @@ fn assemble(parsed: Parsed) -> Result<Config, LoadError> {
     config.sign_in = parsed.sign_in;
     config.rates = parsed.rates;
     config.advisories = parsed.advisories.path;
+    config.scanning.enabled = parsed.scan.enabled;
     config.scanning.timeout = Duration::from_secs(parsed.scan.timeout_seconds);
     config.scanning.memory_mb = parsed.scan.memory_megabytes;
     config.scanning.trust_root = parsed.scan.trust_root;

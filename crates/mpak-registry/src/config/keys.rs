@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use toml::Value;
 use url::Url;
 
-use super::Network;
+use super::{Issuer, Network};
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,12 @@ pub enum Kind {
     Networks,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A list of issuers: `[[publishing.issuer]]` in the file, JSON elsewhere.
+    Issuers,
 }
+
+/// The path of the issuers.
+pub(super) const ISSUERS: &str = "publishing.issuer";
 
 impl Kind {
     /// What is expected, in words.
@@ -71,6 +76,9 @@ impl Kind {
             Self::Texts => "a list of texts".to_owned(),
             Self::Networks => "a list of IP addresses or networks like 10.0.0.0/8".to_owned(),
             Self::OneOf(words) => words.join(" or "),
+            Self::Issuers => {
+                "a JSON object with kind, issuer and what is listed below, or a list of such objects".to_owned()
+            }
         }
     }
 
@@ -85,6 +93,7 @@ impl Kind {
             Self::Texts => "A,B",
             Self::Networks => "IP,IP",
             Self::OneOf(_) => "WORD",
+            Self::Issuers => "JSON",
         }
     }
 
@@ -96,6 +105,7 @@ impl Kind {
             Self::Count(..) => Value::Integer(text.parse().ok()?),
             Self::Texts | Self::Networks => Value::Array(list()),
             Self::Text | Self::Address | Self::Url | Self::OneOf(_) => Value::from(text),
+            Self::Issuers => issuers(serde_json::from_str(text).ok()?)?,
         };
         self.allows(&value).then_some(value)
     }
@@ -117,8 +127,19 @@ impl Kind {
             Self::Texts => all(&|text| !text.is_empty()),
             Self::Networks => all(&|text| text.parse::<Network>().is_ok()),
             Self::OneOf(words) => is(&|text| words.contains(&text)),
+            Self::Issuers => value
+                .as_array()
+                .is_some_and(|all| all.iter().all(|one| one.is_table() && one.clone().try_into::<Issuer>().is_ok())),
         }
     }
+}
+
+/// Issuers as a list: one, some, or some of several flags.
+fn issuers(json: serde_json::Value) -> Option<Value> {
+    let listed = |one| if let serde_json::Value::Array(some) = one { some } else { vec![one] };
+    let all: Vec<Value> =
+        listed(json).into_iter().flat_map(listed).map(Value::try_from).collect::<Result<_, _>>().ok()?;
+    Some(Value::Array(all))
 }
 
 impl Key {
@@ -231,6 +252,18 @@ pub const KEYS: &[Key] = &[
         "Versions rise within each major.minor line (lines), or over all (strict)",
     ),
     Key::new(
+        "publishing.default_audience",
+        Kind::Flag,
+        Default::Is("true"),
+        "Announcements may have the audience https://mpak.dev, which the existing Action asks for, beside those configured",
+    ),
+    Key::new(
+        ISSUERS,
+        Kind::Issuers,
+        Default::Follows("GitHub Actions and GitLab CI under their public names"),
+        "Issuers whose workloads may publish; each flag is one of them, or a list",
+    ),
+    Key::new(
         "outbound.allow_loopback",
         Kind::Flag,
         Default::Is("false"),
@@ -271,14 +304,14 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "rates.reads_per_minute",
         Kind::Count(0, MANY),
-        Default::Is("6000"),
+        Default::Follows("6000, and no limit for this machine itself"),
         "Reads of one client address (IPv6: of one /64); 0 is no limit",
     ),
     Key::new(
         "rates.publishes_per_minute",
         Kind::Count(0, MANY),
-        Default::Is("60"),
-        "Publishes of one owner; 0 is no limit",
+        Default::Is("600"),
+        "Publishes of one owner: of a person, of an owner at an issuer, of a token that is nobody's; 0 is no limit",
     ),
     Key::new(
         "rates.connections_per_address",
@@ -292,6 +325,13 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         Default::Unset,
         "Snapshot of advisories, from `mpak advisories build`: scans use it, and clients fetch it; replace the file to renew it",
+    ),
+    Key::new(
+        "scan.enabled",
+        Kind::Flag,
+        Default::Is("true"),
+        "Scan what is published, and again when rules or advisories change; where several replicas share a database, \
+         some may leave it to others",
     ),
     Key::new(
         "scan.timeout_seconds",
@@ -396,6 +436,9 @@ mod tests {
             (Kind::Count(0, 9), "0", "-1"),
             (Kind::Networks, "::1, 10.0.0.0/8", "10.0.0.0/99"),
             (Kind::OneOf(&["a", "b"]), "b", "c"),
+            (Kind::Issuers, r#"{"kind": "github", "issuer": "https://ci.example"}"#, r#"{"kind": "github"}"#),
+            (Kind::Issuers, r#"[[{"kind": "gitlab", "issuer": "https://ci.example"}], []]"#, "[1]"),
+            (Kind::Issuers, "[]", r#"{"kind": "github", "issuer": "https://ci.example", "who": 1}"#),
         ] {
             assert!(kind.read(good).is_some(), "{kind:?} {good}");
             assert!(kind.read(bad).is_none(), "{kind:?} {bad}");

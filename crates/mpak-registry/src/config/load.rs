@@ -14,13 +14,11 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use toml::{Spanned, Value};
 
 use super::assemble::config;
-use super::keys::{self, Default, KEYS, Key};
+use super::keys::{self, Default, ISSUERS, KEYS, Key};
 use super::{Config, Issuer};
 
 /// Largest file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The path of the only setting that stands in the file only.
-pub(super) const ISSUERS: &str = "publishing.issuer";
 
 /// Where settings come from.
 #[derive(Clone, Debug)]
@@ -131,8 +129,6 @@ pub struct Loaded {
     pub config: Config,
     /// All settings in the order of [`KEYS`].
     pub settings: Vec<Setting>,
-    /// `[[publishing.issuer]]`, as written.
-    pub issuers: Option<Value>,
     /// Environment variables that look like settings and are none, each with what was perhaps meant.
     pub strangers: Vec<(String, Option<String>)>,
 }
@@ -144,10 +140,9 @@ pub struct Loaded {
 pub fn load(sources: &Sources<'_>) -> Result<Loaded, LoadError> {
     // 1. What each source says.
     let mut values: BTreeMap<&'static str, (Value, Place)> = BTreeMap::new();
-    let mut issuers = None;
     defaults(sources, &mut values)?;
     if let Some(path) = sources.file {
-        issuers = file(path, &mut values)?;
+        file(path, &mut values)?;
     }
     environment(sources.environment, &mut values)?;
     for (path, text) in sources.flags {
@@ -164,13 +159,13 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, LoadError> {
         values.entry(path).or_insert_with(|| (Value::from(text), Place::Default));
     }
     // 3. One table, one configuration.
-    let config = config(&values, issuers.as_ref())?;
+    let config = config(&values)?;
     let settings = KEYS.iter().map(|key| match values.remove(key.path) {
         Some((value, place)) => Setting { key, value: Some(value), place },
         None => Setting { key, value: None, place: Place::Default },
     });
     let strangers = strangers(sources.environment);
-    Ok(Loaded { config, settings: settings.collect(), issuers, strangers })
+    Ok(Loaded { config, settings: settings.collect(), strangers })
 }
 
 pub(super) type Values = BTreeMap<&'static str, (Value, Place)>;
@@ -249,8 +244,8 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Reads the file into `values`; gives `[[publishing.issuer]]`.
-fn file(path: &Path, values: &mut Values) -> Result<Option<Value>, LoadError> {
+/// Reads the file into `values`.
+fn file(path: &Path, values: &mut Values) -> Result<(), LoadError> {
     let text = read(path)?;
     let place = |at: usize| {
         let line = text.get(..at).unwrap_or(&text).matches('\n').count() + 1;
@@ -261,7 +256,6 @@ fn file(path: &Path, values: &mut Values) -> Result<Option<Value>, LoadError> {
         reason: e.message().to_owned(),
     };
     let table = DeTable::parse(&text).map_err(|e| syntax(&e))?;
-    let mut issuers = None;
     for (name, value) in table.into_inner() {
         let (at, name) = (name.span().start, name.into_inner());
         match value.get_ref() {
@@ -269,7 +263,7 @@ fn file(path: &Path, values: &mut Values) -> Result<Option<Value>, LoadError> {
                 for (inner, value) in section {
                     let (at, inner) = (inner.span().start, format!("{name}.{}", inner.get_ref()));
                     if inner == ISSUERS {
-                        issuers = Some(issuer_list(value, &place)?);
+                        values.insert(ISSUERS, (issuer_list(value, &place)?, place(at)));
                     } else {
                         put(values, &inner, value, place(at), &syntax)?;
                     }
@@ -278,7 +272,7 @@ fn file(path: &Path, values: &mut Values) -> Result<Option<Value>, LoadError> {
             _ => put(values, &name, &value, place(at), &syntax)?,
         }
     }
-    Ok(issuers)
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
@@ -406,7 +400,7 @@ mod tests {
         assert_eq!(listen(environment, &[("listen", "127.0.0.1:3")]), 3);
         assert_eq!(listen(&[("MPAK_LISTEN", "")], &[]), 1);
         let loaded = load_with(Some(file), environment, &[("listen", "127.0.0.1:3")]).unwrap();
-        assert_eq!(loaded.config.rates.reads_per_minute, 2);
+        assert_eq!(loaded.config.rates.reads_per_minute, Some(2));
         let place = |path: &str| loaded.settings.iter().find(|s| s.key.path == path).unwrap().place.to_string();
         assert_eq!(place("listen"), "the flag `--listen`");
         assert_eq!(place("rates.reads_per_minute"), "the environment variable `MPAK_RATES_READS_PER_MINUTE`");
@@ -421,10 +415,12 @@ mod tests {
                 keys::Kind::Text | keys::Kind::Texts => "changed",
                 keys::Kind::Address => "127.0.0.1:9",
                 keys::Kind::Url => "https://changed.example/",
+                keys::Kind::Flag if key.default == Default::Is("true") => "false",
                 keys::Kind::Flag => "true",
                 keys::Kind::Count(..) => "12345",
                 keys::Kind::Networks => "10.9.8.7",
                 keys::Kind::OneOf(words) => words[1],
+                keys::Kind::Issuers => r#"{"kind": "generic", "issuer": "https://changed.example"}"#,
             };
             let mut flags = vec![(key.path, text)];
             if key.section() == "sign_in" {
@@ -470,7 +466,32 @@ mod tests {
     }
 
     #[test]
-    fn loopback_has_no_variable_and_issuers_stand_in_the_file() {
+    fn issuers_come_from_variables_and_flags_too() {
+        let file = "[[publishing.issuer]]\nkind = 'generic'\nissuer = 'https://file.example'\n";
+        let json =
+            |host: &str| format!(r#"{{"kind": "gitlab", "issuer": "https://{host}.example", "audience": ["a,b"]}}"#);
+        let issuers = |environment: &[(&str, &str)], flags: &[(&'static str, &str)]| -> Vec<String> {
+            let publishing = load_with(Some(file), environment, flags).unwrap().config.publishing;
+            publishing
+                .issuer
+                .iter()
+                .map(|i| format!("{} {}", i.issuer.host_str().unwrap(), i.audience.join(" ")))
+                .collect()
+        };
+        let (one, two) = (json("one"), json("two"));
+        let both = format!("[{one},{two}]");
+        let variable: &[(&str, &str)] = &[("MPAK_PUBLISHING_ISSUER", &one)];
+        assert_eq!(issuers(&[], &[]), ["file.example "]);
+        assert_eq!(issuers(variable, &[]), ["one.example a,b"]);
+        assert_eq!(issuers(variable, &[(ISSUERS, &both)]), ["one.example a,b", "two.example a,b"]);
+        for bad in ["{}", "x", r#"{"kind": "github", "issuer": "https://x.example", "who": 1}"#] {
+            let text = load_with(None, &[("MPAK_PUBLISHING_ISSUER", bad)], &[]).unwrap_err().to_string();
+            assert!(text.contains("`MPAK_PUBLISHING_ISSUER`") && text.contains("a JSON object"), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_has_no_variable() {
         let variable = [("MPAK_OUTBOUND_ALLOW_LOOPBACK", "true")];
         assert!(!load_with(None, &variable, &[]).unwrap().config.outbound.allow_loopback);
         let file = "[outbound]\nallow_loopback = true\n[[publishing.issuer]]\nkind = 'generic'\nissuer = 'https://ci.example'\n";

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use toml::Value;
 use url::Url;
 
-use super::keys::{Default, KEYS, Key, Kind};
+use super::keys::{Default, ISSUERS, KEYS, Key, Kind};
 use super::load::{Loaded, Setting};
 
 /// What stands for a secret.
@@ -21,14 +21,21 @@ pub fn toml(loaded: &Loaded) -> String {
             section = setting.key.section();
             let _ = writeln!(text, "[{section}]");
         }
-        one(&mut text, setting);
+        if setting.key.path != ISSUERS {
+            one(&mut text, setting);
+        }
         let last_of_section = KEYS.iter().rfind(|k| k.section() == section).is_some_and(|k| k.path == setting.key.path);
         if last_of_section {
             text.push('\n');
         }
     }
-    let issuers = loaded.issuers.as_ref().and_then(Value::as_array);
-    text.push_str("# Issuers whose workloads may publish. They stand in the file only: no variable, no flag.\n");
+    let setting = loaded.settings.iter().find(|setting| setting.key.path == ISSUERS);
+    let issuers = setting.and_then(|setting| setting.value.as_ref()).and_then(Value::as_array);
+    if let Some(Setting { key, place, .. }) = setting {
+        let _ = writeln!(text, "# {}.", key.help);
+        let variable = key.variable().unwrap_or_default();
+        let _ = writeln!(text, "# {variable} · --{}, as JSON · from {place}", key.flag());
+    }
     if issuers.is_none_or(Vec::is_empty) {
         text.push_str("# Without any: GitHub Actions and GitLab CI under their public names.\n");
     }
@@ -102,7 +109,7 @@ pub fn markdown() -> String {
         }
         let _ = writeln!(text, "{}", row(key));
     }
-    text.push_str(ISSUERS);
+    text.push_str(ISSUER_SECTION);
     for (name, _, help) in ISSUER_KEYS {
         let _ = writeln!(text, "| `{name}` | {help} |");
     }
@@ -152,7 +159,7 @@ const ISSUER_KEYS: [(&str, &str, &str); 7] = [
     (
         "audience",
         "[\"https://…\"]",
-        "accepted audiences besides the registry's own address; otherwise `https://mpak.dev`, for announcements",
+        "accepted audiences besides the registry's own address and, for announcements, `https://mpak.dev`",
     ),
     ("api_url", "\"https://…\"", "its API for releases and files"),
     ("default_scopes", "true", "whether its owners may create the scope of their name; usual for `github` only"),
@@ -164,11 +171,11 @@ const ISSUER_KEYS: [(&str, &str, &str); 7] = [
     ),
 ];
 
-const ISSUERS: &str = "
+const ISSUER_SECTION: &str = "
 ## `[[publishing.issuer]]`
 
-Whose workloads may publish without a password. These stand in the file only. Without any, GitHub Actions and GitLab
-CI under their public names are meant.
+Whose workloads may publish without a password. In a variable or flag the same keys in JSON: one object, or a list. Without
+any, GitHub Actions and GitLab CI under their public names are meant.
 
 | Key | What it is |
 |---|---|
@@ -205,7 +212,6 @@ mod tests {
             let secret = masked(a.key, a.value.as_ref().unwrap_or(&Value::Boolean(false))).is_some();
             assert!(secret || a.value == b.value, "{}", a.key.path);
         }
-        assert_eq!(first.issuers, again.issuers);
     }
 
     /// Every key of an issuer loads, and there is no other.

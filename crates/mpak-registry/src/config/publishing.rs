@@ -36,7 +36,7 @@ pub struct Issuer {
     pub issuer: Url,
     /// Its keys; otherwise found by discovery.
     pub jwks_url: Option<Url>,
-    /// Accepted audiences besides the registry's own address; empty: for announce, `https://mpak.dev`.
+    /// Accepted audiences besides the registry's own address and, for announce, `https://mpak.dev`.
     #[serde(default)]
     pub audience: Vec<String>,
     /// API for releases and files.
@@ -48,11 +48,19 @@ pub struct Issuer {
 }
 
 /// `[publishing]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Publishing {
     /// Which version may follow which.
     pub version_policy: VersionPolicy,
+    /// Whether announcements may have the audience `https://mpak.dev`, which the existing Action asks for.
+    pub default_audience: bool,
     /// Empty: GitHub Actions and GitLab CI under their public names.
     pub issuer: Vec<Issuer>,
+}
+
+impl Default for Publishing {
+    fn default() -> Self {
+        Self { version_policy: VersionPolicy::default(), default_audience: true, issuer: Vec::new() }
+    }
 }

@@ -10,8 +10,8 @@ use thiserror::Error;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
-    /// Requests of one client address (IPv6: of one /64) per minute; 0 is no limit.
-    pub reads_per_minute: u32,
+    /// Requests of one client address (IPv6: of one /64) per minute; 0 is no limit. Unset: 6,000, and none for whoever asks from this machine without a proxy.
+    pub reads_per_minute: Option<u32>,
     /// Publishes of one owner per minute; 0 is no limit.
     pub publishes_per_minute: u32,
     /// Connections of one address at the same time, but of trusted proxies; 0 is no limit.
@@ -20,11 +20,21 @@ pub struct Rates {
     pub trusted_proxies: Vec<Network>,
 }
 
+/// Requests of one client address per minute where the operator sets nothing.
+pub(crate) const READS_PER_MINUTE: u32 = 6_000;
+
+impl Rates {
+    /// Requests of one client address per minute; 0 is no limit.
+    pub fn reads(&self) -> u32 {
+        self.reads_per_minute.unwrap_or(READS_PER_MINUTE)
+    }
+}
+
 impl Default for Rates {
     fn default() -> Self {
         Self {
-            reads_per_minute: 6_000,
-            publishes_per_minute: 60,
+            reads_per_minute: None,
+            publishes_per_minute: 600,
             connections_per_address: 256,
             trusted_proxies: Vec::new(),
         }

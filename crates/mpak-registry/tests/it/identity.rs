@@ -349,3 +349,25 @@ async fn keys_may_be_configured_instead_of_discovered() {
     assert_eq!((status.as_u16(), message(&body).contains("Scope mismatch")), (401, true), "{body}");
     assert_eq!((issuer.discoveries(), issuer.fetches()), (0, 1));
 }
+
+#[tokio::test]
+async fn own_audiences_are_taken_beside_the_usual_one_unless_the_operator_says_so() {
+    for (usual, status) in [(true, 200), (false, 401)] {
+        let ci = Ci::start_with(move |config| {
+            config.publishing.issuer[0].audience = vec!["https://registry.example".to_owned()];
+            config.publishing.default_audience = usual;
+        })
+        .await;
+        let announced = ci.release("acme/widget", "@acme/widget", "1.0.0", ("any", "any"));
+        let (found, body) = ci.announce(&announced).await;
+        assert_eq!(found.as_u16(), status, "{body}");
+        let own = ci.registry.url.clone();
+        for (version, audience) in [("1.1.0", "https://registry.example"), ("1.2.0", own.as_str())] {
+            let announced = ci.release("acme/widget", "@acme/widget", version, ("any", "any"));
+            let mut claims = ci.claims("acme/widget", &announced.tag);
+            claims["aud"] = audience.into();
+            let (found, body) = answer(ci.post(&ci.issuer.token(&claims), &announced.body)).await;
+            assert_eq!(found, 200, "{audience}: {body}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::world::{Registry, bundle};
 
 async fn limited() -> Registry {
-    Registry::start_with(|c| c.rates.reads_per_minute = 3).await
+    Registry::start_with(|c| c.rates.reads_per_minute = Some(3)).await
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn clients_behind_a_trusted_proxy_have_rates_of_their_own() {
         request.send().await.unwrap().status().as_u16()
     };
     let proxied = Registry::start_with(|c| {
-        c.rates.reads_per_minute = 1;
+        c.rates.reads_per_minute = Some(1);
         c.rates.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
     .await;
@@ -69,7 +69,7 @@ async fn clients_behind_a_trusted_proxy_have_rates_of_their_own() {
     assert_eq!(from(&proxied, "198.51.100.2").await, 200);
     assert_eq!(from(&proxied, "2001:db8::1").await, 200);
     assert_eq!(from(&proxied, "2001:db8::2").await, 429, "one /64 is one client");
-    let open = Registry::start_with(|c| c.rates.reads_per_minute = 1).await;
+    let open = Registry::start_with(|c| c.rates.reads_per_minute = Some(1)).await;
     assert_eq!(from(&open, "198.51.100.1").await, 200);
     assert_eq!(from(&open, "198.51.100.2").await, 429, "no proxy is trusted");
 }
@@ -127,4 +127,67 @@ async fn more_connections_than_all_may_have_wait_for_one_to_end() {
     drop(held.0);
     tokio::time::timeout(std::time::Duration::from_secs(10), third.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn this_machine_asks_freely_until_somebody_is_in_between_or_a_rate_is_set() {
+    let registry = Registry::start_with(|c| c.rates.reads_per_minute = None).await;
+    let ask = |forwarded: bool| {
+        let request = registry.client.get(format!("{}/v1/health", registry.url));
+        let request = if forwarded { request.header("x-forwarded-for", "198.51.100.1") } else { request };
+        async { request.send().await.unwrap() }
+    };
+    for _ in 0..62 {
+        for response in futures_util::future::join_all((0..100).map(|_| ask(false))).await {
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["x-ratelimit-limit"], "6000", "it is counted all the same");
+        }
+    }
+    assert_eq!(ask(true).await.status(), 429, "behind a proxy that nobody named");
+    assert_eq!(ask(false).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_harness_publishes_a_hundred_bundles_at_once() {
+    let usual = mpak_registry::config::Rates::default().publishes_per_minute;
+    let registry = Registry::start_with(move |c| c.rates.publishes_per_minute = usual).await;
+    for number in 0..100 {
+        let name = format!("@acme/widget-{number}");
+        registry.publish(&name, "1.0.0", "any", &bundle(&name, "1.0.0")).await;
+    }
+}
+
+/// Uploads with a token; gives the status.
+async fn upload(registry: &Registry, token: &str, name: &str, version: &str) -> u16 {
+    let url = format!("{}/api/v1/packages/{name}/versions/{version}/artifacts/any", registry.url);
+    let request = registry.client.put(url).bearer_auth(token).body(bundle(name, version));
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_persons_tokens_share_a_rate_and_a_name_shares_nothing() {
+    let registry = Registry::start_with(|c| c.rates.publishes_per_minute = 2).await;
+    let account = async |login: &'static str| {
+        let (config, clock) = (registry.config(), registry.clock());
+        let made = move || mpak_registry::admin::person::add(&config, login, None, "publisher", &clock).unwrap();
+        tokio::task::spawn_blocking(made).await.unwrap().token
+    };
+    // 1. Two tokens of one person.
+    let (ada, again) = (account("ada").await, account("ada").await);
+    assert_eq!(upload(&registry, &ada, "@ada/a", "1.0.0").await, 201);
+    assert_eq!(upload(&registry, &again, "@ada/a", "1.0.1").await, 201);
+    for token in [&ada, &again] {
+        assert_eq!(upload(&registry, token, "@ada/a", "1.0.2").await, 429);
+    }
+    // 2. Tokens of the same name: one's haste is not the other's.
+    let (one, two) = (registry.make_token(&["@one/*"], 1).await, registry.make_token(&["@two/*"], 1).await);
+    assert_eq!(one.name, two.name);
+    for version in ["1.0.0", "1.0.1"] {
+        assert_eq!(upload(&registry, &one.token, "@one/a", version).await, 201);
+    }
+    assert_eq!(upload(&registry, &one.token, "@one/a", "1.0.2").await, 429);
+    assert_eq!(upload(&registry, &two.token, "@two/a", "1.0.0").await, 201);
+    // What a person publishes is told of the person, whatever the token is called.
+    let events = registry.json("/api/v1/packages/@ada/a/events").await;
+    assert_eq!(events["events"][0]["actor"], "user:ada", "{events}");
 }

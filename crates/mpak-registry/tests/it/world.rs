@@ -87,7 +87,7 @@ impl Registry {
         config.clock = self.clock();
         // Tests of other things publish as fast as they can; `rates` tests the limits.
         config.rates.publishes_per_minute = 0;
-        config.rates.reads_per_minute = 0;
+        config.rates.reads_per_minute = Some(0);
         (self.change)(&mut config);
         config
     }

@@ -56,7 +56,7 @@ impl Site {
         config.database = Database::Postgres(Secret::new(self.database.url()));
         config.storage = Storage::local(&self.folder.path().join("blobs"));
         config.rates.publishes_per_minute = 0;
-        config.rates.reads_per_minute = 0;
+        config.rates.reads_per_minute = Some(0);
         config.scanning.enabled = false;
         let now_ms = Arc::clone(&self.now_ms);
         config.clock = Clock::from_fn(move || now_ms.fetch_add(1, Ordering::SeqCst));

@@ -85,7 +85,7 @@ fn serve(args: &Serve) -> CommandResult {
     let mut config = Config::new(&args.data, args.listen);
     config.floor = true;
     // Counted like everywhere, and never too many.
-    config.rates.reads_per_minute = 60_000_000;
+    config.rates.reads_per_minute = Some(60_000_000);
     config.rates.connections_per_address = 10_000;
     // The bundles of an invented catalogue are not there.
     config.scanning.enabled = false;

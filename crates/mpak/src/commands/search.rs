@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use mpak_api::bundle::{SearchResponse, Summary};
 
-use crate::client::SearchQuery;
+use crate::client::{ClientError, SearchQuery};
 use crate::commands::{client, configured_registry};
 use crate::error::CommandResult;
 use crate::settings::Settings;
 use crate::ui;
+
+/// The order that is asked for where nobody says one.
+const BEST_FIRST: &str = "relevance";
 
 /// Flags.
 #[derive(Debug, clap::Args)]
@@ -18,7 +21,7 @@ pub struct Args {
     /// Words to look for
     pub query: String,
     /// Order of the results
-    #[arg(long, value_parser = ["downloads", "recent", "name"])]
+    #[arg(long, value_parser = [BEST_FIRST, "downloads", "recent", "name"])]
     pub sort: Option<String>,
     /// Most results, 1 to 100
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
@@ -100,9 +103,15 @@ fn ask(
     settings: &Settings,
 ) -> Result<SearchResponse, crate::error::CommandError> {
     let client = client(configured_registry(args.registry.as_deref(), settings)?, settings)?;
-    let query =
-        SearchQuery { q: &args.query, server_type, sort: args.sort.as_deref(), limit: args.limit, offset: args.offset };
-    Ok(client.search(&query)?)
+    let query = |sort| SearchQuery { q: &args.query, server_type, sort, limit: args.limit, offset: args.offset };
+    if let Some(sort) = args.sort.as_deref() {
+        return Ok(client.search(&query(Some(sort)))?);
+    }
+    match client.search(&query(Some(BEST_FIRST))) {
+        // Other registries do not know this order.
+        Err(ClientError::Refused { .. }) => Ok(client.search(&query(None))?),
+        found => Ok(found?),
+    }
 }
 
 fn next(found: &SearchResponse) -> u64 {

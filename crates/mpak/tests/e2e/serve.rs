@@ -171,7 +171,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "signed_url_seconds",
         ],
     ),
-    ("publishing", &["version_policy"]),
+    ("publishing", &["version_policy", "default_audience"]),
     ("outbound", &["allow_loopback", "proxy"]),
     ("access", &["reads", "private_scopes"]),
     (
@@ -180,7 +180,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("rates", &["reads_per_minute", "publishes_per_minute", "connections_per_address", "trusted_proxies"]),
     ("advisories", &["path"]),
-    ("scan", &["timeout_seconds", "memory_megabytes", "trust_root"]),
+    ("scan", &["enabled", "timeout_seconds", "memory_megabytes", "trust_root"]),
     ("log", &["filter", "json"]),
     ("metrics", &["listen"]),
     ("tracing", &["otlp_endpoint"]),
@@ -387,4 +387,25 @@ fn the_demo_publishes_what_it_can_and_says_what_it_cannot() {
     assert!(log.contains(&format!("{}/packages/@demo/example", registry.url)), "{log}");
     let found = world.mpak(&["search", "harmless", "--json", "--registry", &registry.url]).json();
     assert_eq!(found["results"][0]["name"], "@demo/example", "{found}");
+}
+
+#[test]
+fn issuers_are_given_by_flag_and_variable_too() {
+    let json = |host: &str| format!(r#"{{"kind":"gitlab","issuer":"https://{host}.example","audience":["x,y"]}}"#);
+    let (one, two, three) = (json("one"), json("two"), json("three"));
+    let world = World::new().with("MPAK_PUBLISHING_ISSUER", &one);
+    let printed = world.mpak(&["serve", "--print-config"]).ok();
+    assert!(
+        printed.contains("issuer = \"https://one.example\"") && printed.contains("audience = [\"x,y\"]"),
+        "{printed}"
+    );
+    assert!(printed.contains("from the environment variable `MPAK_PUBLISHING_ISSUER`"), "{printed}");
+    let flags = ["serve", "--print-config", "--publishing-issuer", &two, "--publishing-issuer", &three];
+    let printed = world.mpak(&flags).ok();
+    assert!(!printed.contains("one.example"), "a flag wins: {printed}");
+    for host in ["two", "three"] {
+        assert!(printed.contains(&format!("issuer = \"https://{host}.example\"")), "{printed}");
+    }
+    let refused = world.mpak(&["serve", "--print-config", "--publishing-issuer", "{}"]).fails(2);
+    assert!(refused.contains("publishing.issuer"), "{refused}");
 }
