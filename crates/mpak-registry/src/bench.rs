@@ -231,7 +231,11 @@ async fn write(c: &mut Connection, invented: &Invented, bundles: &[(Sha256, u64)
     let latest = invented.versions.last().map_or("", |v| v.version.as_str());
     let package_id = packages::insert(c, &invented.name, latest, invented.created_at_ms).await?;
     for version in &invented.versions {
-        let payload = json!({"publish_method": "upload"});
+        let (sha256, size_bytes) = bundles[version.bundle % bundles.len()];
+        let payload = json!({
+            "os": version.platform.os.as_str(), "arch": version.platform.arch.as_str(), "sha256": sha256.to_string(),
+            "size": size_bytes, "publish_method": "upload",
+        });
         let event_seq = events::append(
             c,
             events::New {
@@ -261,7 +265,6 @@ async fn write(c: &mut Connection, invented: &Invented, bundles: &[(Sha256, u64)
             },
         )
         .await?;
-        let (sha256, size_bytes) = bundles[version.bundle % bundles.len()];
         let artifact = artifacts::New {
             version_id,
             platform: version.platform,
