@@ -34,6 +34,7 @@ mod names;
 mod passing;
 mod results;
 mod roots;
+pub mod scripts;
 mod settings;
 pub mod sinks;
 mod statements;
@@ -180,6 +181,10 @@ fn followed<'p>(
         engine.registered_ones(&mut top, 0);
     }
     engine.run_takers(&mut top);
+    let serve = |unit: &Unit| first_party(unit) && scripts::is_server(unit);
+    for id in program.units().filter(|(_, unit)| serve(unit)).map(|(id, _)| id).collect::<Vec<_>>() {
+        engine.script(id);
+    }
     let before = engine.registered.len();
     // 3. What nobody called.
     for (id, unit) in program.units().filter(|(_, unit)| first_party(unit)) {

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::code::facts::Language;
+use crate::code::facts::{Language, Unit};
+use crate::code::flow::scripts;
 use crate::code::flow::sinks::SinkKind;
 use crate::code::flow::value::Source;
 use crate::code::flow::{Danger, Flow};
@@ -116,9 +117,12 @@ fn unjudged_entry(evidence: &Evidence, entry: &str) -> Option<String> {
     let code = evidence.code();
     let file = evidence.files().iter().find(|file| file.path == entry)?;
     if let Some((_, unit)) = code.program.units().find(|(_, unit)| unit.path == entry) {
-        let scripts_only = code.program.units().all(|(_, unit)| unit.language == Language::Shell);
-        return (unit.language == Language::Shell && scripts_only)
-            .then(|| format!("the server is a script of a shell (`{entry}`), through which values are not followed"));
+        let shell = |unit: &Unit| unit.language == Language::Shell;
+        let scripts_only = code.program.units().all(|(_, unit)| shell(unit));
+        let serves = code.program.units().any(|(_, unit)| scripts::is_server(unit));
+        return (shell(unit) && scripts_only && !serves).then(|| {
+            format!("the entry point is a script of a shell (`{entry}`) that starts what is not in the bundle")
+        });
     }
     let what = match file.kind {
         ContentKind::Native => "native code",
