@@ -257,7 +257,13 @@ impl Evidence {
         let mut secrets = gathered.secrets;
         let (code, oauth, capabilities, texts) = pass::on_large_stack(|| {
             let mut suspects = gathered.suspects;
-            suspects.extend(joined::judge(source, &items, &plan.sources, &gathered.said_by_code)?);
+            suspects.extend(joined::judge(
+                source,
+                (&items, &gathered.files),
+                &plan.sources,
+                &gathered.said_by_code,
+                how.cache,
+            )?);
             let code = plan.sources.link(gathered.code, suspects, how.cache)?;
             secrets::add_computed(&code.program, &mut secrets);
             let own = |path: &str| plan.sources.is_own(path);

@@ -12,6 +12,10 @@ use super::shapes::{self, Shape};
 
 mod classes;
 mod protocol;
+mod scripts;
+
+use scripts::checks_itself;
+pub(super) use scripts::request_kind;
 
 /// Members under which objects that describe a tool keep its function.
 pub(super) const RUNS: &[&str] =
@@ -66,13 +70,32 @@ pub struct Handler {
     pub by_hand: bool,
 }
 
+impl Handler {
+    /// A function of which nothing is known but where it is registered: unit and place.
+    fn at(unit: UnitId, function: FunctionId, kind: Kind, (registered_in, span): (UnitId, Span)) -> Self {
+        Self {
+            unit,
+            function,
+            kind,
+            name: None,
+            description: None,
+            inputs: Vec::new(),
+            shapes: BTreeMap::new(),
+            schema: Schema::None,
+            registered_in,
+            span,
+            by_hand: false,
+        }
+    }
+}
+
 /// Finds all handlers.
 pub fn handlers(program: &Program) -> Vec<Handler> {
     let mut found = Vec::new();
     for (id, unit) in program.units() {
         match unit.language {
             Language::Python => python(program, id, unit, &mut found),
-            Language::JavaScript | Language::TypeScript => script(program, id, unit, &mut found),
+            Language::JavaScript | Language::TypeScript => scripts::handlers(program, id, unit, &mut found),
             Language::Shell => {}
         }
     }
@@ -284,19 +307,7 @@ fn python_handler(
         (false, true) => Schema::Partly(untyped),
         (false, false) => Schema::None,
     };
-    Handler {
-        unit: id,
-        function,
-        kind,
-        name,
-        description,
-        inputs,
-        shapes,
-        schema,
-        registered_in: from,
-        span,
-        by_hand: false,
-    }
+    Handler { name, description, inputs, shapes, schema, ..Handler::at(id, function, kind, (from, span)) }
 }
 
 fn last_decorator_is(unit: &Unit, function: &super::facts::Function, name: &str) -> bool {
@@ -320,224 +331,6 @@ fn text_of(expr: &super::facts::Expr) -> Option<&str> {
         ExprKind::Text(text) => Some(text),
         _ => None,
     }
-}
-
-fn script(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) {
-    for (call, callee, args) in unit.calls() {
-        let ExprKind::Member { name, .. } = unit.expr(callee) else { continue };
-        if name == "setRequestHandler" {
-            request_handler(program, id, unit.span(call), args, found);
-            continue;
-        }
-        let Some(kind) = kind(name).filter(|_| name != "call_tool") else { continue };
-        let (Some(first), Some(last)) = (args.first(), args.last()) else { continue };
-        if args.len() < 2 {
-            continue;
-        }
-        let name = program_text(program, id, first.value);
-        let within = program.function_around(id, unit.span(call));
-        for of in functions(program, id, within, last.value).into_iter().take(HANDLERS_COUNT_MAX) {
-            found.push(script_handler(program, (id, unit), of, kind, name.clone(), &args[1..], unit.span(call)));
-        }
-    }
-    decorated(program, id, unit, found);
-    // `{ name, description, inputSchema, handler }`.
-    for (at, expr) in unit.exprs.iter().enumerate() {
-        let ExprKind::Dict(members) = &expr.kind else { continue };
-        let member = |wanted: &[&str]| {
-            let is = |key: &Option<ExprId>| key.and_then(|key| unit.text(key)).is_some_and(|key| wanted.contains(&key));
-            members.iter().find(|(key, _)| is(key)).map(|(_, value)| *value)
-        };
-        let Some(run) = member(RUNS) else { continue };
-        let told = member(&["description", "inputSchema", "parameters", "schema", "paramsSchema", "config"]);
-        let (Some(name), Some(_)) = (member(&["name"]).or(Some(run)), told) else { continue };
-        if let Meaning::Function(unit_id, function) = program.meaning(id, FunctionId::TOP, run) {
-            let name = unit.text(name).map(str::to_owned);
-            let all = [Arg { name: None, value: ExprId(u32::try_from(at).unwrap_or(u32::MAX)) }];
-            found.push(script_handler(program, (id, unit), (unit_id, function), Kind::Tool, name, &all, expr.span));
-        }
-    }
-}
-
-/// `@Tool({ name, parameters })` above a method.
-fn decorated(program: &Program, id: UnitId, unit: &Unit, found: &mut Vec<Handler>) {
-    for (at, function) in unit.functions.iter().enumerate() {
-        for &decorator in function.decorators.iter().take(DECORATORS_COUNT_MAX) {
-            let ExprKind::Call { callee, args, .. } = unit.expr(decorator) else { continue };
-            let Some(kind) = last_name(unit, *callee).and_then(kind) else { continue };
-            let of = (id, FunctionId(u32::try_from(at).unwrap_or(u32::MAX)));
-            let mut handler =
-                script_handler(program, (id, unit), of, kind, function.name.clone(), args, unit.span(decorator));
-            // What the model chooses comes first, also of a resource.
-            handler.inputs = (0..function.params.len().min(1)).collect();
-            found.push(handler);
-        }
-    }
-}
-
-/// `server.setRequestHandler(CallToolRequestSchema, handler)`.
-fn request_handler(program: &Program, id: UnitId, span: Span, args: &[Arg], found: &mut Vec<Handler>) {
-    let [schema, handler, ..] = args else { return };
-    let Some(kind) = request_kind(program, id, schema.value) else { return };
-    let within = program.function_around(id, span);
-    for (unit_id, function) in functions(program, id, within, handler.value).into_iter().take(HANDLERS_COUNT_MAX) {
-        // The SDK checks the shape of the request, not of the arguments in it.
-        let schema = if checks_itself(program, unit_id, function) { Schema::Typed } else { Schema::None };
-        found.push(Handler {
-            unit: unit_id,
-            function,
-            kind,
-            name: None,
-            description: None,
-            inputs: vec![0],
-            shapes: BTreeMap::new(),
-            schema,
-            registered_in: id,
-            span,
-            by_hand: false,
-        });
-    }
-}
-
-/// What a schema of requests is for.
-pub(super) fn request_kind(program: &Program, unit: UnitId, schema: ExprId) -> Option<Kind> {
-    last_name(program.unit(unit), schema).and_then(kind).or_else(|| method_kind(program, unit, schema))
-}
-
-/// What a schema of requests is for, by the method in it: names are lost in minified code.
-fn method_kind(program: &Program, unit: UnitId, schema: ExprId) -> Option<Kind> {
-    let (unit, schema) = program.value(unit, schema);
-    let source = program.unit(unit);
-    let ExprKind::Call { args, .. } = source.expr(schema) else { return None };
-    let (unit, first) = program.value(unit, args.first()?.value);
-    let source = program.unit(unit);
-    let ExprKind::Dict(members) = source.expr(first) else { return None };
-    let (_, method) = members.iter().find(|(key, _)| key.and_then(|key| source.text(key)) == Some("method"))?;
-    let ExprKind::Call { args, .. } = source.expr(*method) else { return None };
-    match source.text(args.first()?.value)? {
-        "tools/call" => Some(Kind::Tool),
-        "prompts/get" => Some(Kind::Prompt),
-        "resources/read" => Some(Kind::Resource),
-        _ => None,
-    }
-}
-
-fn program_text(program: &Program, unit: UnitId, expr: ExprId) -> Option<String> {
-    let (unit, expr) = program.value(unit, expr);
-    program.unit(unit).text(expr).map(str::to_owned)
-}
-
-fn script_handler(
-    program: &Program,
-    (from, source): (UnitId, &Unit),
-    (id, function): (UnitId, FunctionId),
-    kind: Kind,
-    name: Option<String>,
-    args: &[Arg],
-    span: Span,
-) -> Handler {
-    let mut description = None;
-    let (mut shape, mut schema) = (None, Schema::None);
-    for arg in args {
-        if let Some(text) = source.text(arg.value) {
-            description = Some(text.to_owned());
-        } else if let Some((found, is_schema)) = schema_of(program, from, arg.value, &mut description) {
-            shape = shape.or(found);
-            if is_schema {
-                schema = Schema::Typed;
-            }
-        }
-    }
-    let params = program.unit(id).function(function).params.len();
-    // A resource is given its address and the variables of its template; a fixed address is nobody's choice.
-    let templated = kind == Kind::Resource
-        && args
-            .iter()
-            .any(|arg| program.outside(from, FunctionId::TOP, arg.value).is_some_and(|p| p.contains("Template")));
-    let inputs: Vec<usize> = match kind {
-        Kind::Resource if templated => (0..params.min(2)).collect(),
-        Kind::Resource => Vec::new(),
-        _ => (0..params.min(1)).collect(),
-    };
-    let mut shapes = BTreeMap::new();
-    if let Some(shape) = shape.filter(|shape| *shape != Shape::Free && kind != Kind::Resource) {
-        shapes.insert(0, shape);
-    }
-    if schema == Schema::None && checks_itself(program, id, function) {
-        schema = Schema::Typed;
-    }
-    Handler {
-        unit: id,
-        function,
-        kind,
-        name,
-        description,
-        inputs,
-        shapes,
-        schema,
-        registered_in: from,
-        span,
-        by_hand: false,
-    }
-}
-
-/// The shape that an argument of a registration tells, and whether it is a schema at all; none where the
-/// argument is neither a schema nor an object with one. Fills in the description.
-fn schema_of(
-    program: &Program,
-    unit: UnitId,
-    expr: ExprId,
-    description: &mut Option<String>,
-) -> Option<(Option<Shape>, bool)> {
-    let (inside, value) = program.value(unit, expr);
-    let source = program.unit(inside);
-    if let ExprKind::Dict(members) = source.expr(value) {
-        let mut schema = None;
-        for (key, value) in members {
-            match key.and_then(|key| source.text(key)) {
-                Some("description") if source.text(*value).is_some() => {
-                    *description = source.text(*value).map(str::to_owned);
-                }
-                Some("inputSchema" | "parameters" | "schema" | "paramsSchema" | "argsSchema") => schema = Some(*value),
-                Some("config") => {
-                    if let Some(found) = schema_of(program, inside, *value, description) {
-                        return Some(found);
-                    }
-                }
-                _ => {}
-            }
-        }
-        if let Some(schema) = schema {
-            return Some((shapes::of_schema(program, inside, schema), true));
-        }
-    }
-    let shape = shapes::of_schema(program, inside, value)?;
-    Some((Some(shape), true))
-}
-
-/// Whether a handler begins by checking its input: `Schema.parse(args)`, `validate(args)`.
-fn checks_itself(program: &Program, unit: UnitId, function: FunctionId) -> bool {
-    program.checks_in(unit, program.unit(unit).function(function).span, |source, call| {
-        let ExprKind::Call { callee, args, .. } = source.expr(call) else { return false };
-        let callee = *callee;
-        let named = matches!(
-            last_name(source, callee),
-            Some(
-                "parse"
-                    | "safeParse"
-                    | "parseAsync"
-                    | "safeParseAsync"
-                    | "validate"
-                    | "assert"
-                    | "decode"
-                    | "Check"
-                    | "Decode"
-            )
-        );
-        let json = matches!(source.expr(callee), ExprKind::Member { of, .. }
-            if matches!(source.expr(*of), ExprKind::Free(name) if name == "JSON" || name == "console"));
-        named && !json && !args.is_empty()
-    })
 }
 
 #[cfg(test)]

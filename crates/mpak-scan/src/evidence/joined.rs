@@ -2,14 +2,18 @@
 //!
 //! In: what each vendored file says. Out: what the files of a package give when they are followed together. Only small
 //! packages are, and only so many bytes of a bundle: the files are read a second time. The smallest come first, since
-//! a package that is there for its payload is small.
+//! a package that is there for its payload is small. Where files give nothing together, that is remembered.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::GatherError;
+use mpak_bundle::digest::{Hashing, Sha256};
+
+use super::cache::Cache;
 use super::source::{Item, Source};
 use super::sources::Sources;
+use super::{FileFact, GatherError};
 use crate::code;
 use crate::malware::{Spoken, Suspect};
 
@@ -22,15 +26,17 @@ const FILES_COUNT_MAX: usize = 64;
 /// Files of one package: number, bytes, what they say.
 type Files = Vec<(usize, u64, Spoken)>;
 
-/// Judges dependencies whose payload may be split over files. To be called on a thread with a large stack.
+/// Judges dependencies whose payload may be split over files. To be called on a thread with a large stack. `items` and
+/// `files` are those of the bundle, by number.
 ///
 /// # Errors
 /// [`GatherError`] of the file that could not be read again.
 pub(super) fn judge(
     source: &dyn Source,
-    items: &[Item],
+    (items, files): (&[Item], &[FileFact]),
     sources: &Sources,
     said: &BTreeMap<usize, Spoken>,
+    cache: Option<&Cache>,
 ) -> Result<Vec<Suspect>, GatherError> {
     // 1. Packages in which words that only together are suspicious stand in several files.
     let mut packages: BTreeMap<String, Files> = BTreeMap::new();
@@ -56,17 +62,46 @@ pub(super) fn judge(
     for (bytes, numbers) in chosen {
         let Some(rest) = left.checked_sub(bytes) else { break };
         left = rest;
-        let mut units = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let mut content = Vec::new();
-            source.copy(number, &mut content)?;
-            // What could not be read alone is told there.
-            let unit = catch_unwind(AssertUnwindSafe(|| code::read(&items[number].path, &content)));
-            units.extend(unit.unwrap_or_default());
+        let known = cache.map(|cache| (cache, told(cache, files, &numbers)));
+        if known.as_ref().is_some_and(|(cache, told)| cache.recall(told).is_some()) {
+            continue;
         }
-        found.extend(catch_unwind(AssertUnwindSafe(|| Suspect::of_package(units))));
+        let suspect = together(source, items, &numbers)?;
+        if let (Some((cache, told)), true) = (known, suspect.as_ref().is_some_and(Suspect::is_clean)) {
+            cache.keep(&told, Vec::new());
+        }
+        found.extend(suspect);
     }
     Ok(found)
+}
+
+/// What files give together; `None` where judging them failed.
+fn together(source: &dyn Source, items: &[Item], numbers: &[usize]) -> Result<Option<Suspect>, GatherError> {
+    let mut units = Vec::with_capacity(numbers.len());
+    for &number in numbers {
+        let mut content = Vec::new();
+        source.copy(number, &mut content)?;
+        // What could not be read alone is told there.
+        let unit = catch_unwind(AssertUnwindSafe(|| code::read(&items[number].path, &content)));
+        units.extend(unit.unwrap_or_default());
+    }
+    Ok(catch_unwind(AssertUnwindSafe(|| Suspect::of_package(units))).ok())
+}
+
+/// Digest of all that decides what files give together.
+fn told(cache: &Cache, files: &[FileFact], numbers: &[usize]) -> Sha256 {
+    let mut hashing = Hashing::new(std::io::sink());
+    let mut add = |bytes: &[u8]| {
+        // Nothing is written anywhere.
+        let _written = hashing.write_all(&(bytes.len() as u64).to_le_bytes()).and_then(|()| hashing.write_all(bytes));
+    };
+    add(cache.identity().as_bytes());
+    add(b"together");
+    for &number in numbers {
+        add(files[number].path.as_bytes());
+        add(files[number].sha256.as_bytes());
+    }
+    hashing.finish().1
 }
 
 /// The files of a package that are followed together: those that say one of the words, and the smallest of the others,

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::Kind;
 use super::assigned::{Assignment, VALUE_BYTES_MAX, name_around};
@@ -170,7 +170,7 @@ fn expression(bytes: &[u8], name: &Range<usize>, kind: Kind, values: &mut Vec<Ra
 fn value_before(bytes: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     static SHAPE: OnceLock<Option<Regex>> = OnceLock::new();
     let shape = r#"(?i)["']?value["']?\s{0,4}[:=]\s{0,4}["'](?P<v>[^"'{}\n]{8,200})["']\s{0,4},?\s{0,40}["']?(?:name|key|id|variable)["']?\s{0,4}[:=]\s{0,4}["']$"#;
-    let shape = SHAPE.get_or_init(|| Regex::new(shape).ok()).as_ref()?;
+    let shape = SHAPE.get_or_init(|| of_bytes(shape)).as_ref()?;
     let from = name.start.saturating_sub(REACH_BYTES);
     let before = &bytes[from..name.start];
     if !before.last().is_some_and(|b| is_quote(*b)) {
@@ -185,7 +185,7 @@ fn next_element(bytes: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     static SHAPE: OnceLock<Option<Regex>> = OnceLock::new();
     let shape =
         r#"^(?:</[A-Za-z]{1,24}>\s{0,40}<[A-Za-z]{1,24}>|["'][^<>\n]{0,60}>)\s{0,40}(?P<v>[!-;=?-~]{8,200})\s{0,40}</"#;
-    let shape = SHAPE.get_or_init(|| Regex::new(shape).ok()).as_ref()?;
+    let shape = SHAPE.get_or_init(|| of_bytes(shape)).as_ref()?;
     let after = &bytes[name.end..(name.end + REACH_BYTES * 2).min(bytes.len())];
     if !matches!(after.first(), Some(b'<' | b'"' | b'\'')) {
         return None;
@@ -198,13 +198,18 @@ fn next_element(bytes: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
 fn next_line(bytes: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     static SHAPE: OnceLock<Option<Regex>> = OnceLock::new();
     let shape = r#"^["']?[ \t]{0,8}\r?\n[ \t]{0,40}["']?(?i:value|default)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<v>[!#-&(-~]{8,200})["']?[ \t]{0,8}(?:\r?\n|$)"#;
-    let shape = SHAPE.get_or_init(|| Regex::new(shape).ok()).as_ref()?;
+    let shape = SHAPE.get_or_init(|| of_bytes(shape)).as_ref()?;
     let after = &bytes[name.end..(name.end + REACH_BYTES * 2).min(bytes.len())];
     if !after.iter().take(10).any(|b| *b == b'\n') {
         return None;
     }
     let value = shape.captures(after)?.name("v")?.range();
     Some(name.end + value.start..name.end + value.end)
+}
+
+/// Classes of bytes: those of all characters take a hundred times the memory where they are repeated.
+fn of_bytes(shape: &str) -> Option<Regex> {
+    RegexBuilder::new(shape).unicode(false).build().ok()
 }
 
 fn is_quote(byte: u8) -> bool {

@@ -37,6 +37,9 @@ const STEPS_MAX: u32 = 400_000;
 const DEPTH_MAX: u32 = 24;
 /// Most bytes of texts that are put together for all of them.
 const BYTES_MAX: usize = 32 << 20;
+/// The same for one of them, so that no registration uses up what the others need.
+const STEPS_OF_ONE_MAX: u32 = 40_000;
+const BYTES_OF_ONE_MAX: usize = 1 << 20;
 
 /// Everything that the units of the server's own register, and what else in the code speaks to a model.
 pub(crate) fn subjects(program: &Program, handlers: &[Handler], own: &dyn Fn(&Unit) -> bool) -> Vec<Subject> {
@@ -46,6 +49,7 @@ pub(crate) fn subjects(program: &Program, handlers: &[Handler], own: &dyn Fn(&Un
         bytes: BYTES_MAX,
         lines: HashMap::new(),
         frames: Vec::new(),
+        applying: Vec::new(),
         open: Vec::new(),
         constants: Constants::new(program),
         found: Vec::new(),
@@ -65,6 +69,8 @@ struct Reader<'p> {
     lines: HashMap<String, u32>,
     /// What parameters stand for in the calls that are being followed.
     frames: Vec<Frame>,
+    /// The functions of those calls, and of the calls whose arguments are being read.
+    applying: Vec<(UnitId, FunctionId)>,
     /// Variables that are being followed.
     open: Vec<(UnitId, VarId)>,
     /// What decodes and puts together constants.
@@ -77,7 +83,7 @@ impl<'p> Reader<'p> {
         let program = self.program;
         // 1. Functions that are decorated, or handed to `add_tool`.
         for handler in handlers.iter().filter(|handler| own(program.unit(handler.unit))) {
-            self.handler(handler);
+            self.one(|reader| reader.handler(handler));
         }
         for (id, unit) in program.units().filter(|(_, unit)| own(unit)) {
             for at in 0..unit.exprs.len() {
@@ -87,9 +93,11 @@ impl<'p> Reader<'p> {
                 let expr = ExprId(u32::try_from(at).unwrap_or(u32::MAX));
                 match unit.expr(expr) {
                     // 2. Calls: `registerTool(name, {…}, f)`, `Tool(name=…)`, `FastMCP(instructions=…)`.
-                    ExprKind::Call { callee, args, .. } => self.call(id, expr, *callee, args),
+                    ExprKind::Call { callee, args, .. } => {
+                        self.one(|reader| reader.call(id, expr, *callee, args));
+                    }
                     // 3. Objects that are tools: `{ name, description, inputSchema }`.
-                    ExprKind::Dict(members) => self.object(id, expr, members),
+                    ExprKind::Dict(members) => self.one(|reader| reader.object(id, expr, members)),
                     _ => {}
                 }
             }
@@ -99,8 +107,18 @@ impl<'p> Reader<'p> {
             if self.found.len() >= SUBJECTS_COUNT_MAX || self.steps == 0 {
                 return;
             }
-            self.class(class);
+            self.one(|reader| reader.class(class));
         }
+    }
+
+    /// Reads one registration, with its share of the steps and bytes that are left.
+    fn one(&mut self, read: impl FnOnce(&mut Self)) {
+        let (steps, bytes) = (self.steps.min(STEPS_OF_ONE_MAX), self.bytes.min(BYTES_OF_ONE_MAX));
+        let others = (self.steps - steps, self.bytes - bytes);
+        (self.steps, self.bytes) = (steps, bytes);
+        read(self);
+        self.steps += others.0;
+        self.bytes += others.1;
     }
 
     fn unit(&self, id: UnitId) -> &'p Unit {

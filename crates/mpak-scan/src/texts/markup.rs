@@ -215,10 +215,8 @@ fn picture(text: &str) -> Option<Seen> {
     if !text.contains("](") && !text.contains('<') {
         return None;
     }
-    let image = expression(
-        &IMAGE,
-        r#"(?i)!?\[[^\]]{0,200}\]\(\s*(https?:)?//[^\s)]{1,600}|<img[^>]{0,200}src\s*=\s*["']?https?://[^\s"'>]{1,600}"#,
-    )?;
+    let image =
+        expression(&IMAGE, r#"(?i)!?\[[^\]]*\]\(\s*(https?:)?//[^\s)]+|<img[^>]*src\s*=\s*["']?https?://[^\s"'>]+"#)?;
     let filled = expression(
         &FILLED,
         r"(?i)(?:[?&][\w.-]{1,30}=|/)(?:[{\[<$%(]{1,2}[^}\])>]{0,60}(?:data|secret|history|conversation|context|message|summary|content|prompt|token|key|env|file|base64|encoded|answer|response|chat|user_input|credential|password|info|memory|query_result|result)|[A-Z_]{0,20}(?:DATA|SECRET|CONVERSATION|HISTORY|CONTENT|SUMMARY|BASE64|TOKEN|PASSWORD|PROMPT)[A-Z_]{0,20})|[?&](?:data|d|q|exfil|leak|payload|c|conversation|secret|msg)=\s*$",

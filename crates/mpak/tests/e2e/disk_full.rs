@@ -14,7 +14,7 @@ use mpak_testkit::postgres::{Database, Server};
 use mpak_testkit::zip::{ZipBuilder, good_manifest};
 use serde_json::Value;
 
-use crate::faults::http::Request;
+use crate::faults::http::{Answer, Request};
 use crate::faults::site::{Announcement, Bundle, REPOSITORY, until};
 use crate::faults::sqlite::WriteLock;
 use crate::registry::Registry;
@@ -246,28 +246,52 @@ fn a_release_that_does_not_fit_on_the_disk_is_told_and_a_smaller_one_is_publishe
     ran.ok();
 }
 
+/// A registry on a database of PostgreSQL that runs out of room.
+struct Site<'a> {
+    world: &'a World,
+    registry: Registry,
+    token: String,
+    version: String,
+    /// Path of its configuration.
+    config: String,
+}
+
+impl<'a> Site<'a> {
+    fn on(world: &'a World, database: &Database) -> Self {
+        let config = format!("data = 'data'\n[database]\nurl = '{}'\n", database.url());
+        let config = world.write("site.toml", config).display().to_string();
+        let registry = Registry::start_configured(world, "site");
+        let token = format!("authorization: Bearer {}", registry.token);
+        let version = good_manifest()["version"].as_str().unwrap().to_owned();
+        Self { world, registry, token, version, config }
+    }
+
+    fn publish(&self, name: &str, bytes: &[u8]) -> Answer {
+        let path = format!("/api/v1/packages/@acme/{name}/versions/{}/artifacts/any", self.version);
+        Request::begin(&self.registry.url, "PUT", &path, &[&self.token], bytes.len()).whole(bytes)
+    }
+
+    /// Database, blobs and events agree, on so many artifacts.
+    fn agrees(&self, artifacts: usize) {
+        let found = self.world.mpak(&["admin", "verify", "--config", &self.config, "--json"]);
+        assert_eq!((found.code, found.json()["artifacts"].as_u64()), (0, Some(artifacts as u64)), "{}", found.stderr);
+    }
+}
+
 /// Without room for its log of what is to be written PostgreSQL ends all connections, and itself.
 #[test]
 fn a_log_of_postgresql_without_room_is_told_and_with_room_the_same_publish_works() {
     let world = World::new();
     let server = Arc::new(Server::start_with_small_log(48));
     let database = Database::create_on(&server);
-    let config = format!("data = 'data'\n[database]\nurl = '{}'\n", database.url());
-    let config = world.write("site.toml", config).display().to_string();
-    let registry = Registry::start_configured(&world, "site");
-    let token = format!("authorization: Bearer {}", registry.token);
-    let version = good_manifest()["version"].as_str().unwrap().to_owned();
-    let publish = |name: &str, bytes: &[u8]| {
-        let path = format!("/api/v1/packages/@acme/{name}/versions/{version}/artifacts/any");
-        Request::begin(&registry.url, "PUT", &path, &[&token], bytes.len()).whole(bytes)
-    };
+    let site = Site::on(&world, &database);
     // 1. What the log has is used up in the middle of a publish.
     server.fill_log();
     let (mut done, mut refused) = (0, None);
     while refused.is_none() {
         let name = format!("package-{done}");
         let bytes = bundle_with_much_to_record(&name);
-        let answer = publish(&name, &bytes);
+        let answer = site.publish(&name, &bytes);
         match answer.status() {
             201 => done += 1,
             _ => refused = Some((name, bytes, answer)),
@@ -279,19 +303,15 @@ fn a_log_of_postgresql_without_room_is_told_and_with_room_the_same_publish_works
     let told = (answer.status(), answer.json()["error"]["code"].clone());
     let expected = [(507, "STORAGE_FULL".into()), (503, "SERVICE_UNAVAILABLE".into())];
     assert!(expected.contains(&told), "{told:?} {}", answer.json());
-    let alive = Request::begin(&registry.url, "GET", "/health", &[], 0).answer();
+    let alive = Request::begin(&site.registry.url, "GET", "/health", &[], 0).answer();
     assert_eq!(alive.status(), 200);
     // 2. With room it starts, unless it goes on by itself; nothing of the publish is there, and it works.
     server.empty_log();
     let _goes_on_by_itself = server.go_on();
-    let agrees = |artifacts: usize| {
-        let found = world.mpak(&["admin", "verify", "--config", &config, "--json"]);
-        assert_eq!((found.code, found.json()["artifacts"].as_u64()), (0, Some(artifacts as u64)), "{}", found.stderr);
-    };
-    until("the database", || Request::begin(&registry.url, "GET", "/ready", &[], 0).answer().status() == 200);
-    agrees(done);
-    assert_eq!(publish(&name, &bytes).json()["status"], "created");
-    agrees(done + 1);
+    until("the database", || Request::begin(&site.registry.url, "GET", "/ready", &[], 0).answer().status() == 200);
+    site.agrees(done);
+    assert_eq!(site.publish(&name, &bytes).json()["status"], "created");
+    site.agrees(done + 1);
 }
 
 /// PostgreSQL's own disk.
@@ -300,36 +320,24 @@ fn a_full_disk_of_postgresql_is_told_reads_go_on_and_with_room_the_same_publish_
     let world = World::new();
     let server = Arc::new(Server::start_with_small_disk(48));
     let database = Database::create_on_small_disk(&server);
-    let config = format!("data = 'data'\n[database]\nurl = '{}'\n", database.url());
-    let config = world.write("site.toml", config).display().to_string();
-    let registry = Registry::start_configured(&world, "site");
-    let token = format!("authorization: Bearer {}", registry.token);
-    let version = good_manifest()["version"].as_str().unwrap().to_owned();
-    let publish = |name: &str, bytes: &[u8]| {
-        let path = format!("/api/v1/packages/@acme/{name}/versions/{version}/artifacts/any");
-        Request::begin(&registry.url, "PUT", &path, &[&token], bytes.len()).whole(bytes)
-    };
-    let agrees = |artifacts: usize| {
-        let found = world.mpak(&["admin", "verify", "--config", &config, "--json"]);
-        assert_eq!((found.code, found.json()["artifacts"].as_u64()), (0, Some(artifacts as u64)), "{}", found.stderr);
-    };
-    assert_eq!(publish("first", &bundle("first", 1_000)).json()["status"], "created");
+    let site = Site::on(&world, &database);
+    assert_eq!(site.publish("first", &bundle("first", 1_000)).json()["status"], "created");
     // 1. Told, with nothing recorded; what is there is served.
     assert!(database.fill() > 10, "there was hardly any room");
     let bytes = bundle_with_much_to_record("small");
-    let answer = publish("small", &bytes);
+    let answer = site.publish("small", &bytes);
     assert_eq!((answer.status(), &answer.json()["error"]["code"]), (507, &"STORAGE_FULL".into()), "{}", answer.json());
     for (path, status) in [("first", 200), ("small", 404), ("first/versions/latest/download", 200)] {
-        let asked = Request::begin(&registry.url, "GET", &format!("/v1/bundles/@acme/{path}"), &[], 0).answer();
+        let asked = Request::begin(&site.registry.url, "GET", &format!("/v1/bundles/@acme/{path}"), &[], 0).answer();
         assert_eq!(asked.status(), status, "{path}: {}", asked.json());
     }
-    agrees(1);
+    site.agrees(1);
     // 2. With room, the same publish works.
     database.execute("DROP TABLE filler");
     until("the same publish", || {
-        let answer = publish("small", &bytes);
+        let answer = site.publish("small", &bytes);
         assert!([201, 507].contains(&answer.status()), "{}", answer.json());
         answer.status() == 201
     });
-    agrees(2);
+    site.agrees(2);
 }

@@ -58,19 +58,9 @@ fn handler(program: &Program, key: ClassKey) -> Option<Handler> {
     let told = found.fields.iter().any(|(name, _)| TOLD[..5].contains(&name.as_str()));
     let schema = if typed || told || checks_itself(program, unit, function) { Schema::Typed } else { Schema::None };
     let name = program.field_text(key, "name").map(str::to_owned);
-    Some(Handler {
-        unit,
-        function,
-        kind: Kind::Tool,
-        name,
-        description: program.field_text(key, "description").map(str::to_owned),
-        inputs,
-        shapes,
-        schema,
-        registered_in: unit,
-        span: method.span,
-        by_hand: false,
-    })
+    let description = program.field_text(key, "description").map(str::to_owned);
+    let found = Handler::at(unit, function, Kind::Tool, (unit, method.span));
+    Some(Handler { name, description, inputs, shapes, schema, ..found })
 }
 
 /// A name and something that a model is told, as fields or as answers of methods.

@@ -1,8 +1,6 @@
 //! Servers that speak the protocol themselves: who compares a method's name with `tools/call`, or keeps a function
 //! under that name, handles what the model sends.
 
-use std::collections::BTreeMap;
-
 use super::super::facts::{Comparison, ExprId, ExprKind, FunctionId, Language, Unit};
 use super::super::program::{Program, UnitId};
 use super::{Handler, Kind, Schema, checks_itself, functions};
@@ -96,17 +94,5 @@ fn handler(program: &Program, unit: UnitId, function: FunctionId) -> Option<Hand
         return None;
     }
     let schema = if checks_itself(program, unit, function) { Schema::Typed } else { Schema::None };
-    Some(Handler {
-        unit,
-        function,
-        kind: Kind::Tool,
-        name: None,
-        description: None,
-        inputs,
-        shapes: BTreeMap::new(),
-        schema,
-        registered_in: unit,
-        span: found.span,
-        by_hand: true,
-    })
+    Some(Handler { inputs, schema, by_hand: true, ..Handler::at(unit, function, Kind::Tool, (unit, found.span)) })
 }

@@ -18,8 +18,8 @@ const HEADER_BYTES: usize = MAGIC.len() + 32;
 const ENTRY_BYTES: usize = 32 + 4 + 32;
 /// Largest entry that is kept.
 const ENTRY_BYTES_MAX: usize = 128 << 10;
-/// Most entries: two for each bundle that is scanned now and then.
-const ENTRIES_COUNT_MAX: usize = 64;
+/// Most entries: two for each bundle that is scanned now and then, and one for each of its small dependencies that are followed together.
+const ENTRIES_COUNT_MAX: usize = 256;
 
 /// Entries of earlier scans, and what this one adds.
 pub(super) struct Parts {
@@ -113,30 +113,34 @@ fn entries(bytes: &[u8]) -> Vec<([u8; 32], Range<usize>)> {
 mod tests {
     use super::*;
 
-    fn key(n: u8) -> Sha256 {
-        Sha256::of(&[n])
+    fn key(n: u16) -> Sha256 {
+        Sha256::of(&n.to_le_bytes())
     }
 
-    fn saved(path: &Path, numbers: impl Iterator<Item = u8>) -> Parts {
-        let parts = Parts::open(path, &key(255));
-        numbers.for_each(|n| parts.keep(&key(n), vec![n; usize::from(n) * 3]));
+    fn content(n: u16) -> Vec<u8> {
+        n.to_le_bytes().repeat(usize::from(n))
+    }
+
+    fn saved(path: &Path, numbers: impl Iterator<Item = u16>) -> Parts {
+        let parts = Parts::open(path, &key(9999));
+        numbers.for_each(|n| parts.keep(&key(n), content(n)));
         parts.save().unwrap();
-        Parts::open(path, &key(255))
+        Parts::open(path, &key(9999))
     }
 
     #[test]
     fn what_was_kept_is_found_by_the_same_scanner_and_the_newest_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache");
-        saved(&path, 0..40);
-        let parts = saved(&path, 40..80);
-        assert!((40..80).all(|n| parts.find(&key(n)) == Some(&vec![n; usize::from(n) * 3][..])));
-        let kept = (0..40).filter(|n| parts.find(&key(*n)).is_some()).count();
-        assert_eq!(kept, ENTRIES_COUNT_MAX - 40);
-        assert!(Parts::open(&path, &key(254)).find(&key(50)).is_none());
-        parts.keep(&key(99), vec![0; ENTRY_BYTES_MAX + 1]);
+        saved(&path, 0..200);
+        let parts = saved(&path, 200..300);
+        assert!((200..300).all(|n| parts.find(&key(n)) == Some(&content(n)[..])));
+        let kept = (0..200).filter(|n| parts.find(&key(*n)).is_some()).count();
+        assert_eq!(kept, ENTRIES_COUNT_MAX - 100);
+        assert!(Parts::open(&path, &key(9998)).find(&key(250)).is_none());
+        parts.keep(&key(999), vec![0; ENTRY_BYTES_MAX + 1]);
         parts.save().unwrap();
-        assert!(Parts::open(&path, &key(255)).find(&key(99)).is_none());
+        assert!(Parts::open(&path, &key(9999)).find(&key(999)).is_none());
     }
 
     #[test]
@@ -146,8 +150,8 @@ mod tests {
         let whole = saved(&path, 1..6).bytes;
         let check = |bytes: &[u8], what: &str| {
             durable::replace_derived(&folder.path().join("cache-parts"), bytes, 0o600).unwrap();
-            let parts = Parts::open(&path, &key(255));
-            let right = |n: u8| parts.find(&key(n)).is_none_or(|found| found == vec![n; usize::from(n) * 3]);
+            let parts = Parts::open(&path, &key(9999));
+            let right = |n: u16| parts.find(&key(n)).is_none_or(|found| found == content(n));
             assert!((1..6).all(right), "{what}");
         };
         for at in 0..whole.len() {

@@ -24,22 +24,11 @@ mod tests {
 
     use super::super::{Context, intent, read, readings, told, wording};
     use super::*;
-    use crate::texts::TextKind;
-    use crate::texts::class::Classes;
 
     /// The strongest cue of a kind, and whether the text is worded like honest ones.
     fn judged(text: &str, cue: Cue) -> (Option<Strength>, bool) {
         let (parameters, tools) = (HashSet::from(["note".to_owned()]), HashSet::from(["add".to_owned()]));
-        let context = Context {
-            kind: TextKind::Description,
-            allowed: Classes::NONE,
-            named: Classes::NONE,
-            parameters: &parameters,
-            tools: &tools,
-            rules: false,
-            guards: false,
-            name: "add",
-        };
+        let context = Context::of_adding(&parameters, &tools);
         let all = told(text, &context);
         let readings = readings(&all, text, &context);
         let signs: Vec<Signs> = readings.iter().map(intent::signs).collect();

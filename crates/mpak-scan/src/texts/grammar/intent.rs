@@ -175,24 +175,13 @@ mod tests {
 
     use super::super::Context;
     use super::*;
-    use crate::texts::TextKind;
-    use crate::texts::class::Classes;
     use crate::texts::tokens::sentences;
 
     /// Signs of all sentences, and whether they add up.
     fn read(text: &str) -> (Vec<Sign>, bool) {
         let parameters = HashSet::from(["note".to_owned()]);
         let tools = HashSet::from(["add".to_owned()]);
-        let context = Context {
-            kind: TextKind::Description,
-            allowed: Classes::NONE,
-            named: Classes::NONE,
-            parameters: &parameters,
-            tools: &tools,
-            rules: false,
-            guards: false,
-            name: "add",
-        };
+        let context = Context::of_adding(&parameters, &tools);
         let all = sentences(text);
         let readings = super::super::readings(&all, text, &context);
         let signs: Vec<Signs> = readings.iter().map(signs).collect();
