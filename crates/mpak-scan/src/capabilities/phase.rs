@@ -126,6 +126,13 @@ impl Calls {
                     calls.add(from, (other, FunctionId::TOP));
                 }
             }
+            // Class statements run what a base has for those who extend it.
+            for class in &unit.classes {
+                let from = (id, names.program.function_around(id, class.span));
+                for &base in &class.bases {
+                    calls.extends(names, from, id, base);
+                }
+            }
             // Properties and decorators: what a decorator of the bundle is, runs where it stands.
             for (at, function) in unit.functions.iter().enumerate() {
                 let outer = (id, function.parent.unwrap_or(FunctionId::TOP));
@@ -161,6 +168,27 @@ impl Calls {
                     }
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// What runs where a class is extended: `__init_subclass__` of it or of what it extends, and its metaclass.
+    fn extends(&mut self, names: &Names<'_>, from: Node, unit: UnitId, base: ExprId) {
+        const CLASSES_COUNT_MAX: usize = 16;
+        let class = |sense: &Sense| if let Sense::Class(unit, class) = sense { Some((*unit, *class)) } else { None };
+        let mut bases: Vec<_> = names.senses(unit, base).iter().filter_map(class).collect();
+        let mut at = 0;
+        while let Some(&(unit, class_id)) = bases.get(at) {
+            at += 1;
+            let found = &names.program.unit(unit).classes[class_id.0 as usize];
+            let hook = |name: &str| matches!(name, "__init_subclass__" | "__prepare__" | "__mro_entries__");
+            for (_, method) in found.methods.iter().filter(|(name, _)| hook(name)) {
+                self.add(from, (unit, *method));
+            }
+            for &base in &found.bases {
+                let more = names.senses(unit, base);
+                let new: Vec<_> = more.iter().filter_map(class).filter(|one| !bases.contains(one)).collect();
+                bases.extend(new.into_iter().take(CLASSES_COUNT_MAX.saturating_sub(bases.len())));
             }
         }
     }

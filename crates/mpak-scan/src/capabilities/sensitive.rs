@@ -57,6 +57,36 @@ pub(super) fn path(text: &str) -> Stake {
     Stake::Plain
 }
 
+/// Whether what stands in a file is run when a person signs in or a shell begins.
+pub(super) fn starts_programs(text: &str) -> bool {
+    const PLACES: [&str; 22] = [
+        "/.config/autostart/",
+        "/launchagents/",
+        "/launchdaemons/",
+        "/.config/systemd/user/",
+        "/etc/systemd/",
+        "/etc/cron",
+        "/var/spool/cron",
+        "/etc/init.d/",
+        "/etc/profile",
+        "/start menu/programs/startup/",
+        "/.bashrc/",
+        "/.bash_profile/",
+        "/.bash_login/",
+        "/.profile/",
+        "/.zshrc/",
+        "/.zprofile/",
+        "/.zshenv/",
+        "/.config/fish/config.fish/",
+        "/.xinitrc/",
+        "/.xprofile/",
+        "/.git/hooks/",
+        "/authorized_keys/",
+    ];
+    let whole = format!("/{}/", text.to_lowercase().replace('\\', "/"));
+    PLACES.iter().any(|place| whole.contains(place))
+}
+
 /// Whether a variable's name is one of a secret.
 pub(super) fn variable(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
@@ -105,6 +135,18 @@ mod tests {
             ("~/notes/a.txt", Stake::Plain),
         ] {
             assert_eq!(path(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn places_that_start_programs_are_known() {
+        for text in
+            ["~/.config/autostart/x.desktop", "~/Library/LaunchAgents/a.plist", "~/.zshrc", "…/.git/hooks/pre-commit"]
+        {
+            assert!(starts_programs(text), "{text}");
+        }
+        for text in ["~/.config/app/x.toml", "./bashrc.md", "profile/x", "~/autostart"] {
+            assert!(!starts_programs(text), "{text}");
         }
     }
 

@@ -365,3 +365,65 @@ fn names_of_very_many_classes_end_and_are_told() {
     assert!(many <= super::names::STEPS_MAX + 1_000, "{many} steps");
     assert!(whole || many >= super::names::STEPS_MAX, "{many} steps");
 }
+
+#[test]
+fn what_a_class_statement_runs_runs_at_the_start() {
+    let base =
+        "import socket\nclass F:\n  def __init_subclass__(cls, **k):\n    socket.create_connection(('a.test', 1))\n";
+    assert_eq!(found(&[("s.py", "from base import F\nclass A(F):\n  pass\n"), ("base.py", base)]), ["out@start"]);
+    assert_eq!(found(&[("s.py", "from base import F\nF\n"), ("base.py", base)]), ["out@else"]);
+}
+
+#[test]
+fn detours_of_names_paths_and_variables_are_followed() {
+    for (files, expected) in [
+        (
+            &[("s.py", "import ctypes as c\ndef f(x):\n  getattr(getattr(c, x).LoadLibrary('a'), x)()\n")][..],
+            &["native@else*"][..],
+        ),
+        (
+            &[("s.py", "from decouple import Config, RepositoryEmpty\nc = Config(RepositoryEmpty())\nc('API_KEY')\n")],
+            &["env@start!  API_KEY"],
+        ),
+        (
+            &[
+                ("s.py", "import os\nimport names\nget = os.environ.__getitem__\nget(names.KEY)\n"),
+                ("names.py", "S = 'acme'\nKEY = f'{S.upper()}_API_KEY'\n"),
+            ],
+            &["env@start! acme_API_KEY"],
+        ),
+        (
+            &[("s.py", "from pathlib import Path\n(Path.home() / '.config' / 'autostart' / 'x').write_text('')\n")],
+            &["write@start! ~/.config/autostart/x"],
+        ),
+        (
+            &[(
+                "s.js",
+                "const under = (...p) => require('path').join(require('os').homedir(), ...p);\nrequire('fs').readFileSync(under('.config', 'gh', 'hosts.yml'));\n",
+            )],
+            &["read@start! ~/.config/gh/hosts.yml"],
+        ),
+        (
+            &[(
+                "s.py",
+                "import configparser\nfrom pathlib import Path\nconfigparser.ConfigParser().read([Path.home() / '.aws' / x for x in ('a', 'credentials')])\n",
+            )],
+            &["read@start! ~/.aws/credentials"],
+        ),
+        (
+            &[
+                ("s.py", "from disk import Path\n(Path.home() / '.ssh' / 'id_rsa').read_text()\n"),
+                (
+                    "disk.py",
+                    "class Path:\n  @classmethod\n  def home(cls):\n    return cls()\n  def __truediv__(self, p):\n    return Path()\n  def read_text(self):\n    return ''\n",
+                ),
+            ],
+            &[],
+        ),
+    ] {
+        let all = found(files);
+        let is_there = |one: &&str| all.iter().any(|found| found.replace(' ', "") == one.replace(' ', ""));
+        let right = if expected.is_empty() { all.is_empty() } else { expected.iter().all(is_there) };
+        assert!(right, "{files:?}: {all:?}");
+    }
+}

@@ -202,7 +202,8 @@ impl Finder<'_> {
             self.server_transport(call, path, args);
             self.native_module(call, path, args);
             self.option_variable(call, path, args);
-            if let Some(module) = path.strip_suffix(".?")
+            if let Some((module, after)) = path.split_once(".?")
+                && (after.is_empty() || module == "ctypes")
                 && self.any_of(call, module)
             {
                 continue;
@@ -221,6 +222,7 @@ impl Finder<'_> {
         if let ExprKind::Member { of, name } = self.unit.expr(callee)
             && unknown
             && language == Language::Python
+            && !self.names.is_made_by_own(self.id, *of, 8)
         {
             let access = if PATH_READS.contains(&name.as_str()) {
                 Access::Read
@@ -252,6 +254,7 @@ impl Finder<'_> {
         let access = match module {
             "child_process" | "subprocess" => Access::Subprocess,
             "fs" | "fs.promises" => Access::Write,
+            "ctypes" | "_ctypes" | "cffi" => Access::Native,
             _ => return false,
         };
         self.add(access, false, module, self.unit.span(call), Some(call), |found| found.open = true);
@@ -383,6 +386,8 @@ impl Finder<'_> {
                         texts.extend(self.names.texts(self.id, value));
                     }
                 }
+                // `read([home / ".aws" / "config"])`
+                ExprKind::List(_) => texts.extend(self.names.element_texts(self.id, arg.value)),
                 _ => texts.extend(self.names.texts(self.id, arg.value)),
             }
         }
@@ -399,7 +404,9 @@ impl Finder<'_> {
     }
 
     fn file(&mut self, call: ExprId, access: Access, path: &str, texts: &[String]) {
+        let starts = access == Access::Write && texts.iter().any(|text| sensitive::starts_programs(text));
         let stake = texts.iter().map(|text| sensitive::path(text)).max().unwrap_or_default();
+        let stake = if starts { Stake::Keys } else { stake };
         // Reading what the bundle itself brings needs no leave.
         let plain = texts.iter().all(|text| !text.contains(UNKNOWN) && text.matches("..").count() < 3);
         if access == Access::Read && stake == Stake::Plain && plain && !texts.is_empty() && Names::is_here(texts) {

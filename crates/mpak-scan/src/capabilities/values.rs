@@ -166,10 +166,25 @@ impl Names<'_> {
                 Sense::Outside(path) => {
                     found.extend(self.rendered_outside(unit, path, &values, depth, steps));
                 }
-                Sense::Function(unit, function) => {
-                    for &value in self.layout(*unit).returns(*function).iter().take(TEXTS_COUNT_MAX) {
-                        found.extend(self.rendered(*unit, value, depth, steps));
+                Sense::Function(of_unit, function) => {
+                    let mut made = Vec::new();
+                    for &value in self.layout(*of_unit).returns(*function).iter().take(TEXTS_COUNT_MAX) {
+                        made.extend(self.rendered(*of_unit, value, depth, steps));
                     }
+                    // `under(".config", "gh")`: what is left goes below the folder that it begins with.
+                    let params = &self.program.unit(*of_unit).function(*function).params;
+                    if let Some(at) = params.iter().position(|param| param.rest).filter(|at| *at < values.len()) {
+                        let rest = self.together(unit, &values[at..], "/", depth, steps);
+                        let below = |folder: &String| {
+                            let folder = folder.trim_end_matches([UNKNOWN, '/']);
+                            let starts = folder.starts_with(['~', '/', HERE]);
+                            let rest = rest.iter().take(TEXTS_COUNT_MAX);
+                            rest.filter(move |_| starts).map(move |rest| format!("{folder}/{rest}")).collect::<Vec<_>>()
+                        };
+                        let more: Vec<String> = made.iter().flat_map(below).collect();
+                        made.extend(more);
+                    }
+                    found.extend(made);
                 }
                 _ => {}
             }
@@ -180,9 +195,8 @@ impl Names<'_> {
         {
             found = match name.as_str() {
                 "expanduser" | "resolve" | "absolute" | "as_posix" | "strip" | "rstrip" | "lstrip" | "trim"
-                | "toString" | "replace" | "format" | "lower" | "toLowerCase" | "encode" | "decode" => {
-                    self.rendered(unit, *of, depth, steps)
-                }
+                | "toString" | "replace" | "format" | "lower" | "toLowerCase" | "upper" | "toUpperCase" | "encode"
+                | "decode" => self.rendered(unit, *of, depth, steps),
                 "joinpath" => {
                     let parts: Vec<ExprId> = std::iter::once(*of).chain(values.iter().copied()).collect();
                     self.together(unit, &parts, "/", depth, steps)

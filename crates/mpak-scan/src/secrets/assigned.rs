@@ -17,6 +17,9 @@ const TYPE_BYTES_MAX: usize = 48;
 /// Longest value.
 pub(super) const VALUE_BYTES_MAX: usize = 1_024;
 
+/// What stands before a name whose value is a digest of it: annotations of clusters.
+const DIGESTS: [&[u8]; 6] = [b"checksum/", b"hash/", b"digest/", b"sha256/", b"sha1/", b"md5/"];
+
 /// A name and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
@@ -71,7 +74,9 @@ pub(super) fn name_around(bytes: &[u8], keyword: Range<usize>) -> Option<Range<u
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let before = bytes[..keyword.start].iter().rev().take(NAME_BYTES_MAX).take_while(|b| is_name(b)).count();
     let after = bytes[keyword.end..].iter().take(NAME_BYTES_MAX).take_while(|b| is_name(b) && **b != b'.').count();
-    (before < NAME_BYTES_MAX && after < NAME_BYTES_MAX).then(|| keyword.start - before..keyword.end + after)
+    let start = keyword.start - before;
+    let of_digest = DIGESTS.iter().find(|digest| bytes[..start].ends_with(digest)).map_or(0, |digest| digest.len());
+    (before < NAME_BYTES_MAX && after < NAME_BYTES_MAX).then(|| start - of_digest..keyword.end + after)
 }
 
 /// `NAME=value` without spaces: the form of environments, wherever it stands.
@@ -258,7 +263,10 @@ impl Cursor<'_> {
         if self.eat(b">-") || self.eat(b"|-") || self.eat(b"|\n") || self.eat(b">\n") {
             self.spaces();
         }
-        let is_value = |b: &u8| b.is_ascii_graphic() && !b"\"'`;,<>(){}&\\|".contains(b);
+        // Of settings a value is all up to the line's end, in whatever alphabet.
+        let of_settings = kind.has_bare_values();
+        let is_value =
+            |b: &u8| b.is_ascii_graphic() && !b"\"'`;,<>(){}&\\|".contains(b) || of_settings && !b.is_ascii();
         let length = self.rest().iter().take(VALUE_BYTES_MAX).take_while(|b| is_value(b)).count();
         let ends = match self.bytes.get(self.at + length) {
             None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'`' | b'<' | b'&' | b'\\' | b'}') => true,
@@ -338,9 +346,21 @@ mod tests {
             "key: >-\n  V\n",
             "url?api_key=V&x",
             "host x\n  key  V\n",
+            "host.key = V\n",
         ] {
             assert_eq!(value(text, Kind::Settings).as_deref(), Some("V"), "{text}");
         }
+    }
+
+    #[test]
+    fn values_of_settings_have_letters_of_any_alphabet_and_digests_keep_their_name() {
+        assert_eq!(value("a.key = Vq8§ß%u\n", Kind::Settings).as_deref(), Some("Vq8§ß%u"));
+        let name = |text: &str| {
+            let at = text.find("key").unwrap();
+            text[name_around(text.as_bytes(), at..at + 3).unwrap()].to_owned()
+        };
+        assert_eq!(name("{checksum/key: 2c6a}"), "checksum/key");
+        assert_eq!(name("https://a/key=2c6a"), "key");
     }
 
     #[test]

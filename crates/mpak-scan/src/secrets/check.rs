@@ -59,6 +59,8 @@ pub enum Check {
     Base58Check,
     /// A credential that everybody knows: a placeholder that is shown.
     Documented,
+    /// The words from which the keys of a wallet are made.
+    Mnemonic,
 }
 
 /// What a check says.
@@ -81,7 +83,10 @@ impl Outcome {
 impl Check {
     /// Whether the check tells placeholders itself.
     pub(super) fn knows_placeholders(self) -> bool {
-        matches!(self, Self::Pem | Self::Der | Self::ConnectionString | Self::BasicAuth | Self::Documented)
+        matches!(
+            self,
+            Self::Pem | Self::Der | Self::ConnectionString | Self::BasicAuth | Self::Documented | Self::Mnemonic
+        )
     }
 
     pub(super) fn judge(self, whole: &[u8], secret: &[u8]) -> Outcome {
@@ -114,6 +119,7 @@ impl Check {
             Self::JsonWebKey => Outcome::keep_if(is_private_member(whole) && is_random(secret)),
             Self::Base58Check => Outcome::keep_if(base58::is_checked(secret)),
             Self::Documented => Outcome::Keep,
+            Self::Mnemonic => Outcome::keep_if(is_mnemonic(secret)),
         }
     }
 
@@ -125,6 +131,18 @@ impl Check {
             _ => masked(secret),
         }
     }
+}
+
+/// Words that nobody would say in this order: nearly all of them once, and none that joins others to a sentence.
+fn is_mnemonic(phrase: &[u8]) -> bool {
+    // None of them is in the list of words.
+    const JOINING: [&[u8]; 24] = [
+        b"the", b"and", b"for", b"your", b"are", b"was", b"has", b"have", b"from", b"which", b"when", b"not", b"our",
+        b"its", b"must", b"should", b"words", b"twelve", b"written", b"here", b"user", b"into", b"but", b"their",
+    ];
+    let words: Vec<&[u8]> = phrase.split(|b| *b == b' ').collect();
+    let distinct: std::collections::HashSet<&[u8]> = words.iter().copied().collect();
+    distinct.len() * 4 >= words.len() * 3 && !words.iter().any(|word| JOINING.contains(word))
 }
 
 /// `…` + six check digits. The digits cover what follows the prefix.

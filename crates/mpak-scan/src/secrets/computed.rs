@@ -7,8 +7,8 @@ use foldhash::HashSet;
 
 use super::search::{Text, Work, search};
 use super::{Confidence, FileSecrets, Hit, Kind, Layer, Secrets};
-use crate::code::facts::{ExprId, ExprKind, Unit};
-use crate::code::program::Program;
+use crate::code::facts::{Arg, ExprId, ExprKind, FunctionId, Unit};
+use crate::code::program::{Meaning, Program, UnitId};
 use crate::malware::constants::Constants;
 use crate::rules;
 
@@ -21,7 +21,14 @@ const TEXT_BYTES: std::ops::RangeInclusive<usize> = 12..=8 << 10;
 /// What stands before an expression on its line, so that a name is seen with its value.
 const BEFORE_BYTES: usize = 96;
 /// Calls that make a text of others.
-const MAKERS: [&str; 24] = [
+const MAKERS: [&str; 31] = [
+    "decompress",
+    "gunzipSync",
+    "unzipSync",
+    "inflateSync",
+    "inflateRawSync",
+    "brotliDecompressSync",
+    "chr",
     "join",
     "concat",
     "replace",
@@ -61,8 +68,9 @@ pub(crate) fn add_computed(program: &Program, secrets: &mut Secrets) {
         let known: Vec<(u32, &str, &str)> =
             known.map(|hit| (hit.line, hit.rule.id.as_str(), hit.masked.as_str())).collect();
         let mut told = HashSet::default();
+        let handed = handed(unit);
         for expr in (0..unit.exprs.len()).filter_map(|at| u32::try_from(at).ok()).map(ExprId) {
-            if !makes_text(unit, expr) {
+            if !makes_text(unit, expr) && !is_made_by_own(program, id, unit, expr) && !handed.contains(&expr) {
                 continue;
             }
             let Some(left) = expressions.checked_sub(1) else { break };
@@ -108,6 +116,69 @@ fn makes_text(unit: &Unit, expr: ExprId) -> bool {
         },
         _ => false,
     }
+}
+
+/// Names that are handed to what takes a credential: `new Wallet(TILL)`, `Client(api_key=KEY)`, `{ token: KEY }`.
+fn handed(unit: &Unit) -> HashSet<ExprId> {
+    const WALLETS: [&str; 17] = [
+        "Wallet",
+        "SigningKey",
+        "PrivateKey",
+        "from_key",
+        "from_private_key",
+        "from_mnemonic",
+        "from_base58_string",
+        "privateKeyToAccount",
+        "mnemonicToAccount",
+        "mnemonicToSeedSync",
+        "fromPrivateKey",
+        "fromSecretKey",
+        "fromSecret",
+        "fromMnemonic",
+        "fromPhrase",
+        "fromSeed",
+        "fromWIF",
+    ];
+    let named = |expr: ExprId| matches!(unit.expr(expr), ExprKind::Var(_) | ExprKind::Member { .. });
+    let promises = |name: &str| super::named::promise(name.as_bytes()).is_some();
+    let mut found = HashSet::default();
+    for expr in &unit.exprs {
+        match &expr.kind {
+            ExprKind::Call { callee, args, .. } => {
+                let callee = match unit.expr(*callee) {
+                    ExprKind::Member { name, .. } | ExprKind::Free(name) => name.as_str(),
+                    ExprKind::Var(var) => unit.vars[var.0 as usize].name.as_str(),
+                    _ => "",
+                };
+                let takes = WALLETS.contains(&callee);
+                let takes = |arg: &&Arg| takes || arg.name.as_deref().is_some_and(promises);
+                found.extend(args.iter().filter(takes).map(|arg| arg.value).filter(|&value| named(value)));
+            }
+            ExprKind::Dict(members) => {
+                let takes = |key: &Option<ExprId>| key.and_then(|key| unit.text(key)).is_some_and(promises);
+                let values = members.iter().filter(|(key, _)| takes(key)).map(|(_, value)| *value);
+                found.extend(values.filter(|&value| named(value)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a function of the program is given texts or lists that are written out: `unlock([104, 118, …])`.
+fn is_made_by_own(program: &Program, id: UnitId, unit: &Unit, expr: ExprId) -> bool {
+    const ARGUMENTS_MAX: usize = 4;
+    let ExprKind::Call { callee, args, .. } = unit.expr(expr) else { return false };
+    let named = matches!(unit.expr(*callee), ExprKind::Var(_));
+    let constant = |arg: &Arg| {
+        let (of, value) = program.value(id, arg.value);
+        matches!(program.unit(of).expr(value), ExprKind::List(items) if !items.is_empty())
+            || matches!(program.unit(of).expr(value), ExprKind::Text(text) if text.len() >= *TEXT_BYTES.start())
+    };
+    named
+        && args.len() <= ARGUMENTS_MAX
+        && args.iter().any(constant)
+        && matches!(program.meaning(id, FunctionId::TOP, *callee), Meaning::Function(..))
 }
 
 /// What is sure in one text, as if it stood there as a literal.
@@ -162,6 +233,7 @@ mod tests {
         let token = token();
         let (a, b) = token.split_at(9);
         let reversed: String = token.chars().rev().collect();
+        let codes: Vec<u32> = token.bytes().map(|b| u32::from(b) + 7).collect();
         for (path, source) in [
             ("a.py", format!("A = '{a}'\nB = '{b}'\nKEY = A + B\n")),
             ("a.py", format!("A = '{a}'\nB = '{b}'\nKEY = f'{{A}}{{B}}'\n")),
@@ -169,8 +241,31 @@ mod tests {
             ("a.js", format!("const parts = ['{a}', '{b}'];\n\nconst key = parts.join('');\n")),
             ("a.js", format!("const a = '{a}';\n\nconst h = {{ authorization: `token ${{a}}{b}` }};\n")),
             ("a.js", format!("\n\nconst key = '{reversed}'.split('').reverse().join('');\n")),
+            ("a.js", format!("const d = (s) => s.split('').reverse().join('');\n\nconst key = d('{reversed}');\n")),
+            (
+                "a.js",
+                format!(
+                    "const d = (n) => String.fromCharCode(...n.map((c) => c - 7));\nconst N = {codes:?};\nconst key = d(N);\n"
+                ),
+            ),
         ] {
             assert_eq!(found(path, &source), [("github-token".to_owned(), 3)], "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_handed_to_what_takes_a_credential_is_searched_as_if_it_stood_there() {
+        let (key, value) = ("7Bf8fcA66Afc650e529F1BCE2CbE2e35", "E6EE11CEd6B05bc42cEB4a8Dcfe2dB80");
+        for (path, source, rule) in [
+            ("a.js", format!("const till = '{key}{value}';\nconst w = new Wallet(till, provider);\n"), "wallet-key"),
+            ("a.py", format!("TILL = '0x{key}{value}'\nw = Account.from_key(TILL)\n"), "wallet-key"),
+            (
+                "a.py",
+                "X = 'lnxivf2rPh3vj2cQfR51nNfHsWgk8TKEpks8zmD7'\nc = Client(api_key=X)\n".to_owned(),
+                "assigned-secret",
+            ),
+        ] {
+            assert_eq!(found(path, &source), [(rule.to_owned(), 2)], "{source}");
         }
     }
 

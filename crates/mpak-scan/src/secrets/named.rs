@@ -291,7 +291,8 @@ pub(super) fn kept(promise: Promise, name: &[u8], value: &[u8]) -> Option<Kept> 
         Promise::Password => key(value).or_else(|| password(value)),
     };
     // What everybody knows opens nothing, unless somebody uses it; nor does the address of an account.
-    let is_known = published::is_published(value) || public::is_address(name, value);
+    let is_known =
+        published::is_published(value) || public::is_address(name, value) || public::is_of_a_chain(name, value);
     kept.map(|kept| if is_known { Kept::Perhaps } else { kept })
 }
 
@@ -397,7 +398,10 @@ fn encodes_something(value: &[u8]) -> bool {
 
 /// Made by a person to be hard: several kinds of characters, and more than a word with digits behind it.
 fn password(value: &[u8]) -> Option<Kept> {
-    if !(8..=128).contains(&value.len()) || !value.iter().all(u8::is_ascii_graphic) {
+    // Letters and signs of other alphabets are as good as any; dots stand for what is not shown.
+    let is_sign = |b: &u8| b.is_ascii_graphic() || !b.is_ascii();
+    let veiled = ["·", "•", "…"].iter().any(|dot| memchr::memmem::find(value, dot.as_bytes()).is_some());
+    if !(8..=128).contains(&value.len()) || !value.iter().all(is_sign) || veiled {
         return None;
     }
     let kinds: [fn(&u8) -> bool; 4] =

@@ -91,6 +91,27 @@ pub(super) fn is_address(name: &[u8], value: &[u8]) -> bool {
     of_32_bytes || value.len() <= 35 && base58::is_checked(value)
 }
 
+/// `0x` and 64 digits: a hash, a topic or a storage slot of a chain, but under a name that says a key of somebody's.
+pub(super) fn is_of_a_chain(name: &[u8], value: &[u8]) -> bool {
+    const KEYS: [&[u8]; 11] = [
+        b"secret",
+        b"private",
+        b"priv",
+        b"seed",
+        b"passw",
+        b"wallet",
+        b"signer",
+        b"signing",
+        b"deployer",
+        b"encrypt",
+        b"api",
+    ];
+    let digits =
+        value.strip_prefix(b"0x").is_some_and(|rest| rest.len() == 64 && rest.iter().all(u8::is_ascii_hexdigit));
+    let name = name.to_ascii_lowercase();
+    digits && !KEYS.iter().any(|word| memchr::memmem::find(&name, word).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +124,13 @@ mod tests {
         assert!(is_content_id(b"bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"));
         assert!(is_content_id(b"QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG"));
         assert!(is_contract(b"0x0123456789abcdef0123456789abcdef01234567"));
+    }
+
+    #[test]
+    fn hashes_of_chains_are_told_by_their_names() {
+        let hash = format!("0x{}", "c5d24601".repeat(8));
+        assert!(is_of_a_chain(b"tokenKey", hash.as_bytes()));
+        assert!(!is_of_a_chain(b"signerKey", hash.as_bytes()) && !is_of_a_chain(b"tokenKey", &hash.as_bytes()[2..]));
     }
 
     #[test]

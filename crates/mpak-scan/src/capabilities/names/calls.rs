@@ -29,6 +29,9 @@ const WRAPPERS: [&str; 19] = [
     "inspect.unwrap",
 ];
 
+/// Longest chain of members, calls and divisions that is looked through.
+const CHAIN_MAX: usize = 8;
+
 impl Names<'_> {
     /// A text that is constant by way of names.
     pub(in crate::capabilities) fn constant(&self, unit: UnitId, expr: ExprId, depth: u32) -> Option<String> {
@@ -169,7 +172,7 @@ impl Names<'_> {
             ("/", Some(folder)) => {
                 let senses = self.at(unit, folder, depth);
                 out.extend(senses.iter().cloned());
-                if senses.is_empty() {
+                if senses.is_empty() && !self.is_made_by_own(unit, folder, depth) {
                     out.push(Sense::Outside("pathlib.Path()".to_owned()));
                 }
             }
@@ -182,6 +185,31 @@ impl Names<'_> {
             ("Promise.all" | "asyncio.gather", Some(first)) => out.extend(self.at(unit, first, depth).iter().cloned()),
             _ => out.push(Sense::Outside(format!("{path}()"))),
         }
+    }
+
+    /// Whether something comes from a class of the bundle that divides in its own way: no path of a file.
+    pub(in crate::capabilities) fn is_made_by_own(&self, unit: UnitId, of: ExprId, depth: u32) -> bool {
+        let mut at = of;
+        for _ in 0..CHAIN_MAX {
+            at = match self.program.unit(unit).expr(at) {
+                ExprKind::Call { callee, args, .. } => match (self.program.unit(unit).expr(*callee), args.first()) {
+                    (ExprKind::Free(slash), Some(left)) if slash == "/" => left.value,
+                    _ => *callee,
+                },
+                ExprKind::Member { of, .. } => *of,
+                _ => break,
+            };
+            let divides = |sense: &Sense| match sense {
+                Sense::Class(unit, class) | Sense::Instance(unit, class) => {
+                    self.program.own_method(*unit, *class, "__truediv__").is_some()
+                }
+                _ => false,
+            };
+            if self.at(unit, at, depth).iter().any(divides) {
+                return true;
+            }
+        }
+        false
     }
 
     /// What a function answers.

@@ -257,8 +257,7 @@ impl Finder<'_> {
     pub(super) fn settings_classes(&mut self) {
         let unit = self.unit;
         for class in &unit.classes {
-            let settings = ["pydantic_settings.BaseSettings", "pydantic.BaseSettings", "pydantic.v1.BaseSettings"];
-            if !class.bases.iter().any(|&base| self.names.is_one_of(self.id, base, &settings)) {
+            if !class.bases.iter().any(|&base| self.is_of_settings(self.id, base, 4)) {
                 continue;
             }
             let prefix = self.prefix(class);
@@ -266,7 +265,7 @@ impl Finder<'_> {
                 if field == "model_config" || field.starts_with('_') {
                     continue;
                 }
-                let name = format!("{prefix}{field}").to_uppercase();
+                let name = self.alias(*value).unwrap_or_else(|| format!("{prefix}{field}").to_uppercase());
                 let secret = sensitive::variable(&name);
                 let span = unit.span(*value);
                 let span = if span.line == 0 { class.span } else { span };
@@ -275,6 +274,29 @@ impl Finder<'_> {
                 });
             }
         }
+    }
+
+    /// Whether a class is one of settings, or extends one of the bundle's that is.
+    fn is_of_settings(&self, unit: UnitId, base: ExprId, depth: u32) -> bool {
+        const SETTINGS: [&str; 3] =
+            ["pydantic_settings.BaseSettings", "pydantic.BaseSettings", "pydantic.v1.BaseSettings"];
+        let Some(depth) = depth.checked_sub(1) else { return false };
+        self.names.senses(unit, base).iter().any(|sense| match sense {
+            Sense::Outside(path) => SETTINGS.contains(&path.as_str()),
+            Sense::Class(unit, class) => {
+                let bases = &self.names.program.unit(*unit).classes[class.0 as usize].bases;
+                bases.iter().any(|&base| self.is_of_settings(*unit, base, depth))
+            }
+            _ => false,
+        })
+    }
+
+    /// `Field(validation_alias="API_KEY")`
+    fn alias(&self, field: ExprId) -> Option<String> {
+        let ExprKind::Call { args, .. } = self.unit.expr(field) else { return None };
+        let named = |arg: &&Arg| matches!(arg.name.as_deref(), Some("validation_alias" | "alias" | "env"));
+        let alias = args.iter().find(named)?;
+        self.unit.text(alias.value).map(str::to_uppercase)
     }
 
     /// `env_prefix` of a class of settings.
