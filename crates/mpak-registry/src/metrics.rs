@@ -44,6 +44,9 @@ const HELP: &[(&str, &str)] = &[
 
 static METADATA: Metadata<'static> = Metadata::new("mpak", Level::INFO, None);
 
+/// The route of uploads.
+const UPLOAD: &str = "/api/v1/packages/{scope}/{name}/versions/{version}/artifacts/{platform}";
+
 /// The numbers of one registry.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
@@ -77,7 +80,7 @@ impl Metrics {
         let duration = Key::from_parts(DURATION, labels.clone());
         self.recorder.register_counter(&Key::from_parts(REQUESTS, labels), &METADATA).increment(1);
         self.recorder.register_histogram(&duration, &METADATA).record(took.as_secs_f64());
-        let publishes = (*method == Method::PUT && route.is_some_and(|r| r.starts_with("/api/v1/packages/")))
+        let publishes = (*method == Method::PUT && route == Some(UPLOAD))
             || (*method == Method::POST && route == Some("/v1/bundles/announce"));
         if publishes {
             let labels = vec![Label::from_static_parts("outcome", outcome(status))];

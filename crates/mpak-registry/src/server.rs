@@ -30,7 +30,7 @@ use crate::auth::{link, token};
 use crate::blob::{self, Blobs};
 use crate::config::{Config, Mode, Reads, first_token_path};
 use crate::counts::{self, Counts};
-use crate::db::{Db, DbError, blobs as blob_rows, events, jobs as job_rows, tokens};
+use crate::db::{Db, DbError, blobs as blob_rows, events, jobs as job_rows, tokens, users};
 use crate::follow::{self, Followed};
 use crate::jobs;
 use crate::lanes::Lanes;
@@ -270,6 +270,9 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     // 4. Somebody may publish.
     let first_token = first_token(&db, &config).await?;
     let sign_in_link = sign_in_link(&db, &config, address).await?;
+    if config.sign_in.is_some() {
+        end_local_tokens(&db, config.clock.now_ms()).await?;
+    }
     // 5. Work.
     let state = AppState::new(Inner {
         turns: Turns::new(TURNS),
@@ -397,6 +400,18 @@ async fn first_token(db: &Db, config: &Config) -> Result<Option<String>, ServeEr
     token::store_in(&mut tx, &token, new, "admin", config.clock.now_ms()).await?;
     tx.commit().await?;
     Ok(Some(token))
+}
+
+/// Where a provider decides who people are, the administrator of before does not: neither by session nor by token.
+async fn end_local_tokens(db: &Db, now_ms: i64) -> Result<(), ServeError> {
+    let mut ended = Vec::new();
+    if let Some(user_id) = users::with_subject(&mut *db.read().await?, link::LOCAL, link::ADMIN).await? {
+        ended = tokens::of_user(&mut *db.read().await?, user_id).await?;
+    }
+    for one in ended {
+        token::revoke_by(db, one.id, "registry", now_ms).await?;
+    }
+    Ok(())
 }
 
 /// Makes a link for the local administrator while there is none.

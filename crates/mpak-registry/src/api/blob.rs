@@ -67,8 +67,11 @@ pub(crate) async fn send(
     let Wanted { sha256, artifact, size_bytes, filename } = wanted;
     let sha256 = &sha256;
     let etag = format!("\"sha256-{sha256}\"");
-    // 1. The asker has it.
+    // 1. The asker has it, and it is still there to be had.
     if matches_etag(headers, header::IF_NONE_MATCH, &etag) {
+        if !blobs::is_known(&mut *state.db.read().await?, sha256).await? {
+            return Err(not_found());
+        }
         return respond(StatusCode::NOT_MODIFIED, &etag, filename, Body::empty(), &[]);
     }
     // 2. Its release gives it, or the store, whose signed addresses are for GET only.

@@ -5,6 +5,8 @@
 //! changed on the word of a cookie unless one of our pages made the request. Routes that strangers need
 //! in a private registry are named here; all others are closed.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
@@ -44,6 +46,8 @@ const OPEN: [&str; 11] = [
 ];
 /// Where workloads ask what they may: their tokens are verified there, and none of them reads anything else.
 const EXPLAIN: &str = "/api/v1/packages/{scope}/{name}/versions/{version}/publisher";
+/// Longest time until a form is there.
+const FORM_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest form.
 const FORM_BYTES_MAX: usize = 64 << 10;
 
@@ -100,7 +104,11 @@ async fn admitted(state: &AppState, request: Request) -> Result<(Request, Asker)
     // 2. Who changes something by a cookie's word shows that one of our pages made the request.
     if let Some(person) = person.as_ref().filter(|_| !parts.method.is_safe()) {
         let token;
-        (token, body) = form_token(&parts.headers, body).await?;
+        // No layer that ends slow requests is around this one.
+        let read =
+            tokio::time::timeout(FORM_TIMEOUT.min(state.config.body_idle_timeout), form_token(&parts.headers, body));
+        let late = |_elapsed| ApiError::new(Code::BadRequest, "The form did not arrive in time").into_response();
+        (token, body) = read.await.map_err(late)??;
         session::wanted(state, &parts.headers, person, token.as_deref()).map_err(|e| unwanted(&parts, e))?;
     }
     // 3. What may be read.

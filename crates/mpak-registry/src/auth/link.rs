@@ -14,6 +14,8 @@ use crate::db::{Db, DbResult, sign_in_links, users};
 pub(crate) const LIFE_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Who vouches for the local administrator.
 pub(crate) const LOCAL: &str = "local";
+/// The administrator's subject there.
+pub(crate) const ADMIN: &str = "admin";
 
 /// Makes a link's secret.
 pub(crate) async fn make(db: &Db, now_ms: i64) -> DbResult<String> {
@@ -42,7 +44,7 @@ pub(crate) async fn redeem(db: &Db, secret: &str, former: Option<&str>, now_ms: 
     }
     let who = users::SignedIn {
         issuer: LOCAL,
-        subject: "admin",
+        subject: ADMIN,
         login: "admin",
         email: None,
         github_login: None,

@@ -19,7 +19,6 @@ use mpak_bundle::digest::Sha256;
 use mpak_bundle::name::PackageName;
 use mpak_bundle::platform::{Arch, Os, Platform};
 use mpak_bundle::version::Version;
-use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 
 use crate::api::upload::{held, refused};
@@ -72,7 +71,7 @@ async fn accept(state: &AppState, headers: &HeaderMap, body: Body) -> ApiResult<
     let wanted = Wanted::check(&announced)?;
     // 4. Whether they may.
     let publisher = workload::publisher(state, identity, wanted.package.clone(), &wanted.version).await?;
-    if !has_server_type(&announced.manifest) {
+    if !announced.has_server_type {
         let message = "Manifest must contain server type (server.type or server_type)";
         return Err(ApiError::new(Code::BadRequest, message));
     }
@@ -210,11 +209,6 @@ fn is_tag(tag: &str) -> bool {
         && !tag.contains("@{")
         && tag.split('/').all(part)
         && !tag.chars().any(|c| c.is_control() || " ~^:?*[\\%#".contains(c))
-}
-
-fn has_server_type(manifest: &Value) -> bool {
-    let truthy = |value: Option<&Value>| value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    truthy(manifest.pointer("/server/type")) || truthy(manifest.get("server_type"))
 }
 
 /// Finds the asset in its release and compares the release with what was built.

@@ -83,7 +83,7 @@ pub(crate) async fn download(
     if !accepts(&headers, "application/json") {
         let size_bytes = Some(artifact.size);
         let wanted = blob::Wanted { sha256, artifact: Some(artifact.id), size_bytes, filename: Some(&filename) };
-        return blob::send(&state, wanted, &method, &headers).await;
+        return blob::send(&state, wanted, &method, &headers).await.map(by_accept);
     }
     let now_ms = state.clock().now_ms();
     let (url, holds_s) = match linked::address_of(&state, artifact.id).await? {
@@ -107,7 +107,13 @@ pub(crate) async fn download(
     if let Some(notice) = notice.and_then(|text| HeaderValue::from_str(&text).ok()) {
         response.headers_mut().insert(NOTICE, notice);
     }
-    Ok(response)
+    Ok(by_accept(response))
+}
+
+/// Tells caches that others get something else here.
+fn by_accept(mut response: Response) -> Response {
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 /// What a package offers. Of a version that is not known here the database is asked, too: another replica

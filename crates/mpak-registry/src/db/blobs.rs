@@ -80,3 +80,13 @@ pub(crate) async fn is_hidden(c: &mut Connection, sha256: &Sha256) -> DbResult<b
     let states: Vec<String> = on!(c => sqlx::query_scalar(sql).bind(&sha256.as_bytes()[..]).fetch_all(c).await)?;
     Ok(!states.is_empty() && !states.iter().any(|state| state == super::packages::PUBLIC))
 }
+
+/// Whether any package has, or had and keeps, these bytes.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn is_known(c: &mut Connection, sha256: &Sha256) -> DbResult<bool> {
+    let sql = "SELECT size_bytes FROM blobs WHERE digest = $1";
+    let found: Option<i64> = on!(c => sqlx::query_scalar(sql).bind(&sha256.as_bytes()[..]).fetch_optional(c).await)?;
+    Ok(found.is_some())
+}

@@ -136,3 +136,12 @@ pub(crate) async fn set_role(c: &mut Connection, id: i64, role: &str) -> DbResul
 pub(crate) async fn set_disabled(c: &mut Connection, id: i64, at_ms: Option<i64>) -> DbResult<bool> {
     Ok(execute!(c => sqlx::query("UPDATE users SET disabled_at_ms = $2 WHERE id = $1").bind(id).bind(at_ms))? == 1)
 }
+
+/// The account that a provider calls so.
+///
+/// # Errors
+/// [`super::DbError`].
+pub(crate) async fn with_subject(c: &mut Connection, issuer: &str, subject: &str) -> DbResult<Option<i64>> {
+    let sql = "SELECT id FROM users WHERE issuer = $1 AND subject = $2";
+    Ok(on!(c => sqlx::query_scalar(sql).bind(issuer).bind(subject).fetch_optional(c).await)?)
+}

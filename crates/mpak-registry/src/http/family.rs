@@ -16,8 +16,19 @@ use super::json;
 /// Longest sentence that is taken over.
 const MESSAGE_BYTES_MAX: usize = 4 << 10;
 /// Below these, programs ask.
-const FOR_PROGRAMS: &[&str] =
-    &["/v1", "/v0", "/api", "/blobs", "/index", "/advisories", "/.well-known", "/health", "/ready", "/openapi.json"];
+const FOR_PROGRAMS: &[&str] = &[
+    "/v1",
+    "/v0",
+    "/api",
+    "/app/",
+    "/blobs",
+    "/index",
+    "/advisories",
+    "/.well-known",
+    "/health",
+    "/ready",
+    "/openapi.json",
+];
 
 /// Whether programs ask for a path, not people.
 pub(crate) fn for_programs(path: &str) -> bool {

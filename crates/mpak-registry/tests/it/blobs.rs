@@ -25,6 +25,17 @@ async fn a_blob_may_be_kept_for_ever() {
     let again = registry.client.get(&url).header("if-none-match", etag).send().await.unwrap();
     assert_eq!(again.status(), 304);
     assert!(again.bytes().await.unwrap().is_empty());
+    // What never was, or is not there any more, is not "unchanged".
+    let nothing = Sha256::of(b"nothing").to_string();
+    let unknown = format!("{}/blobs/sha256/{}/{}", registry.url, &nothing[..2], &nothing[2..]);
+    let package = format!("{}/api/v1/packages/@acme/widget", registry.url);
+    assert_eq!(registry.client.delete(package).bearer_auth(&registry.token).send().await.unwrap().status(), 200);
+    for (url, hex) in [(&unknown, &nothing), (&url, &Sha256::of(&bytes).to_string())] {
+        for tag in [format!("\"sha256-{hex}\""), "*".to_owned()] {
+            let response = registry.client.get(url).header("if-none-match", &tag).send().await.unwrap();
+            assert_eq!(response.status(), 404, "{url} {tag}");
+        }
+    }
 }
 
 #[tokio::test]

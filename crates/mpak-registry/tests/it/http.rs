@@ -186,3 +186,18 @@ async fn a_nul_is_no_fault_of_ours() {
     let response = registry.put("@acme/n5", "1.0.0", "any", readme).send().await.unwrap();
     assert!(!response.status().is_server_error(), "{}", response.text().await.unwrap());
 }
+
+#[tokio::test]
+async fn claims_refuse_in_the_family_of_programs() {
+    let registry = Registry::start().await;
+    let at = |path: &str| format!("{}/app/{path}", registry.url);
+    let large = registry.client.post(at("packages/@acme/widget/claim")).body("x".repeat(100 << 10));
+    let unknown = registry.client.get(at("nothing")).header("accept", "text/html");
+    for (request, status) in [(large, 413), (unknown, 404)] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
+        let body: Value = response.json().await.unwrap();
+        assert!(body["error"]["code"].is_string() || body["statusCode"] == 404, "{body}");
+    }
+}

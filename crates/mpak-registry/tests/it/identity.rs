@@ -307,6 +307,23 @@ async fn gitlab_announces_a_release_of_its_project() {
     assert_eq!((status.as_u16(), &answered["status"]), (200, &json!("created")), "{answered}");
     let page = registry.client.get(format!("{}/packages/@acme/widget", registry.url)).header("accept", "text/html");
     assert!(page.send().await.unwrap().text().await.unwrap().contains("Of the project"));
+    // Where the pipeline is defined elsewhere, no workflow is told; the package is the project's all the same.
+    let stamp = Stamp { issuer: &url, audience: ANNOUNCE, issued_at: START_MS / 1_000, jti: "two" };
+    let mut claims = gitlab_claims(stamp, "acme/widget", "v1.1.0");
+    claims["ci_config_ref_uri"] = Value::Null;
+    let manifest = crate::world::manifest("@acme/widget", "1.1.0");
+    let bytes = bundle_of(&manifest);
+    forge.tag("acme/widget", "v1.1.0", SHA);
+    forge.asset("acme/widget", "v1.1.0", "w.mcpb", mpak_testkit::forge::Delivery::Whole(bytes.clone()));
+    let body = json!({
+        "name": "@acme/widget", "version": "1.1.0", "manifest": manifest, "release_tag": "v1.1.0",
+        "artifact": {"filename": "w.mcpb", "os": "any", "arch": "any", "size": bytes.len(),
+            "sha256": mpak_bundle::digest::Sha256::of(&bytes).to_string()},
+    });
+    let address = format!("{}/v1/bundles/announce", registry.url);
+    let request = registry.client.post(address).bearer_auth(issuer.token(&claims)).json(&body);
+    let (status, answered) = answer(request).await;
+    assert_eq!(status, 200, "{answered}");
 }
 
 #[tokio::test]

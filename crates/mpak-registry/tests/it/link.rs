@@ -114,6 +114,9 @@ async fn leads_to(registry: &Registry, name: &str, hex: &str) -> [Option<String>
     let mut leads = [told["url"].as_str().map(str::to_owned), None, None];
     for (lead, url) in leads[1..].iter_mut().zip([&download, &blob]) {
         let sent = direct.get(url).header(ACCEPT, "*/*").send().await.unwrap();
+        // A cache in between gives the redirect to nobody who wants JSON.
+        let varies = sent.headers().get_all("vary").iter().any(|v| v == "accept");
+        assert!(varies || sent.status() != 302 || url == &blob, "{url}: {:?}", sent.headers());
         *lead = sent.headers().get("location").map(|location| location.to_str().unwrap().to_owned());
     }
     leads

@@ -26,6 +26,13 @@ async fn requests_publishes_and_the_stock_are_counted() {
     registry.publish("@acme/widget", "1.0.0", "any", &bytes).await;
     assert_eq!(registry.put("@acme/widget", "1.0.0", "any", bytes.clone()).send().await.unwrap().status(), 200);
     assert_eq!(registry.put("@acme/widget", "1.1.0", "any", "no bundle").send().await.unwrap().status(), 422);
+    // What becomes of a version later is no publish.
+    let yank = format!("{}/api/v1/packages/@acme/widget/versions/1.0.0/yank", registry.url);
+    let deprecation = format!("{}/api/v1/packages/@acme/widget/deprecation", registry.url);
+    for (url, body) in [(yank, "{}"), (deprecation, "{\"message\": \"old\"}")] {
+        let done = registry.client.put(url).bearer_auth(&registry.token).body(body).send().await.unwrap();
+        assert_eq!(done.status(), 200);
+    }
     for _ in 0..3 {
         registry.get("/v1/bundles/@acme/widget").await;
     }

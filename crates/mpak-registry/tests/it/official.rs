@@ -206,3 +206,31 @@ async fn a_former_name_leads_to_the_package_and_is_deleted_in_lists() {
     let deleted: Vec<&Value> = shown["deleted"].as_array().unwrap().iter().map(|d| &d["version"]).collect();
     assert_eq!(deleted, [&json!("1.1.0"), &json!("1.0.0")], "{shown}");
 }
+
+#[tokio::test]
+async fn all_versions_come_page_by_page() {
+    let registry = Registry::start().await;
+    let versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"];
+    publish(&registry, "@acme/widget", &versions).await;
+    ask(&registry, Method::DELETE, "@acme/widget/versions/1.1.0", json!({})).await;
+    let path = "/v0.1/servers/dev.mpak.acme%2Fwidget/versions";
+    for (limit, deleted, expect) in [
+        (1, false, &["1.4.0", "1.3.0", "1.2.0", "1.0.0"][..]),
+        (3, false, &["1.4.0", "1.3.0", "1.2.0", "1.0.0"]),
+        (1_000, false, &["1.4.0", "1.3.0", "1.2.0", "1.0.0"]),
+        (2, true, &["1.4.0", "1.3.0", "1.2.0", "1.0.0", "1.1.0"]),
+    ] {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = registry.json(&format!("{path}?limit={limit}&include_deleted={deleted}{cursor}")).await;
+            let entries = page["servers"].as_array().unwrap();
+            found.extend(entries.iter().map(|entry| entry["server"]["version"].as_str().unwrap().to_owned()));
+            let Some(next) = page["metadata"]["nextCursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(found, expect, "by {limit}");
+    }
+    for wrong in ["limit=0", "limit=1001", "limit=x", "cursor=x"] {
+        assert_eq!(registry.get(&format!("{path}?{wrong}")).await.status(), 400, "{wrong}");
+    }
+}

@@ -321,3 +321,59 @@ async fn what_is_no_form_is_an_invalid_request_in_the_words_of_the_device_flow()
         assert!(told["error_description"].as_str().unwrap().contains("form"), "{path}: {told}");
     }
 }
+
+/// A byte now and then would hold a request for ever.
+#[tokio::test]
+async fn a_form_that_does_not_arrive_is_refused() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let registry = Registry::start_with(|c| c.body_idle_timeout = std::time::Duration::from_secs(1)).await;
+    let mut browser = Browser::new(&registry);
+    browser.follow(&registry.sign_in_link().unwrap()).await;
+    let session = browser.session().unwrap();
+    let host = registry.url.strip_prefix("http://").unwrap();
+    let mut slow = tokio::net::TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "POST /sign-out HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\nsec-fetch-site: same-origin\r\n\
+         cookie: mpak_session={session}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+         content-length: 1000\r\nconnection: close\r\n\r\n"
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let (mut reading, mut writing) = slow.into_split();
+    let trickle = tokio::spawn(async move {
+        while writing.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    });
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(std::time::Duration::from_secs(20), reading.read_exact(&mut answer)).await;
+    read.expect("it ends").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400", "{}", String::from_utf8_lossy(&answer));
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn the_local_administrators_tokens_end_where_a_provider_decides() {
+    let mut registry = Registry::start().await;
+    let mut browser = Browser::new(&registry);
+    browser.follow(&registry.sign_in_link().unwrap()).await;
+    let csrf = browser.csrf().await;
+    let fields = [("csrf", &*csrf), ("name", "old"), ("admin", "on"), ("packages", "*"), ("days", "90")];
+    let made = browser.post("/account/tokens", &fields).await;
+    let (_, rest) = made.text.split_once("mpak_").unwrap_or_else(|| panic!("{}", made.text));
+    let token = format!("mpak_{}", &rest[..43]);
+    let me = async |registry: &Registry| {
+        let request = registry.client.get(format!("{}/api/v1/me", registry.url)).bearer_auth(&token);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(me(&registry).await, 200);
+    registry.restart().await;
+    assert_eq!(me(&registry).await, 200, "without a provider they go on");
+    registry.change_for_next_start(crate::sign_in::by("https://id.example"));
+    registry.restart().await;
+    assert_eq!(me(&registry).await, 401);
+    assert_eq!(
+        registry.put("@acme/widget", "1.0.0", "any", bundle("@acme/widget", "1.0.0")).send().await.unwrap().status(),
+        201,
+        "the operator's own goes on"
+    );
+}

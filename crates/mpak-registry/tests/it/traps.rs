@@ -216,3 +216,16 @@ async fn trap_17_names_with_dots_and_underscores_work_everywhere() {
         assert_eq!(registry.get(&format!("/v1/servers/{encoded}")).await.status(), 404, "{name}");
     }
 }
+
+#[tokio::test]
+async fn caches_are_told_that_a_download_depends_on_what_is_accepted() {
+    let registry = checklist().await;
+    let url = format!("{}{WIDGET}/versions/1.0.0/download", registry.url);
+    for (accept, tag) in [("application/json", None), ("*/*", None), ("*/*", Some("*"))] {
+        let request = registry.client.get(&url).header("accept", accept);
+        let request = tag.into_iter().fold(request, |request, tag| request.header("if-none-match", tag));
+        let response = request.send().await.unwrap();
+        let vary: Vec<&str> = response.headers().get_all("vary").iter().map(|v| v.to_str().unwrap()).collect();
+        assert!(vary.contains(&"accept"), "{accept} {tag:?}: {vary:?}");
+    }
+}

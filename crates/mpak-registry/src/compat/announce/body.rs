@@ -1,12 +1,18 @@
 //! The body of an announcement: JSON of up to 50 MiB from anybody, read into a small typed value.
 //!
-//! Unknown members are dropped, scalars are read leniently, as existing publishers rely on. Of a large
-//! body only the text is held; the manifest in it is parsed when it is not larger than manifests are.
+//! Unknown members are dropped, scalars are read leniently, as existing publishers rely on. A manifest is parsed
+//! when what that takes is bounded, and kept when it is not larger than manifests of bundles are: a larger one is
+//! none of a bundle, which is said when they are compared.
+
+use std::io;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+/// Most memory that a manifest takes while it is read, and what one value of it takes about.
+const MEMORY_BYTES_MAX: usize = 128 << 20;
+const VALUE_BYTES: usize = 96;
 /// Longest text of a member that is told back.
 const VALUE_CHARS_MAX: usize = 200;
 
@@ -15,7 +21,10 @@ const VALUE_CHARS_MAX: usize = 200;
 pub(crate) struct Announcement {
     pub(crate) name: String,
     pub(crate) version: String,
+    /// `null` where it is larger than any bundle's.
     pub(crate) manifest: Value,
+    /// Whether it says what kind of server it is.
+    pub(crate) has_server_type: bool,
     pub(crate) release_tag: String,
     pub(crate) artifact: Artifact,
 }
@@ -90,12 +99,14 @@ impl Announcement {
         let mut check = Check { problems: Vec::new() };
         let name = check.text(raw.name, "", "name", 1, 300);
         let version = check.text(raw.version, "", "version", 1, 50);
-        let manifest = check.manifest(raw.manifest, manifest_bytes_max);
+        let manifest = check.manifest(raw.manifest);
+        let has_server_type = has_server_type(&manifest);
+        let manifest = if bytes_of(&manifest) > manifest_bytes_max { Value::Null } else { manifest };
         let release_tag = check.text(raw.release_tag, "", "release_tag", 1, 255);
         check.flag(raw.prerelease);
         let artifact = check.artifact(raw.artifact);
         if check.problems.is_empty() {
-            Ok(Self { name, version, manifest, release_tag, artifact })
+            Ok(Self { name, version, manifest, has_server_type, release_tag, artifact })
         } else {
             Err(BodyError::Invalid(check.problems))
         }
@@ -206,14 +217,14 @@ impl Check {
         }
     }
 
-    fn manifest(&mut self, raw: Option<&RawValue>, bytes_max: u64) -> Value {
+    fn manifest(&mut self, raw: Option<&RawValue>) -> Value {
         let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
             self.missing("", "manifest");
             return Value::Null;
         };
-        if raw.get().len() as u64 > bytes_max {
-            let message = format!("must NOT have more than {bytes_max} bytes");
-            self.problem("/manifest", "maxLength", &json!({"limit": bytes_max}), &message);
+        if memory_of(raw.get()) > MEMORY_BYTES_MAX {
+            let message = format!("must NOT take more than {MEMORY_BYTES_MAX} bytes of memory");
+            self.problem("/manifest", "maxLength", &json!({"limit": MEMORY_BYTES_MAX}), &message);
             return Value::Null;
         }
         let Ok(manifest @ Value::Object(_)) = serde_json::from_str::<Value>(raw.get()) else {
@@ -228,6 +239,33 @@ impl Check {
         }
         manifest
     }
+}
+
+fn has_server_type(manifest: &Value) -> bool {
+    let truthy = |value: Option<&Value>| value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    truthy(manifest.pointer("/server/type")) || truthy(manifest.get("server_type"))
+}
+
+/// About what a parsed text takes: its letters, and a place for each value.
+fn memory_of(json: &str) -> usize {
+    let values = json.bytes().filter(|b| matches!(b, b',' | b'[' | b'{' | b':')).count();
+    json.len() + values * VALUE_BYTES
+}
+
+/// How long a document is as text, without room between its parts.
+fn bytes_of(value: &Value) -> u64 {
+    struct Counted(u64);
+    impl io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted(0);
+    serde_json::to_writer(&mut counted, value).map_or(u64::MAX, |()| counted.0)
 }
 
 /// A whole number that was written with a point.
@@ -294,7 +332,6 @@ mod tests {
             ("/artifact/size", json!(1.5), "/artifact/size", "type"),
             ("/artifact/sha256", json!("abc"), "/artifact/sha256", "minLength"),
             ("/manifest", json!([]), "/manifest", "type"),
-            ("/manifest", json!({"x": "y".repeat(1_000)}), "/manifest", "maxLength"),
             ("/manifest", json!({"license": "y".repeat(101)}), "/manifest/license", "maxLength"),
         ] {
             let mut body = good();
@@ -304,6 +341,27 @@ mod tests {
         let mut body = good();
         body["prerelease"] = json!("maybe");
         assert_eq!(problems(&body).len(), 1);
+    }
+
+    #[test]
+    fn a_large_manifest_is_read_within_bounds_and_kept_when_a_bundle_can_have_it() {
+        let read = |manifest: &str| {
+            let body = good().to_string().replace(r#"{"name":"widget"}"#, manifest);
+            Announcement::read(body.as_bytes(), 1_000)
+        };
+        // Spelled at length, it is a small one.
+        let spelled =
+            format!(r#"{{"server": {{"type": "node"}},{}"x": "{}"}}"#, " ".repeat(2_000), "\\u0061".repeat(500));
+        let kept = read(&spelled).unwrap();
+        assert_eq!((kept.manifest["x"].as_str().map(str::len), kept.has_server_type), (Some(500), true));
+        // A large one is none of a bundle's.
+        let large = read(&format!(r#"{{"server": {{"type": "node"}}, "x": "{}"}}"#, "y".repeat(1_000))).unwrap();
+        assert_eq!((large.manifest, large.has_server_type), (Value::Null, true));
+        // What is made to swell in memory is not read.
+        let swelling = format!(r#"{{"x": [{}0]}}"#, "0,".repeat(1_500_000));
+        assert!(
+            matches!(read(&swelling), Err(BodyError::Invalid(problems)) if problems[0]["instancePath"] == "/manifest")
+        );
     }
 
     #[test]

@@ -314,8 +314,9 @@ async fn package_or_gone(state: &AppState, wanted: &str, deleted: bool) -> Resul
 /// `GET /v0.1/servers/{name}/versions`
 #[utoipa::path(
     get, path = "/servers/{name}/versions", tag = "official",
-    params(("name" = String, Path, description = "A server name or package name, percent-encoded"), ("include_deleted" = Option<bool>, Query)),
-    responses((status = 200, description = "Its versions", body = OfficialList)),
+    params(("name" = String, Path, description = "A server name or package name, percent-encoded"), ("include_deleted" = Option<bool>, Query),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Usually 1000")),
+    responses((status = 200, description = "Its versions, newest first", body = OfficialList)),
 )]
 pub(crate) async fn all_versions(
     State(state): State<AppState>,
@@ -324,19 +325,61 @@ pub(crate) async fn all_versions(
     headers: HeaderMap,
 ) -> ServerResult {
     let deleted = wants_deleted(query.as_deref())?;
+    let (after, limit) = versions_asked(query.as_deref())?;
     let package = package_or_gone(&state, &wanted, deleted).await?;
     let mut c = state.db.read().await?;
     let mut rows = servers::of(&mut c, &[&package], Wanted::All).await?;
-    rows.truncate(VERSIONS_COUNT_MAX);
+    if let Some(after) = after {
+        // A version that went meanwhile has no place; those after it are found by their age.
+        let behind = |row: &servers::Server| (row.published_at_ms, row.version_id) < after;
+        rows.retain(behind);
+    }
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|last| place_cursor((last.published_at_ms, last.version_id)));
     let base = state.base_url(&headers);
     let mut entries = record::each(&mut c, rows, |record| official(&state, record, &base)).await?;
-    if deleted {
+    // What is gone comes behind all that is there.
+    if deleted && !more {
         for gone in servers::gone(&mut c, &[&package], 0).await? {
             entries.extend(gone_entry(&mut c, &gone).await?);
         }
     }
     let count = entries.len();
-    Ok(cached(json(&json!({"servers": entries, "metadata": {"count": count}})), BRIEFLY))
+    let mut metadata = json!({"count": count});
+    if let Some(next) = next {
+        metadata["nextCursor"] = next.into();
+    }
+    Ok(cached(json(&json!({"servers": entries, "metadata": metadata})), BRIEFLY))
+}
+
+/// A version's place: its age, and its key.
+type VersionPlace = (i64, i64);
+
+fn place_cursor((published_at_ms, version_id): VersionPlace) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{published_at_ms}.{version_id}"))
+}
+
+fn read_place(cursor: &str) -> Option<VersionPlace> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let (published_at_ms, version_id) = text.split_once('.')?;
+    Some((published_at_ms.parse().ok()?, version_id.parse().ok()?))
+}
+
+/// Behind which version a list of versions goes on, and how long it may be.
+fn versions_asked(query: Option<&str>) -> Result<(Option<VersionPlace>, usize), ServerError> {
+    let values = values(query);
+    let given = |name: &str| values.get(name).map(String::as_str).filter(|v| !v.is_empty());
+    let after = given("cursor").map(|cursor| {
+        read_place(cursor)
+            .ok_or_else(|| ServerError::bad_request("invalid cursor: take `metadata.nextCursor` of the page before"))
+    });
+    let limit = given("limit").map(|limit| {
+        let fits = limit.parse().ok().filter(|n| (1..=VERSIONS_COUNT_MAX).contains(n));
+        let expected = format!("invalid limit: expected a number from 1 to {VERSIONS_COUNT_MAX}");
+        fits.ok_or_else(|| ServerError::bad_request(expected))
+    });
+    Ok((after.transpose()?, limit.transpose()?.unwrap_or(VERSIONS_COUNT_MAX)))
 }
 
 /// `GET /v0.1/servers/{name}`: what the official registry had once; the latest version.
