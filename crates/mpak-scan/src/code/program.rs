@@ -15,6 +15,7 @@ mod closure;
 mod index;
 mod links;
 mod modules;
+mod packed;
 mod possible;
 
 pub(crate) use classes::BASES_COUNT_MAX;
@@ -226,6 +227,14 @@ impl Program {
                     of => self.member(of, name, steps).unwrap_or(value),
                 }
             }
+            // What compilers put around a module changes nothing about what is meant.
+            ExprKind::Call { callee, args, .. } if args.len() <= 2 && packed::interops(source, *callee) => {
+                args.first().map_or(value, |module| self.follow(unit, within, module.value, steps))
+            }
+            ExprKind::Call { .. } if self.packed_call(unit, expr, steps).is_some() => {
+                let module = self.packed_call(unit, expr, steps);
+                module.and_then(|module| self.packed_whole(module, steps)).unwrap_or(value)
+            }
             ExprKind::Call { callee, args, .. } => match self.follow(unit, within, *callee, steps) {
                 Meaning::Outside(path) if wraps(&path) && !args.is_empty() => {
                     self.follow(unit, within, args[0].value, steps)
@@ -384,6 +393,9 @@ impl Program {
                 }
             },
             Meaning::Value(unit, expr) => {
+                if let Some(module) = self.packed_call(unit, expr, steps) {
+                    return self.packed_export(module, name, steps);
+                }
                 let value = self.table_member(unit, expr, name)?;
                 Some(self.follow(unit, FunctionId::TOP, value, steps))
             }

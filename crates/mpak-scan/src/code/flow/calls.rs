@@ -20,7 +20,13 @@ impl Engine<'_> {
         if let (Some("__awaiter"), Some(body)) = (last_name(unit, callee), args.get(3))
             && let ExprKind::Function(function) = unit.expr(body.value)
         {
-            return self.call_function(place.unit, *function, Vec::new());
+            // `[_a]`: the parameters, which are taken apart inside.
+            let given = args.get(1).and_then(|list| match unit.expr(list.value) {
+                ExprKind::List(items) => Some(items.clone()),
+                _ => None,
+            });
+            let given = self.eval_all(place, &given.unwrap_or_default());
+            return self.call_function(place.unit, *function, given);
         }
         let mut meaning = self.meaning(place, callee);
         // `const run = require("./run")`, where that is a function.

@@ -354,6 +354,10 @@ impl Engine<'_> {
         if !is_given && let Some(class) = self.receiver(place, of) {
             let (unit, class) = self.program.root_class(class);
             let mut value = self.heap.get(&(unit, class, name.to_owned())).cloned().unwrap_or_default();
+            // What `setattr` stored under a name that is chosen while the code runs.
+            if let Some(any) = self.heap.get(&(unit, class, tables::ANY.to_owned())) {
+                value = value.or(any);
+            }
             if value.means.is_none() {
                 value.means = self.known_meaning(place, expr);
             }

@@ -49,6 +49,10 @@ impl Engine<'_> {
             {
                 self.texts(place, expr, path, SinkKind::Query, value, Argument::No);
             }
+        } else if let Some(value) = values.first().filter(|value| sinks::is_condition(name, value.prefix.as_deref()))
+            && value.text.is_none()
+        {
+            self.texts(place, expr, path, SinkKind::Query, value, Argument::No);
         } else if sinks::is_filter_search(name) {
             let given: Vec<Value> = values.iter().chain(values.iter().filter_map(of_filter)).cloned().collect();
             for value in given {

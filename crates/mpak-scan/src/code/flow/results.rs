@@ -8,7 +8,7 @@ use super::super::shapes;
 use super::input::reads_input;
 use super::passing::fills;
 use super::sinks::{self, Effect, SinkKind};
-use super::tables::of_table;
+use super::tables::{self, of_table};
 use super::value::{Resolved, Safe, Source, Taint, Value};
 use super::{Engine, Place};
 
@@ -57,6 +57,15 @@ impl Engine<'_> {
             || matches!(name, "hex" | "hexdigest") && receiver.is_some()
         {
             return Value::default();
+        }
+        if let ("setattr" | "object.__setattr__", [_, name, value]) = (path, values) {
+            let known = name.text.as_deref().filter(|_| name.taints.is_empty());
+            let field = known.unwrap_or(tables::ANY).to_owned();
+            self.store(place, args[0].value, Some(field), value.clone());
+            return Value::default();
+        }
+        if path.ends_with("cast") && values.len() == 2 && python_cast(path) {
+            return values[1].clone();
         }
         if path == "getattr"
             && let [of, name, ..] = values
@@ -145,6 +154,7 @@ impl Engine<'_> {
                 | "model_dump"
                 | "text"
                 | "SQL"
+                | "raw"
                 | "dedent"
                 | "normalize"
                 | "trimStart"
@@ -478,6 +488,11 @@ fn decodes(path: &str, values: &[Value]) -> bool {
 /// Methods that write a table or a list down as text.
 fn makes_text(name: &str) -> bool {
     matches!(name, "dumps" | "stringify" | "dump" | "format" | "inspect" | "repr")
+}
+
+/// Calls that say of what type a value is, and give it back.
+fn python_cast(path: &str) -> bool {
+    matches!(path, "typing.cast" | "cast" | "typing_extensions.cast")
 }
 
 /// Calls that make a client for a host.

@@ -16,7 +16,8 @@ pub use programs::{
     shell_words_from, splits_its_text, takes_a_value,
 };
 pub use queries::{
-    STATEMENTS, is_filter, is_filter_search, is_fragment, is_query, is_statement, names_a_query, runs_whole_queries,
+    STATEMENTS, is_condition, is_filter, is_filter_search, is_fragment, is_query, is_statement, names_a_query,
+    runs_whole_queries,
 };
 
 /// What a sink does with the text.

@@ -18,6 +18,8 @@ pub(super) struct Links {
     pub(super) fields: HashMap<(ClassId, String), Vec<(FunctionId, ExprId)>>,
     /// Parameters by their variable.
     pub(super) params: HashMap<VarId, (FunctionId, usize)>,
+    /// Tables of modules that a bundler made, by the function that looks modules up in them.
+    pub(super) packed: HashMap<FunctionId, super::packed::Modules>,
     /// Names and places.
     pub(super) index: Index,
 }
@@ -37,6 +39,7 @@ impl Links {
             }
             links.block(unit, id, &function.body);
         }
+        links.packed = super::packed::tables(unit, &links.params, &links.definitions);
         links
     }
 

@@ -469,6 +469,14 @@ fn by_shape(path: &str) -> Option<Sink> {
         {
             sink(K::Code, FIRST, &["source"])
         }
+        "eval" | "register_script" if before.starts_with("redis.") || before.starts_with("aioredis.") => {
+            sink(K::Code, FIRST, &["script"])
+        }
+        "oneshot" | "create" | "export"
+            if before.starts_with("splunklib.") && before.rsplit('.').next() == Some("jobs") =>
+        {
+            sink(K::Query, FIRST, &["query"])
+        }
         // Containers: what is run in them.
         "exec_run" if before.starts_with("docker.") => sink(K::Process, FIRST, &["cmd"]),
         "run" | "create" if before.starts_with("docker.") && before.ends_with(".containers") => {

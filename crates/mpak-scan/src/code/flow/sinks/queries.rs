@@ -67,6 +67,10 @@ pub const STATEMENTS: [&str; 10] =
 /// Whether a text is the begin of a statement of SQL or of a like language.
 pub fn is_statement(text: &str) -> bool {
     let text = text.trim_start().trim_start_matches('(');
+    // Flux, Gremlin, AQL.
+    if ["from(bucket", "g.V(", "g.E(", "g.addV(", "FOR "].iter().any(|begin| text.starts_with(begin)) {
+        return !text.starts_with("FOR ") || text.contains(" IN ");
+    }
     let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
     let rest = &text[first.len()..];
     // `Create a summary of …` is a sentence.
@@ -181,6 +185,20 @@ pub fn is_filter(text: &str) -> bool {
     });
     let path = (text.starts_with('/') || text.starts_with("./")) && text.contains('[') && text.contains(['=', '(']);
     condition || path
+}
+
+/// Whether a method of a query builder is given a condition that is written out (`where("u.name = '…`), by its begin.
+pub fn is_condition(name: &str, begin: Option<&str>) -> bool {
+    let Some(begin) = begin else { return false };
+    match name {
+        "where" | "andWhere" | "orWhere" | "having" | "andHaving" | "orHaving" => {
+            let compares = ["=", "<", ">", " LIKE ", " like ", " ILIKE ", " ilike ", " IN ", " in ", " BETWEEN "];
+            compares.iter().any(|sign| begin.contains(sign)) && !begin.contains("=>")
+        }
+        // Filters of PostgREST, in which a comma begins another one.
+        "or" => [".eq.", ".ilike.", ".like.", ".neq.", ".cs.", ".fts."].iter().any(|sign| begin.contains(sign)),
+        _ => false,
+    }
 }
 
 /// Methods that put their first text into a query as it is: of query builders.

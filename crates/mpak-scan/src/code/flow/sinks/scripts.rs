@@ -370,6 +370,14 @@ fn by_shape(path: &str) -> Option<Sink> {
         {
             sink(K::Shell, FIRST, &[])
         }
+        "eval"
+            if matches!(
+                before,
+                "ioredis()" | "redis.createClient()" | "ioredis.Redis()" | "@upstash.redis.Redis()"
+            ) =>
+        {
+            sink(K::Code, FIRST, &[])
+        }
         "sendFile" | "download" if before == "?" => sink(K::Path, FIRST, &[]),
         "readFile" | "writeFile" if before.ends_with("Workbook().xlsx") || before.ends_with("Workbook().csv") => {
             sink(K::Path, FIRST, &[])
