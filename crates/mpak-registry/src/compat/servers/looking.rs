@@ -121,29 +121,39 @@ impl Looking {
             return Ok(ahead);
         }
         if text.is_empty() && reader.reads_everything() {
-            return Ok(walked(state, &reader, self.from.clone(), text, PACKAGES_AT_ONCE).0);
+            let next = |from: &str, count| state.search.from_name(&reader, from, count);
+            return Ok(walked(next, (Found::name, |_: &Found| true), self.from.clone(), PACKAGES_AT_ONCE).0);
         }
         let (from, text, left_count) = (self.from.clone(), text.to_owned(), self.left_count);
         let died = |error: &(dyn std::error::Error + 'static)| ServerError::from(ApiError::internal(error));
         let _turn = SEARCHES.acquire().await.map_err(|error| died(&error))?;
         let state = state.clone();
-        let walked = move || walked(&state, &reader, from, &text, left_count);
+        let walked = move || {
+            let by_namespace = name::reaches_namespaces(&text);
+            let next = |from: &str, count| state.search.from_name(&reader, from, count);
+            walked(next, (Found::name, |found: &Found| fits(found, &text, by_namespace)), from, left_count)
+        };
         let (found, left_count) = tokio::task::spawn_blocking(walked).await.map_err(|error| died(&error))?;
         self.left_count = left_count;
         Ok(found)
     }
 }
 
-fn walked(state: &AppState, reader: &Reader, mut from: String, text: &str, mut left_count: usize) -> (Names, usize) {
-    let by_namespace = name::reaches_namespaces(text);
+/// Looks through names from one on, as far as so many may be looked at. `next` gives the next ones.
+fn walked<T>(
+    next: impl Fn(&str, usize) -> Vec<T>,
+    (name, fits): (impl Fn(&T) -> &str, impl Fn(&T) -> bool),
+    mut from: String,
+    mut left_count: usize,
+) -> (Names, usize) {
     let mut names = Vec::new();
     loop {
-        let chunk = state.search.from_name(reader, &from, CHUNK.min(left_count.max(1)));
-        let Some(last) = chunk.last().map(|found| found.name().to_owned()) else { return ((names, None), left_count) };
+        let chunk = next(&from, CHUNK.min(left_count.max(1)));
+        let Some(last) = chunk.last().map(|found| name(found).to_owned()) else { return ((names, None), left_count) };
         for found in &chunk {
             left_count = left_count.saturating_sub(1);
-            if fits(found, text, by_namespace) {
-                names.push(found.name().to_owned());
+            if fits(found) {
+                names.push(name(found).to_owned());
             }
             if names.len() == PACKAGES_AT_ONCE {
                 let end = names.last().cloned();
@@ -171,4 +181,51 @@ fn among(state: &AppState, reader: &Reader, changed: &BTreeSet<String>, from: &s
     let names: Vec<String> = fitting.take(PACKAGES_AT_ONCE).cloned().collect();
     let end = names.last().filter(|_| names.len() == PACKAGES_AT_ONCE).cloned();
     (names, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However little one request may look at, the next ones find the rest, each once.
+    #[test]
+    fn a_walk_goes_on_where_it_was_tired() {
+        let all: Vec<String> = (0..3_000).map(|n| format!("@a/{n:04}")).collect();
+        let next = |from: &str, count: usize| {
+            let at = all.partition_point(|name| name.as_str() < from);
+            all[at..].iter().take(count).cloned().collect::<Vec<_>>()
+        };
+        for (budget, every) in [(1, 100), (7, 100), (1_000, 1), (1_024, 999), (5_000, 2), (PACKAGES_AT_ONCE, 1)] {
+            let fits = |name: &String| name[3..].parse::<usize>().unwrap() % every == 0;
+            let (mut found, mut from) = (Vec::new(), String::new());
+            loop {
+                let ((names, end), left) = walked(next, (String::as_str, fits), from, budget);
+                assert!(names.len() <= PACKAGES_AT_ONCE && left <= budget);
+                found.extend(names);
+                let Some(end) = end else { break };
+                from = format!("{end}\u{1}");
+            }
+            let expect: Vec<String> = all.iter().filter(|name| fits(name)).cloned().collect();
+            assert_eq!(found, expect, "{budget} {every}");
+        }
+    }
+
+    #[test]
+    fn what_was_found_behind_the_end_of_a_stretch_is_kept() {
+        let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for (there, end, expect) in [
+            ((&["a", "c"][..], None), "b", Some((&["c"][..], None))),
+            ((&["a"], None), "b", Some((&[], None))),
+            ((&["a"], Some("b")), "b", None),
+            ((&["a", "c"], Some("d")), "b", Some((&["c"], Some("d")))),
+        ] {
+            let mut looking = Looking { from: String::new(), ahead: None, changed: None, left_count: 0 };
+            looking.go_on(end, (names(there.0), there.1.map(str::to_owned)));
+            assert_eq!(
+                looking.ahead,
+                expect.map(|(all, end): (&[&str], Option<&str>)| (names(all), end.map(str::to_owned)))
+            );
+            assert_eq!(looking.from, format!("{end}\u{1}"));
+        }
+    }
 }
