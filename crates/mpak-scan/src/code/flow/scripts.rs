@@ -23,8 +23,10 @@ use checks::Check;
 
 /// Most functions inside each other.
 const CALLS_DEPTH_MAX: usize = 24;
-/// Most commands that are run, functions again for each call.
-const COMMANDS_COUNT_MAX: usize = 60_000;
+/// Most commands and words that are run, functions again for each call.
+const COMMANDS_COUNT_MAX: usize = 200_000;
+/// Most words inside each other: a pipe is the input of the next one.
+const WORDS_DEPTH_MAX: usize = 500;
 
 /// A script while it is run.
 struct Script {
@@ -41,6 +43,7 @@ struct Script {
     branches: usize,
     /// What the client sends, as a whole.
     message: Origin,
+    depth: usize,
     left: usize,
 }
 
@@ -67,6 +70,7 @@ impl Engine<'_> {
             checks: checks::of(&source.source),
             branches: 0,
             message,
+            depth: 0,
             left: COMMANDS_COUNT_MAX,
         };
         (self.judged, self.root_steps) = (true, 0);
@@ -124,6 +128,18 @@ impl Engine<'_> {
 
     /// What a word is.
     fn word(&mut self, script: &mut Script, word: ExprId) -> Value {
+        let Some(left) = script.left.checked_sub(1) else { return Value::default() };
+        if script.depth >= WORDS_DEPTH_MAX {
+            self.cut = true;
+            return Value::default();
+        }
+        (script.left, script.depth) = (left, script.depth + 1);
+        let value = self.meant(script, word);
+        script.depth -= 1;
+        value
+    }
+
+    fn meant(&mut self, script: &mut Script, word: ExprId) -> Value {
         let unit = self.program.unit(script.place.unit);
         match unit.expr(word) {
             ExprKind::Text(text) => Value::text(text),
@@ -460,4 +476,44 @@ fn bracketed(class: &str) -> String {
         class = class.replace(&format!("[{name}]"), chars).replace(&format!("[{name}"), chars).replace(name, chars);
     }
     class.trim_end_matches("\\n").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::flows;
+    use crate::code::program::Program;
+    use crate::code::{on_large_stack, read};
+
+    /// How many flows there are in a script, and whether all was followed.
+    fn followed(source: &str) -> (usize, bool) {
+        let program = Program::new(read("run.sh", source.as_bytes()).into_iter().collect());
+        let (found, whole) = flows(&program, &[], &|_| true, &|_| true);
+        (found.iter().filter(|flow| flow.danger >= super::super::Danger::High).count(), whole)
+    }
+
+    #[test]
+    fn what_a_client_sends_is_followed_where_the_script_serves_it() {
+        let line = "read -r line\nx=$(printf '%s' \"$line\" | jq -r .params.arguments.x)\n";
+        let cases = [
+            ("# tools/call\n", "eval \"$x\"\n", 1),
+            ("# tools/call\n", "sh -c 'echo \"$1\"' _ \"$x\"\n", 0),
+            ("# tools/call\n", "case $x in *[!0-9]*) exit ;; esac\nsh -c \"sleep $x\"\n", 0),
+            ("", "eval \"$x\"\n", 0),
+        ];
+        for (head, tail, expected) in cases {
+            assert_eq!(followed(&format!("{head}{line}{tail}")).0, expected, "{tail}");
+        }
+    }
+
+    #[test]
+    fn hostile_scripts_end() {
+        on_large_stack(|| {
+            let head = "# tools/call\nread -r x\n";
+            assert!(!followed(&format!("{head}{}cat\n", "cat|".repeat(100_000))).1);
+            let twice = (0..40).map(|n| format!("f{n}() {{ f{}; f{}; }}\n", n + 1, n + 1));
+            assert!(!followed(&format!("{head}{}f0\n", twice.collect::<String>())).1);
+            followed(&format!("{head}{}", "[[ $x =~ ^a$ ]] || return\n".repeat(20_000)));
+            followed(&format!("{head}{}", "case $x in a) ".repeat(20_000)));
+        });
+    }
 }
