@@ -197,7 +197,9 @@ pub(super) fn guards(subject: &Subject) -> bool {
     let description = subject.texts.iter().find(|text| text.kind == TextKind::Description);
     named
         || description.is_some_and(|text| {
-            let first = text.text.split(['.', '\n']).next().unwrap_or_default().to_lowercase();
+            // A point within `~/.ssh` ends no sentence.
+            let line = text.text.split(['\n', '。']).next().unwrap_or_default();
+            let first = line.split(". ").next().unwrap_or_default().to_lowercase();
             let attacks = ["injection", "jailbreak", "phishing", "adversarial", "poisoning", "malicious"];
             let words = || first.split(|c: char| !c.is_alphanumeric());
             let english = words().any(|word| attacks.contains(&word))

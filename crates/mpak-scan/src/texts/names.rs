@@ -35,8 +35,24 @@ pub(super) fn parameter(text: &ModelText, context: &Context<'_>) -> Option<Seen>
     let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
     let private = (valuables::private_words(&folded) | file_words(&words)) & !context.named;
     let fetched = has(&[
-        "content", "contents", "read", "reading", "dump", "from", "full", "entire", "raw", "all", "steal", "leak",
-        "exfil", "output",
+        "content",
+        "contents",
+        "read",
+        "reading",
+        "dump",
+        "from",
+        "full",
+        "entire",
+        "raw",
+        "all",
+        "steal",
+        "leak",
+        "exfil",
+        "output",
+        "verbatim",
+        "complete",
+        "whole",
+        "everything",
     ]);
     let files = class::KEY_FILE | class::SYSTEM_FILE | class::CLIENT_CONFIG;
     let talk = class::PROMPT | class::CONVERSATION;
@@ -44,14 +60,25 @@ pub(super) fn parameter(text: &ModelText, context: &Context<'_>) -> Option<Seen>
         && has(&["contents", "content", "dump", "all", "steal", "leak", "exfil", "users"])
         && words.len() > 2
         && !context.named.any(class::ENVIRONMENT | class::CREDENTIAL);
-    let strength = if private.any(files) && fetched && words.len() > 2 {
+    let strength = if private.any(files | talk) && fetched && words.len() > 2 {
         Strength::Block
-    } else if secret_dump || private.any(talk) || file_words(&words).any(files) && private.any(files) {
+    } else if secret_dump
+        || private.any(talk)
+        || is_thought(&words)
+        || file_words(&words).any(files) && private.any(files)
+    {
         Strength::Strong
     } else {
         return None;
     };
     Some(Seen::new(Cue::ParameterName, strength, characters::shown(&text.text)))
+}
+
+/// What a model thinks and shows nobody: `chain_of_thought`, `modelReasoning`.
+fn is_thought(words: &[String]) -> bool {
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    has(&["chain"]) && has(&["thought", "thoughts"])
+        || has(&["model", "internal", "hidden", "assistant"]) && has(&["reasoning", "thoughts", "thinking"])
 }
 
 /// Private files whose names are spelt in the words of an identifier: `id_rsa`, `etc_passwd`.
@@ -351,6 +378,8 @@ mod tests {
             ("add", "content_from_reading_id_rsa", true),
             ("add", "system_prompt", true),
             ("add", "conversationHistory", true),
+            ("add", "chain_of_thought", true),
+            ("add", "reasoning", false),
             ("get_weather", "contents_of_etc_passwd", true),
             ("ssh_connect", "private_key", false),
             ("get_weather", "api_key", false),

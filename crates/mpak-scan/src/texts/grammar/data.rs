@@ -194,7 +194,10 @@ fn wanted(r: &Reading<'_>) -> Option<Seen> {
     }
     let topics = r.foreign(&r.tokens()[object]);
     let named = r.is_file_name(object);
-    let content = r.back(object, 6, class::CONTENT).is_some();
+    // `{{read_file('~/.netrc')}}`: a value that is to be computed.
+    let computed =
+        r.context.kind == TextKind::Value && ["{{", "$(", "${", "<%"].iter().any(|mark| r.text.contains(mark));
+    let content = computed || r.back(object, 6, class::CONTENT).is_some();
     let strength = match (named, content) {
         (true, true) => Strength::Block,
         (true, false) => Strength::Strong,
@@ -383,7 +386,8 @@ fn filled(r: &Reading<'_>) -> Option<Seen> {
     let order = r.all(verbs).find(|&v| v < url && r.mood(v) == Mood::Order).or_else(|| {
         r.word(0, url, &["visit", "navigate", "request", "browse", "hit", "ping", "query"]).filter(|_| r.addresses())
     })?;
-    let placeholder = r.text_after(url).starts_with(['<', '{', '[']);
+    let placeholder =
+        r.text_after(url).starts_with(['<', '{', '[']) || r.word(url + 1, 2, &["followed", "plus", "with"]).is_some();
     let near = url + 1..tokens.len().min(url + 8);
     let private =
         near.clone().any(|i| !r.foreign(&tokens[i]).is_empty() || tokens[i].is(class::USER) && tokens[i].possessive);

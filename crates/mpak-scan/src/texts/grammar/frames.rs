@@ -18,6 +18,7 @@ mod parameters;
 mod places;
 mod silence;
 mod strangers;
+mod veiled;
 
 /// Verbs that move something.
 const ACTS: Classes = class::PUT.with(class::SEND).with(class::TAMPER).with(class::RUN);
@@ -61,6 +62,14 @@ pub(super) fn look(reading: &Reading<'_>) -> Vec<Seen> {
         strangers::appended,
         strangers::unprompted,
         strangers::stealthy,
+        veiled::obeyed,
+        veiled::denies,
+        veiled::slandered,
+        veiled::two_faced,
+        veiled::uploads,
+        veiled::handed_us,
+        veiled::picked,
+        veiled::granted,
     ];
     rules.iter().filter_map(|rule| rule(reading)).collect()
 }

@@ -13,8 +13,8 @@ pub(super) fn hide(r: &Reading<'_>) -> Option<(u32, usize)> {
     if r.has(class::EXCEPT) || r.is_in_view() {
         return None;
     }
-    let english: [Rule; 9] =
-        [left_out, needless, unmentioned, misled, unchanged, unsaid, among_ourselves, unknowing, scripted];
+    let english: [Rule; 10] =
+        [unlisted, left_out, needless, unmentioned, misled, unchanged, unsaid, among_ourselves, unknowing, scripted];
     untold(r)
         .or_else(|| hidden(r))
         .or_else(|| english.iter().filter(|_| r.is_english()).find_map(|rule| rule(r)))
@@ -63,6 +63,19 @@ fn hidden(r: &Reading<'_>) -> Option<(u32, usize)> {
             && !objects.iter().any(|t| t.is(class::DISPLAY) && !t.is(class::DEED))
     });
     hides.map(|v| (2, v))
+}
+
+/// `do not list it among the changes`.
+fn unlisted(r: &Reading<'_>) -> Option<(u32, usize)> {
+    let verb = r.word(0, r.tokens().len(), &["list", "include", "record", "log", "count", "count", "put", "note"])?;
+    let it = r.word(verb + 1, 1, &["it", "this", "that", "them"])?;
+    let among = r.word(it + 1, 3, &["among", "in", "under", "with"])?;
+    let shown = r.word(
+        among + 1,
+        4,
+        &["changes", "summary", "changelog", "diff", "answer", "reply", "report", "steps", "list", "minutes"],
+    )?;
+    r.denial(verb).map(|_| (2, shown))
 }
 
 /// `leave it out of the change list you show`, `the lookup is not part of the answer`.
