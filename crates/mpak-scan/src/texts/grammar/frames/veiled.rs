@@ -64,7 +64,7 @@ pub(super) fn obeyed(r: &Reading<'_>) -> Option<Seen> {
     let count = r.tokens().len();
     let orders = r.word(0, count, &ORDERS)?;
     let done = r.word(orders + 1, count, &DONE)?;
-    let held = r.word(0, done, &HELD).is_some_and(|at| at != orders)
+    let held = (0..done).any(|at| at != orders && HELD.contains(&r.tokens()[at].text.as_str()))
         || r.before.is_some_and(|before| before.tokens.iter().any(|t| HELD.contains(&t.text.as_str())));
     let ranks = r.tokens()[done].text.starts_with("outrank");
     let told = ranks
