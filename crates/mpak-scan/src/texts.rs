@@ -449,7 +449,9 @@ fn weighed(mut cues: BTreeMap<Cue, Placed<'_>>) -> BTreeMap<Cue, Placed<'_>> {
     let strong: BTreeSet<Cue> =
         cues.iter().filter(|(_, p)| p.strength >= Strength::Strong).map(|(cue, _)| group(*cue)).collect();
     let weak = cues.iter().any(|(cue, p)| p.strength == Strength::Weak && !strong.contains(&group(*cue)));
-    let two = strong.len() > 1;
+    // Who praises the own tool uses the words of those who push it: that is one sign, not two.
+    let praises = cues.contains_key(&Cue::Promotion) && !cues.contains_key(&Cue::Shadowing);
+    let two = strong.len() > 1 + usize::from(praises && strong.contains(&Cue::Wording));
     for (cue, placed) in &mut cues {
         let supported = weak && is_supported(*cue);
         if placed.strength == Strength::Strong && (two || supported) {
