@@ -1,5 +1,6 @@
 //! Orders about data: what is to be fetched, where it is to be put, to whom it is to go.
 
+use super::frames::is_one_question;
 use super::{Mood, OBJECT_TOKENS_MAX, Reading};
 use crate::texts::TextKind;
 use crate::texts::class::{self, Classes};
@@ -193,6 +194,9 @@ fn wanted(r: &Reading<'_>) -> Option<Seen> {
         return None;
     }
     let topics = r.foreign(&r.tokens()[object]);
+    if topics.any(class::CONVERSATION) && is_one_question(r, object) {
+        return None;
+    }
     let named = r.is_file_name(object);
     // `{{read_file('~/.netrc')}}`: a value that is to be computed.
     let computed =

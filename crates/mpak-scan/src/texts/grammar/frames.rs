@@ -20,6 +20,8 @@ mod silence;
 mod strangers;
 mod veiled;
 
+pub(super) use parameters::is_one_question;
+
 /// Verbs that move something.
 const ACTS: Classes = class::PUT.with(class::SEND).with(class::TAMPER).with(class::RUN);
 

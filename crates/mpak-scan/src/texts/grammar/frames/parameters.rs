@@ -20,8 +20,7 @@ pub(super) fn requested(r: &Reading<'_>) -> Option<Seen> {
             continue;
         }
         let whole = r.beside(i, BESIDE + 1, class::WHOLE) || r.tokens()[i].is(class::WHOLE);
-        // `the user's original question`: one of them, to rank answers by.
-        if topics.any(TALK) && r.word(i, 4, &["question", "task", "query"]).is_some() && !is_of_all(r) {
+        if topics.any(TALK) && is_one_question(r, i) {
             continue;
         }
         let owner = r.beside(i, BESIDE, class::USER | class::YOUR | class::HERE);
@@ -45,6 +44,11 @@ pub(super) fn requested(r: &Reading<'_>) -> Option<Seen> {
         best = best.max(Some((strength, i)));
     }
     best.map(|(strength, i)| r.seen(Cue::Exfiltration, strength, i))
+}
+
+/// `the user's original question`: one of them, to rank answers by.
+pub(in crate::texts::grammar) fn is_one_question(r: &Reading<'_>, at: usize) -> bool {
+    r.word(at, 4, &["question", "task", "query"]).is_some() && !is_of_all(r)
 }
 
 /// Whether a sentence speaks of all that was said, not of one question.
